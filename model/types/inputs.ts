@@ -1,0 +1,113 @@
+import type { Resource } from '#api/index.ts';
+import type { AddressFamily, Locality, Origin } from './identity.ts';
+
+/** Application protocol of a service port, as Istio names it. `Auto` is detected from the traffic. */
+export type Protocol =
+  | 'HTTP'
+  | 'HTTP2'
+  | 'GRPC'
+  | 'GRPC-Web'
+  | 'HTTP_PROXY'
+  | 'HTTPS'
+  | 'TLS'
+  | 'TCP'
+  | 'UDP'
+  | 'Mongo'
+  | 'Redis'
+  | 'MySQL'
+  | 'Auto';
+
+export interface ServicePort {
+  readonly name: string;
+  readonly port: number;
+  readonly targetPort: number | string;
+  readonly protocol: Protocol;
+  readonly nodePort?: number;
+}
+
+/** A destination: a Kubernetes Service now, a ServiceEntry host later. Key: `cluster/namespace/name`. */
+export interface Service extends Origin {
+  readonly hostname: string;
+  readonly registry: 'Kubernetes' | 'External';
+  /** How its endpoints are found: EDS, DNS by Envoy, or the caller's own address (headless, NONE). */
+  readonly resolution: 'eds' | 'dns' | 'passthrough';
+  /** Virtual addresses; empty for headless services. */
+  readonly addresses: readonly { readonly family: AddressFamily; readonly address: string }[];
+  readonly ports: readonly ServicePort[];
+  readonly selector: Readonly<Record<string, string>>;
+  readonly externalName?: string;
+  /** Namespaces it is visible in; `*` all, `.` its own, `~` none. */
+  readonly exportTo: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** One EndpointSlice. Key: `cluster/namespace/name`. Indexed by `service` (`cluster/namespace/service`). */
+export interface EndpointSlice extends Origin {
+  readonly service: string;
+  readonly family: AddressFamily;
+  readonly ports: readonly { readonly name: string; readonly port: number }[];
+  readonly endpoints: readonly {
+    readonly addresses: readonly string[];
+    readonly ready: boolean;
+    readonly serving: boolean;
+    readonly terminating: boolean;
+    readonly node?: string;
+    readonly zone?: string;
+    /** Pod name in the slice's namespace. */
+    readonly pod?: string;
+  }[];
+}
+
+/** A pod of the mesh or a candidate. Key: `cluster/namespace/name`. */
+export interface Workload extends Origin {
+  readonly ips: readonly string[];
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  readonly node: string;
+  readonly network: string;
+  /** True when the pod carries a sidecar that accepts mesh mTLS (label security.istio.io/tlsMode=istio). */
+  readonly acceptsMtls: boolean;
+  /** Owning workload's name (Deployment name and so on) for telemetry. */
+  readonly workloadName: string;
+  readonly containerPorts: readonly { readonly name: string; readonly port: number; readonly protocol: string }[];
+}
+
+export interface Node {
+  readonly cluster: string;
+  readonly name: string;
+  readonly locality: Locality;
+}
+
+export interface Namespace {
+  readonly cluster: string;
+  readonly name: string;
+  readonly labels: Readonly<Record<string, string>>;
+}
+
+/** A TLS secret that a gateway refers to. Key: `cluster/namespace/name`. Never printed. */
+export interface TlsSecret extends Origin {
+  readonly certificateChain: Uint8Array;
+  readonly privateKey: Uint8Array;
+  readonly caCertificates?: Uint8Array;
+}
+
+/** A validated mesh resource (VirtualService, DestinationRule, Gateway, PeerAuthentication …). Key: `cluster/namespace/name`. */
+export interface Config<Spec> extends Origin {
+  readonly kind: string;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly annotations: Readonly<Record<string, string>>;
+  readonly spec: Spec;
+}
+
+export type ConfigOf<R> = R extends Resource<infer Spec, infer _Status> ? Config<Spec> : never;
+
+/**
+ * A resource that failed validation on the way in (admission was down) and has no earlier valid version in force.
+ * Kept, so that status can say so and so that an invalid security policy denies on what it selects.
+ */
+export interface InvalidConfig extends Origin {
+  readonly kind: string;
+  readonly errors: readonly { readonly path: string; readonly message: string }[];
+  /** True while an earlier valid version stays in force. */
+  readonly lastValidInForce: boolean;
+}

@@ -1,0 +1,250 @@
+import type { Locality, SourceRef } from './identity.ts';
+
+/**
+ * Resolved values: every decision is taken, nothing is spelled. envoy/ turns each into one Envoy message.
+ * Durations are milliseconds, weights are integers, names of clusters are structured and spelled by envoy/names.
+ */
+
+/** `outbound|80|v1|reviews.default.svc.cluster.local` and its inbound twin. */
+export type ClusterName =
+  | { readonly direction: 'outbound'; readonly port: number; readonly subset: string; readonly hostname: string }
+  | { readonly direction: 'inbound'; readonly port: number }
+  | { readonly direction: 'special'; readonly name: 'PassthroughCluster' | 'BlackHoleCluster' | 'InboundPassthroughCluster' };
+
+export type LoadBalancing = 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'PASSTHROUGH';
+
+/** What to speak to the upstream at layer 7. `downstream`: the same HTTP version as the caller used. */
+export type UpstreamProtocol = 'tcp' | 'http1' | 'http2' | 'downstream';
+
+export type UpstreamTls =
+  | { readonly kind: 'none' }
+  /** mTLS to endpoints whose metadata says they accept it, plaintext to the others. */
+  | { readonly kind: 'auto-mtls'; readonly sni: string; readonly subjectAltNames: readonly string[]; readonly alpn: 'tcp' | 'http' | 'auto' }
+  | { readonly kind: 'istio-mutual'; readonly sni: string; readonly subjectAltNames: readonly string[]; readonly alpn: 'tcp' | 'http' | 'auto' }
+  | {
+      readonly kind: 'tls';
+      readonly sni: string;
+      readonly subjectAltNames: readonly string[];
+      /** SDS secret names or file paths inside the proxy. */
+      readonly clientCertificate?: { readonly secret: string } | { readonly certificate: string; readonly privateKey: string };
+      readonly caCertificates?: { readonly secret: string } | { readonly file: string };
+      readonly insecureSkipVerify: boolean;
+    };
+
+export interface Endpoint {
+  readonly address: string;
+  readonly port: number;
+  readonly weight: number;
+  readonly healthy: boolean;
+  readonly draining: boolean;
+  readonly acceptsMtls: boolean;
+  /** For telemetry: `name;namespace;canonical name;canonical revision;cluster`. */
+  readonly workload: string;
+}
+
+export interface LocalityEndpoints {
+  readonly locality: Locality;
+  readonly priority: number;
+  readonly weight: number;
+  readonly endpoints: readonly Endpoint[];
+}
+
+/** The endpoints of one cluster (port and subset of a service). */
+export interface EndpointGroup {
+  readonly cluster: ClusterName;
+  readonly localities: readonly LocalityEndpoints[];
+}
+
+export interface Cluster {
+  readonly name: ClusterName;
+  readonly discovery:
+    | { readonly kind: 'eds' }
+    | { readonly kind: 'original-dst' }
+    | { readonly kind: 'static' | 'strict-dns' | 'logical-dns'; readonly endpoints: EndpointGroup };
+  readonly connectTimeoutMs: number;
+  readonly loadBalancing: LoadBalancing;
+  readonly protocol: UpstreamProtocol;
+  readonly tls: UpstreamTls;
+  readonly connectionPool?: {
+    readonly maxConnections?: number;
+    readonly maxPendingRequests?: number;
+    readonly maxRequests?: number;
+    readonly maxRequestsPerConnection?: number;
+    readonly maxRetries?: number;
+    readonly idleTimeoutMs?: number;
+    readonly tcpKeepalive?: { readonly probes?: number; readonly timeMs?: number; readonly intervalMs?: number };
+  };
+  readonly outlierDetection?: {
+    readonly consecutive5xx?: number;
+    readonly consecutiveGatewayErrors?: number;
+    readonly consecutiveLocalOriginFailures?: number;
+    readonly splitExternalLocalOriginErrors?: boolean;
+    readonly intervalMs?: number;
+    readonly baseEjectionTimeMs?: number;
+    readonly maxEjectionPercent?: number;
+    readonly minHealthPercent?: number;
+  };
+  /** The service it serves, for telemetry metadata (`host`, `name`, `namespace`). */
+  readonly service?: { readonly hostname: string; readonly name: string; readonly namespace: string };
+  /** Local bind of inbound traffic, e.g. 127.0.0.6, so that iptables leaves it alone. */
+  readonly upstreamBindAddress?: string;
+  readonly sources: readonly SourceRef[];
+}
+
+export type StringMatch =
+  | { readonly kind: 'exact'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string }
+  | { readonly kind: 'suffix'; readonly value: string }
+  /** RE2 syntax, checked before it gets here. */
+  | { readonly kind: 'regex'; readonly value: string }
+  | { readonly kind: 'present' };
+
+export interface NamedMatch {
+  readonly name: string;
+  readonly match: StringMatch;
+  readonly invert: boolean;
+}
+
+export interface RouteMatch {
+  /** `prefix: '/'` matches everything. */
+  readonly path: Exclude<StringMatch, { kind: 'suffix' } | { kind: 'present' }>;
+  readonly ignoreCase: boolean;
+  /** Including :method, :authority and :scheme. */
+  readonly headers: readonly NamedMatch[];
+  readonly queryParameters: readonly NamedMatch[];
+}
+
+export interface HeaderOperations {
+  readonly set: Readonly<Record<string, string>>;
+  readonly add: Readonly<Record<string, string>>;
+  readonly remove: readonly string[];
+}
+
+export interface WeightedCluster {
+  readonly cluster: ClusterName;
+  readonly weight: number;
+  readonly requestHeaders?: HeaderOperations;
+  readonly responseHeaders?: HeaderOperations;
+  /** Host rewrite by `headers.request.set[':authority' | 'host']`. */
+  readonly hostRewrite?: string;
+}
+
+export interface RetryPolicy {
+  readonly attempts: number;
+  readonly perTryTimeoutMs?: number;
+  readonly retryOn: string;
+  readonly retriableStatusCodes: readonly number[];
+}
+
+export type RouteAction =
+  | {
+      readonly kind: 'forward';
+      /** Never empty; weights sum to more than 0. */
+      readonly clusters: readonly WeightedCluster[];
+      /** 0 means no timeout. */
+      readonly timeoutMs: number;
+      readonly retry?: RetryPolicy;
+      readonly rewrite?: { readonly prefix?: string; readonly fullPath?: string; readonly authority?: string; readonly regex?: { readonly pattern: string; readonly substitution: string } };
+    }
+  | {
+      readonly kind: 'redirect';
+      readonly host?: string;
+      readonly path?: string;
+      readonly prefixRewrite?: string;
+      readonly port?: number;
+      readonly scheme?: string;
+      readonly code: 301 | 302 | 303 | 307 | 308;
+      readonly httpsRedirect?: boolean;
+    }
+  | { readonly kind: 'direct-response'; readonly status: number; readonly body?: string };
+
+export interface Route {
+  readonly name: string;
+  readonly match: RouteMatch;
+  readonly action: RouteAction;
+  readonly requestHeaders?: HeaderOperations;
+  readonly responseHeaders?: HeaderOperations;
+  readonly sources: readonly SourceRef[];
+}
+
+export interface VirtualHost {
+  /** `host:port`. */
+  readonly name: string;
+  readonly domains: readonly string[];
+  readonly routes: readonly Route[];
+  readonly requireTls: boolean;
+  readonly sources: readonly SourceRef[];
+}
+
+export interface RouteTable {
+  /** Envoy route configuration name: `80`, `http.8080`, `https.443.https.gateway.ns`, `inbound|9080||` … */
+  readonly name: string;
+  readonly virtualHosts: readonly VirtualHost[];
+}
+
+export interface FilterChainMatch {
+  readonly destinationPort?: number;
+  /** CIDRs of the original destination. */
+  readonly prefixRanges?: readonly string[];
+  readonly transportProtocol?: 'tls' | 'raw_buffer';
+  readonly applicationProtocols?: readonly string[];
+  readonly serverNames?: readonly string[];
+}
+
+export type DownstreamTls =
+  /** The workload's own certificate, client certificate required; `alpn` is what the chain offers. */
+  | { readonly kind: 'mesh-mtls'; readonly alpn: readonly string[] }
+  /** A gateway server certificate by SDS name (`kubernetes://secret`). */
+  | {
+      readonly kind: 'server';
+      readonly secret: string;
+      readonly alpn: readonly string[];
+      /** MUTUAL: validate clients against this secret's CA. */
+      readonly clientCa?: { readonly secret: string };
+      readonly minProtocolVersion?: 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3';
+      readonly maxProtocolVersion?: 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3';
+      readonly cipherSuites?: readonly string[];
+    };
+
+export interface FilterChain {
+  readonly name: string;
+  readonly match: FilterChainMatch;
+  readonly tls?: DownstreamTls;
+  readonly handler:
+    | {
+        readonly kind: 'http';
+        readonly routes: { readonly rds: string } | { readonly inline: RouteTable };
+        readonly statPrefix: string;
+        readonly role: 'sidecar-outbound' | 'sidecar-inbound' | 'gateway';
+        readonly useRemoteAddress: boolean;
+        /** How the client certificate is forwarded (x-forwarded-client-cert). */
+        readonly forwardClientCert: 'SANITIZE_SET' | 'APPEND_FORWARD' | 'SANITIZE' | 'FORWARD_ONLY';
+      }
+    | {
+        readonly kind: 'tcp';
+        readonly statPrefix: string;
+        readonly clusters: readonly { readonly cluster: ClusterName; readonly weight: number }[];
+        readonly idleTimeoutMs?: number;
+      };
+  readonly sources: readonly SourceRef[];
+}
+
+export interface Listener {
+  /** `0.0.0.0_80`, `10.96.0.10_53`, `virtualOutbound`, `virtualInbound`. */
+  readonly name: string;
+  /** Never empty; the first is the main one, the others additional (dual stack). */
+  readonly addresses: readonly { readonly address: string; readonly port: number }[];
+  readonly direction: 'inbound' | 'outbound' | 'gateway';
+  /** False for listeners reached through virtualOutbound only. */
+  readonly bindToPort: boolean;
+  /** Hands connections to the listener of their original destination. */
+  readonly useOriginalDst: boolean;
+  readonly transparent: boolean;
+  readonly tlsInspector: boolean;
+  readonly httpInspector: boolean;
+  /** How long to wait for the first bytes when detecting; 0 waits for ever. */
+  readonly detectionTimeoutMs: number;
+  readonly filterChains: readonly FilterChain[];
+  readonly defaultFilterChain?: FilterChain;
+  readonly sources: readonly SourceRef[];
+}

@@ -1,0 +1,81 @@
+/**
+ * The port through which xDS sessions get what they serve. The consumer (xds/) declares it; cmd/ joins translate/ to it.
+ * Nothing here knows Kubernetes or user resources: a resource is a name, a version, bytes and the clusters it needs.
+ */
+
+/** A resource as served. Same (typeUrl, name, version) means same bytes; instances are shared between proxies. */
+export interface ServedResource {
+  readonly typeUrl: string;
+  readonly name: string;
+  /** Opaque; equal versions mean equal bytes (a content hash). */
+  readonly version: string;
+  /** The encoded message, ready to stand as `google.protobuf.Any.value`. */
+  readonly bytes: Uint8Array;
+  /** Names of clusters that must be held (acknowledged) by the proxy before this resource may be sent. */
+  readonly needs: readonly string[];
+  /** For an EDS cluster: the name of its ClusterLoadAssignment, sent again behind every added or changed cluster. */
+  readonly endpointsName?: string;
+}
+
+/** Everything one proxy may hold at one graph revision. */
+export interface Snapshot {
+  /** The graph revision it was computed at. */
+  readonly revision: number;
+  /** Resources by type URL, then name. The inner maps are shared between proxies when equal (compare by identity). */
+  readonly types: ReadonlyMap<string, ReadonlyMap<string, ServedResource>>;
+}
+
+/** Who a proxy is: `identity` is proven by its credential, all else is claimed in node metadata and checked against it. */
+export interface Proxy {
+  /** Stream-unique id, e.g. `productpage-v1-x.default-3`. */
+  readonly connectionId: string;
+  /** Envoy node id, e.g. `sidecar~10.0.0.1~pod.ns~ns.svc.cluster.local`. */
+  readonly nodeId: string;
+  readonly type: 'sidecar' | 'router';
+  readonly ipAddresses: readonly string[];
+  readonly podName: string;
+  readonly namespace: string;
+  readonly dnsDomain: string;
+  readonly clusterId: string;
+  readonly network: string;
+  readonly locality: { readonly region: string; readonly zone: string; readonly subzone: string };
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  readonly revision: string;
+  readonly istioVersion: string;
+  readonly interceptionMode: 'REDIRECT' | 'TPROXY' | 'NONE';
+  readonly envoyVersion: string;
+  readonly extensions: readonly string[];
+  /** The rest of node.metadata, as sent. */
+  readonly metadata: Readonly<Record<string, unknown>>;
+  /** Proven SPIFFE identity; absent on the plaintext port. */
+  readonly identity?: { readonly trustDomain: string; readonly namespace: string; readonly serviceAccount: string };
+  readonly client: 'envoy' | 'grpc';
+}
+
+export interface Subscription {
+  /** The newest snapshot, or undefined while the first is being computed. */
+  current(): Snapshot | undefined;
+  /** Secrets are asked for by name and answered only when the proven identity may read them; undefined means refused or absent. */
+  secret(name: string): ServedResource | undefined;
+  /** Names of secrets this proxy asks for; the source keeps them current and calls onChange when one changes. */
+  watchSecrets(names: ReadonlySet<string>): void;
+  close(): void;
+}
+
+export interface SnapshotSource {
+  /** `onChange` is called (never synchronously) whenever `current()` or a watched secret changed. */
+  subscribe(proxy: Proxy, onChange: () => void): Subscription;
+}
+
+/** What a session reports as it goes; cmd/ joins it to delivery facts. All calls are cheap and synchronous. */
+export interface DeliveryObserver {
+  connected(proxy: Proxy): void;
+  /** Everything up to this snapshot has been acknowledged (unchanged bytes count as acknowledged). */
+  acknowledged(connectionId: string, revision: number): void;
+  /** Envoy refused a response. `resources` are the (typeUrl, name, version) found to be at fault. */
+  rejected(connectionId: string, error: { readonly typeUrl: string; readonly resources: readonly string[]; readonly message: string; readonly revision: number }): void;
+  /** A route or listener is held back and why (cluster names that do not warm), or an empty list when nothing is held. */
+  waiting(connectionId: string, clusters: readonly string[]): void;
+  disconnected(connectionId: string): void;
+}
