@@ -1,0 +1,184 @@
+import { type Clock, type Component, LateenError, systemClock } from '#runtime/core/index.ts';
+import { createBackoff } from './backoff.ts';
+import type { KubeClient } from './client.ts';
+import { isExpired, KubeError } from './errors.ts';
+import type { KubeObject } from './objects.ts';
+import type { Resource } from './resources.ts';
+import { readWatchEvents, type WatchEvent } from './watch-stream.ts';
+
+/** What happened to one object. A deletion carries the object's last state. */
+export type Change<T extends KubeObject> = { readonly type: 'set' | 'delete'; readonly object: T };
+
+/**
+ * `replace`: the whole collection as listed; whatever is not in it no longer exists.
+ * `changes`: what arrived together, in order.
+ */
+export type Batch<T extends KubeObject> =
+  | { readonly type: 'replace'; readonly objects: readonly T[] }
+  | { readonly type: 'changes'; readonly changes: readonly Change<T>[] };
+
+/** A fault of a watch that it recovers from by itself. */
+export interface WatchTrouble {
+  readonly error: LateenError;
+  readonly retryInMs: number;
+  /** True while the kind itself does not exist on the server (a CustomResourceDefinition not there yet). */
+  readonly kindMissing: boolean;
+}
+
+export interface WatchKindOptions<T extends KubeObject> {
+  readonly client: KubeClient;
+  readonly resource: Resource;
+  /** Default: all namespaces. */
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+  readonly fieldSelector?: string | undefined;
+  /** Called on every object before it is kept or delivered; drop what nobody reads. Default: drops managedFields. */
+  readonly trim?: (object: T) => T;
+  /** Called with every batch, never concurrently. Must not throw. */
+  readonly onBatch: (batch: Batch<T>) => void;
+  readonly onTrouble?: (trouble: WatchTrouble) => void;
+  readonly clock?: Clock;
+  /** In [0, 1); spreads retries. */
+  readonly random?: () => number;
+  /** A watch that is silent for this long is taken for dead. Default 55,000. */
+  readonly silenceMs?: number;
+  readonly pageSize?: number;
+}
+
+export interface KindWatch extends Component {
+  /** Whether the initial list has been delivered. */
+  readonly synced: boolean;
+  /** Resolves when the initial list has been delivered; rejects when the signal aborts first. */
+  whenSynced(signal?: AbortSignal): Promise<void>;
+}
+
+/** How many times a watch may fail in a row at the same resourceVersion before everything is listed again. */
+const resumeAttempts = 3;
+
+/**
+ * Lists a kind and keeps watching it for as long as `run` lasts: pages the list, resumes from the last seen version or
+ * bookmark, lists again when that is too old, and never gives up on faults. `run` rejects only on bugs.
+ */
+export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): KindWatch {
+  const clock = options.clock ?? systemClock;
+  const random = options.random ?? Math.random;
+  const trim = options.trim ?? dropManagedFields;
+  const silenceMs = options.silenceMs ?? 55_000;
+  const { client, resource } = options;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  let synced = false;
+
+  async function list(signal: AbortSignal): Promise<string> {
+    try {
+      return await listPages(signal, options.pageSize);
+    } catch (thrown) {
+      // The continue token was forgotten between two pages: take the list in one piece.
+      if (!isExpired(thrown)) throw thrown;
+      return await listPages(signal, 0);
+    }
+  }
+
+  async function listPages(signal: AbortSignal, pageSize: number | undefined): Promise<string> {
+    const objects: T[] = [];
+    const { namespace, labelSelector, fieldSelector } = options;
+    const version = await client.readPages<T>(
+      resource,
+      { namespace, labelSelector, fieldSelector, pageSize, signal },
+      (items) => {
+        for (const item of items) objects.push(trim(item));
+      },
+    );
+    if (signal.aborted) throw signal.reason;
+    options.onBatch({ type: 'replace', objects });
+    synced = true;
+    resolve();
+    return version;
+  }
+
+  /** Delivers the events of one watch until the server ends it; reports every version it passes through `onVersion`. */
+  async function follow(from: string, signal: AbortSignal, onVersion: (version: string) => void): Promise<void> {
+    const { namespace, labelSelector, fieldSelector } = options;
+    // The server ends the watch (after a bookmark) a little before our own deadline would call it dead.
+    const timeoutSeconds = Math.max(1, Math.floor((silenceMs / 1000) * (0.75 + 0.15 * random())));
+    const events = readWatchEvents<T>(client, resource, {
+      namespace,
+      labelSelector,
+      fieldSelector,
+      resourceVersion: from,
+      timeoutSeconds,
+      silenceMs,
+      signal,
+    });
+    for await (const batch of events) {
+      const changes = batch.flatMap((event) => readChange(event, trim));
+      if (changes.length > 0) options.onBatch({ type: 'changes', changes });
+      const version = batch.at(-1)?.object.metadata.resourceVersion;
+      if (version !== undefined) onVersion(version);
+    }
+  }
+
+  return {
+    name: `watch ${resource.plural}${resource.group === '' ? '' : `.${resource.group}`}`,
+    get synced() {
+      return synced;
+    },
+    whenSynced: (signal) => waitFor(promise, signal),
+    async run(signal) {
+      const backoff = createBackoff({ random });
+      let version: string | undefined;
+      let failures = 0;
+      while (!signal.aborted) {
+        try {
+          version ??= await list(signal);
+          await follow(version, signal, (seen) => {
+            version = seen;
+            failures = 0;
+            backoff.reset();
+          });
+          failures = 0;
+          backoff.reset();
+        } catch (thrown) {
+          if (signal.aborted) break;
+          const error = LateenError.from(thrown);
+          if (error.code === 'internal' && !(error instanceof KubeError)) throw error;
+          failures += 1;
+          if (isExpired(thrown) || failures >= resumeAttempts) {
+            version = undefined;
+            failures = 0;
+          }
+          const kindMissing = error.code === 'not-found';
+          const retryInMs = Math.max(
+            backoff.next(kindMissing ? 2_000 : undefined),
+            error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0,
+          );
+          options.onTrouble?.({ error, retryInMs, kindMissing });
+          await clock.sleep(retryInMs, signal).catch(() => undefined);
+        }
+      }
+    },
+  };
+}
+
+function readChange<T extends KubeObject>(event: WatchEvent<T>, trim: (object: T) => T): readonly Change<T>[] {
+  if (event.type === 'BOOKMARK') return [];
+  return [{ type: event.type === 'DELETED' ? 'delete' : 'set', object: trim(event.object) }];
+}
+
+/** The default trim: managedFields are often half of an object, and nobody reads them from a watch. */
+export function dropManagedFields<T extends KubeObject>(object: T): T {
+  const { managedFields: _, ...metadata } = object.metadata;
+  return { ...object, metadata };
+}
+
+async function waitFor(promise: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+  if (signal === undefined) return await promise;
+  const { promise: aborted, reject } = Promise.withResolvers<void>();
+  const onAbort = () => reject(LateenError.from(signal.reason, 'aborted'));
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
