@@ -1,0 +1,68 @@
+/**
+ * Owns: the bootstrap that the agent writes before it starts Envoy; an entry of its own, because it travels in every pod.
+ * May import: nothing outside this folder.
+ * Invariants: pure; the result is the protobuf JSON form of envoy.config.bootstrap.v3.Bootstrap and names nothing that
+ * stock Envoy lacks.
+ */
+import { buildLoopbackAddress } from './address.ts';
+import { buildBootstrapClusters, XDS_CLUSTER } from './clusters.ts';
+import { buildBootstrapListeners } from './listeners.ts';
+import type { BootstrapOptions, Json } from './options.ts';
+import { buildStatsConfig } from './stats.ts';
+
+export { AGENT_CLUSTER, SDS_CLUSTER, XDS_CLUSTER } from './clusters.ts';
+export { type BootstrapOptions, bootstrapDefaults, type Json } from './options.ts';
+
+/** Runtime keys that differ from Envoy's own defaults; each with its reason in docs of the key. */
+const runtimeDefaults: Readonly<Record<string, string | boolean>> = {
+  're2.max_program_size.error_level': '32768',
+  'envoy.reloadable_features.http_reject_path_with_fragment': false,
+};
+
+/** Everything Envoy must know to start, find its certificates and reach the control plane by delta ADS. */
+export function buildBootstrap(options: BootstrapOptions): Json {
+  const fromAds: Json = { ads: {}, initialFetchTimeout: '0s', resourceApiVersion: 'V3' };
+  return {
+    node: {
+      id: options.nodeId,
+      cluster: options.cluster,
+      locality: { region: options.locality.region, zone: options.locality.zone, subZone: options.locality.subzone },
+      metadata: options.metadata,
+    },
+    admin: { address: buildLoopbackAddress(options.addressFamilies, options.adminPort) },
+    layeredRuntime: {
+      layers: [
+        { name: 'static', staticLayer: { ...runtimeDefaults, ...options.runtimeValues } },
+        { name: 'admin', adminLayer: {} },
+      ],
+    },
+    statsConfig: buildStatsConfig(options.statsInclusion),
+    overloadManager: {
+      refreshInterval: '0.25s',
+      resourceMonitors: [
+        {
+          name: 'envoy.resource_monitors.global_downstream_max_connections',
+          typedConfig: {
+            '@type':
+              'type.googleapis.com/envoy.extensions.resource_monitors.downstream_connections.v3.DownstreamConnectionsConfig',
+            maxActiveDownstreamConnections: options.maxDownstreamConnections,
+          },
+        },
+      ],
+    },
+    dynamicResources: {
+      ldsConfig: fromAds,
+      cdsConfig: fromAds,
+      adsConfig: {
+        apiType: 'DELTA_GRPC',
+        transportApiVersion: 'V3',
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [{ envoyGrpc: { clusterName: XDS_CLUSTER } }],
+      },
+    },
+    staticResources: {
+      clusters: buildBootstrapClusters(options),
+      listeners: buildBootstrapListeners(options),
+    },
+  };
+}
