@@ -5,6 +5,7 @@
  * not changed afterwards; the environment is not read here.
  */
 export { type Backoff, createBackoff } from './backoff.ts';
+export { type CacheKindOptions, cacheKind, type KindCache } from './cache.ts';
 export {
   type ApplyOptions,
   createFencedClient,
@@ -23,6 +24,7 @@ export {
   serviceAccountDirectory,
 } from './connection-cluster.ts';
 export { createKubeconfigConnection, type KubeconfigOptions } from './connection-kubeconfig.ts';
+export { createLeaderElection, type LeaderElection, type LeaderElectionOptions } from './election.ts';
 export { isExpired, KubeError } from './errors.ts';
 export {
   type KubeList,
@@ -33,6 +35,7 @@ export {
   objectKey,
 } from './objects.ts';
 export { apiVersionOf, type Resource, resourcePath, resources } from './resources.ts';
+export { type AccessQuestion, type AccessVerdict, reviewAccess, reviewToken, type TokenVerdict } from './reviews.ts';
 export type { KubeCall, KubeTransport } from './transport.ts';
 export {
   type Batch,
