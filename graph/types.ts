@@ -56,7 +56,9 @@ export interface Edit {
 export interface GraphStatistics {
   readonly revision: number;
   readonly inputs: Readonly<Record<string, number>>;
-  readonly queries: Readonly<Record<string, { readonly nodes: number; readonly computed: number; readonly cutoffs: number }>>;
+  readonly queries: Readonly<
+    Record<string, { readonly nodes: number; readonly computed: number; readonly cutoffs: number }>
+  >;
   readonly edges: number;
 }
 
@@ -69,6 +71,11 @@ export interface Graph {
   edit(apply: (edit: Edit) => void): boolean;
   /** The value at the current revision, computed now if needed. A query that throws rethrows to every reader and is retried when an input of it changes. A cycle throws, naming the path. */
   read<V>(query: Query<V>, key: string): V;
+  /**
+   * Like `read`, in slices: when `outOfTime` says so between two computations, the evaluation stops and the answer is
+   * undefined; what was computed so far is kept, and calling again goes on. Every call makes progress.
+   */
+  advance<V>(query: Query<V>, key: string, outOfTime: () => boolean): { readonly value: V } | undefined;
   /** Reads inputs outside any query (no dependency recorded), e.g. for debug pages. */
   peek<V>(input: Input<V>, key: string): V | undefined;
   /** Forgets memoized nodes that no retained root reached since the last sweep. */

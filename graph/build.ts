@@ -1,0 +1,115 @@
+/** Builds that share the event loop: roots are computed in time slices on one revision, edits wait their turn. */
+import { LateenError } from '#runtime/core/index.ts';
+import type { Edit, Graph, Root } from './types.ts';
+
+export interface BuildOptions {
+  /** Longest stretch without yielding to the event loop, in milliseconds; one computation that takes longer is not cut. Default 10. */
+  readonly sliceMs?: number;
+  /** Milliseconds on a clock that never goes back. */
+  readonly monotonic?: () => number;
+  /** Lets the event loop run what is due. Default: one turn of `setImmediate`. */
+  readonly yieldTurn?: () => Promise<void>;
+  /** Gives the build up; the returned promise rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Asked after each slice: true ends the build early because a newer revision matters. What was computed stays memoized. */
+  readonly restart?: () => boolean;
+}
+
+/** A root's value, or what its computation threw. */
+export type RootResult<V> = { readonly value: V } | { readonly error: unknown };
+
+export type BuildOutcome<V> =
+  | { readonly kind: 'built'; readonly revision: number; readonly results: readonly RootResult<V>[] }
+  | { readonly kind: 'restart'; readonly revision: number };
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+/**
+ * Computes roots one after the other, yielding whenever a slice is used up. The results stand in the order of the roots,
+ * all at one revision: editing the graph in between is a bug and throws (use a `Builder`, which queues edits).
+ */
+export async function buildRoots<V>(
+  graph: Graph,
+  roots: readonly Root<V>[],
+  options: BuildOptions = {},
+): Promise<BuildOutcome<V>> {
+  const { sliceMs = 10, monotonic = () => performance.now(), yieldTurn = nextTurn, signal, restart } = options;
+  const { revision } = graph;
+  const results: RootResult<V>[] = [];
+  let sliceEnd = monotonic() + sliceMs;
+  const outOfTime = () => monotonic() >= sliceEnd;
+  signal?.throwIfAborted();
+  while (results.length < roots.length) {
+    const root = roots[results.length];
+    if (root === undefined) break;
+    const result = advance(graph, root, outOfTime);
+    if (result !== undefined) results.push(result);
+    if (result !== undefined && !outOfTime()) continue;
+    await yieldTurn();
+    signal?.throwIfAborted();
+    if (graph.revision !== revision) throw new LateenError('internal', 'graph: edited while a build was running');
+    if (restart?.()) return { kind: 'restart', revision };
+    sliceEnd = monotonic() + sliceMs;
+  }
+  return { kind: 'built', revision, results };
+}
+
+function advance<V>(graph: Graph, root: Root<V>, outOfTime: () => boolean): RootResult<V> | undefined {
+  try {
+    return graph.advance(root.query, root.key, outOfTime);
+  } catch (error) {
+    return { error };
+  }
+}
+
+/** A batch of input changes. */
+export type Batch = (edit: Edit) => void;
+
+/** The one door to a graph that is edited by sources while others build on it. */
+export interface Builder {
+  /** Applies a batch now, or right after the running build. Batches keep their order; those that wait are applied as one. */
+  edit(batch: Batch): void;
+  /** Whether batches wait for the running build. */
+  readonly pending: boolean;
+  /** One build at a time; a second call waits for the first. Edits that arrive meanwhile are applied between the two. */
+  build<V>(roots: readonly Root<V>[], options?: BuildOptions): Promise<BuildOutcome<V>>;
+}
+
+/** `onEdited` is called after batches that changed something, with the new revision. */
+export function createBuilder(graph: Graph, onEdited: (revision: number) => void): Builder {
+  const waiting: Batch[] = [];
+  let building = false;
+  let last: Promise<unknown> = Promise.resolve();
+
+  const applyWaiting = () => {
+    const batches = waiting.splice(0);
+    if (batches.length === 0) return;
+    const changed = graph.edit((edit) => {
+      for (const batch of batches) batch(edit);
+    });
+    if (changed) onEdited(graph.revision);
+  };
+
+  return {
+    get pending() {
+      return waiting.length > 0;
+    },
+    edit(batch) {
+      waiting.push(batch);
+      if (!building) applyWaiting();
+    },
+    build(roots, options) {
+      const turn = last.then(async () => {
+        building = true;
+        try {
+          return await buildRoots(graph, roots, options);
+        } finally {
+          building = false;
+          applyWaiting();
+        }
+      });
+      last = turn.catch(() => undefined);
+      return turn;
+    },
+  };
+}

@@ -1,0 +1,293 @@
+/**
+ * Evaluation: verifies stale nodes bottom-up and recomputes those whose dependencies changed.
+ *
+ * A node whose dependencies are all unchanged since it was verified is clean without running (early cutoff). The
+ * dependencies are looked at in the order in which they were read: the one at hand is certain to be read again, because
+ * everything that the computation saw before it is unchanged. So verification never computes what nobody would ask for.
+ *
+ * Chains of queries nest JavaScript frames only while values are computed for the first time. Where they get too deep,
+ * or where a time slice ends, the computation is unwound and started again later; what it had read is memoized by then.
+ */
+import { LateenError } from '#runtime/core/index.ts';
+import {
+  ACTIVE,
+  addDependent,
+  CLEAN,
+  QueryNode as Node,
+  type QueryNode,
+  removeDependent,
+  type Source,
+  STALE,
+} from './source.ts';
+
+/** Nested computations before the evaluation is unwound and continued from the middle of the chain. */
+const DEPTH_LIMIT = 100;
+
+/** Says that the present time slice is used up. */
+export type OutOfTime = () => boolean;
+
+/** Thrown through running computations to unwind them; never stored as a result, whatever the computation does with it. */
+class Unwinding extends Error {}
+const UNWINDING = new Unwinding('computation suspended');
+
+export class Engine {
+  revision = 0;
+  /** The computation that is running, if any. */
+  running: QueryNode | undefined = undefined;
+
+  /** What running computations have read, each one's reads behind those of the one that asked for it. */
+  readonly #reads: Source[] = [];
+  /** Nodes being verified or computed, outermost first, and for each the next dependency to verify. */
+  readonly #path: QueryNode[] = [];
+  readonly #cursors: number[] = [];
+  #pass = 0;
+  #stamp = 0;
+  #depth = 0;
+  #suspended: 'depth' | 'time' | undefined = undefined;
+  #outOfTime: OutOfTime | undefined = undefined;
+  #progress = false;
+
+  /** Records that the running computation read this source. */
+  record(source: Source): void {
+    if (source.stamp === this.#pass) return;
+    source.stamp = this.#pass;
+    this.#reads.push(source);
+  }
+
+  /** The value of a node for the running computation. */
+  readFromQuery(node: QueryNode): unknown {
+    if (this.#suspended !== undefined) throw UNWINDING;
+    this.record(node);
+    if (node.state === ACTIVE) throw this.#cycle(node);
+    if (node.state === STALE) {
+      if (this.#depth >= DEPTH_LIMIT) this.#suspend('depth');
+      this.#refresh(node);
+    }
+    if (node.failed) throw node.value;
+    return node.value;
+  }
+
+  /** Makes a node clean at the present revision. False: the time slice ended first; call again to go on. */
+  settle(root: QueryNode, outOfTime?: OutOfTime): boolean {
+    const waiting: { readonly node: QueryNode; readonly base: number }[] = [{ node: root, base: 0 }];
+    this.#outOfTime = outOfTime;
+    this.#progress = false;
+    try {
+      for (let wait = waiting.at(-1); wait !== undefined; wait = waiting.at(-1)) {
+        if (this.#attempt(wait.node)) {
+          waiting.pop();
+          this.#unwind(waiting.at(-1)?.base ?? 0);
+          continue;
+        }
+        if (this.#suspended === 'time') return false;
+        const middle = (wait.base + this.#path.length) >> 1;
+        const next = this.#path[middle];
+        if (next === undefined) throw new LateenError('internal', 'graph: nothing to continue with');
+        this.#unwind(middle);
+        waiting.push({ node: next, base: middle });
+      }
+      return true;
+    } finally {
+      this.#unwind(0);
+      this.#suspended = undefined;
+      this.#outOfTime = undefined;
+    }
+  }
+
+  /** Marks everything that depends on a changed source, directly or not, as stale. */
+  invalidate(source: Source): void {
+    source.changedAt = this.revision;
+    markReadersStale(source);
+  }
+
+  /** A mark that no source carries yet. */
+  freshStamp(): number {
+    this.#stamp += 1;
+    return this.#stamp;
+  }
+
+  #attempt(node: QueryNode): boolean {
+    this.#depth = 0;
+    this.#suspended = undefined;
+    try {
+      if (node.state === STALE) this.#refresh(node);
+      return true;
+    } catch (thrown) {
+      if (thrown === UNWINDING) return false;
+      throw thrown;
+    }
+  }
+
+  #refresh(root: QueryNode): void {
+    const base = this.#path.length;
+    this.#enter(root);
+    while (this.#path.length > base) {
+      const top = this.#path.length - 1;
+      const node = this.#path[top];
+      if (node === undefined) throw new LateenError('internal', 'graph: the evaluation path is broken');
+      if (this.#unchanged(node, top)) this.#leave(node);
+      else if (top === this.#path.length - 1) {
+        if (this.#outOfTime !== undefined && this.#progress && this.#outOfTime()) this.#suspend('time');
+        this.#compute(node);
+        this.#leave(node);
+      }
+    }
+  }
+
+  /** True when nothing that the node read has changed. Enters a stale dependency (and says false) when that isn't known yet. */
+  #unchanged(node: QueryNode, top: number): boolean {
+    if (node.verifiedAt === -1) return false;
+    const { dependencies, verifiedAt } = node;
+    for (let at = this.#cursors[top] ?? 0; at < dependencies.length; at += 1) {
+      const dependency = dependencies[at];
+      if (dependency === undefined || dependency.changedAt > verifiedAt) return false;
+      // An active dependency is a cycle: computing the node again makes it read that dependency, which says so.
+      if (dependency.state === ACTIVE) return false;
+      if (dependency.state === STALE && dependency instanceof Node) {
+        this.#cursors[top] = at;
+        this.#enter(dependency);
+        return false;
+      }
+    }
+    return true;
+  }
+
+  #compute(node: QueryNode): void {
+    const start = this.#reads.length;
+    const { running } = this;
+    const pass = this.#pass;
+    this.running = node;
+    this.#pass = this.freshStamp();
+    this.#depth += 1;
+    let value: unknown;
+    let failed = false;
+    try {
+      value = node.query.compute(node.key);
+    } catch (thrown) {
+      value = thrown;
+      failed = true;
+    }
+    this.#depth -= 1;
+    this.#pass = pass;
+    this.running = running;
+    if (this.#suspended !== undefined) {
+      this.#reads.length = start;
+      throw UNWINDING;
+    }
+    this.#progress = true;
+    this.#remember(node, start);
+    this.#publish(node, value, failed);
+  }
+
+  /** Replaces the node's dependencies by what was read since `start`. */
+  #remember(node: QueryNode, start: number): void {
+    const reads = this.#reads;
+    const before = node.dependencies;
+    if (!sameFrom(before, reads, start)) {
+      const known = this.freshStamp();
+      for (const source of before) source.stamp = known;
+      const kept = this.freshStamp();
+      const after: Source[] = [];
+      for (let at = start; at < reads.length; at += 1) {
+        const source = reads[at];
+        if (source === undefined || source.stamp === kept) continue;
+        if (source.stamp !== known) addDependent(source, node);
+        source.stamp = kept;
+        after.push(source);
+      }
+      for (const source of before) if (source.stamp === known) removeDependent(source, node);
+      node.dependencies = after;
+    }
+    reads.length = start;
+  }
+
+  #publish(node: QueryNode, next: unknown, threw: boolean): void {
+    const { query } = node;
+    query.computed += 1;
+    let value = next;
+    let failed = threw;
+    let same = false;
+    if (node.verifiedAt !== -1 && failed === node.failed) {
+      try {
+        same = failed ? sameError(node.value, value) : query.equal(node.value, value);
+      } catch (thrown) {
+        value = thrown;
+        failed = true;
+      }
+    }
+    if (same) {
+      query.cutoffs += 1;
+      return;
+    }
+    node.value = value;
+    node.failed = failed;
+    node.changedAt = this.revision;
+  }
+
+  #enter(node: QueryNode): void {
+    node.state = ACTIVE;
+    this.#path.push(node);
+    this.#cursors.push(0);
+  }
+
+  #leave(node: QueryNode): void {
+    node.state = CLEAN;
+    node.verifiedAt = this.revision;
+    this.#path.pop();
+    this.#cursors.pop();
+  }
+
+  #unwind(length: number): void {
+    for (let at = length; at < this.#path.length; at += 1) {
+      const node = this.#path[at];
+      if (node === undefined) continue;
+      node.state = STALE;
+      // Only members of a cycle can have become clean before a node that they read.
+      markReadersStale(node);
+    }
+    this.#path.length = length;
+    this.#cursors.length = length;
+  }
+
+  #suspend(reason: 'depth' | 'time'): never {
+    this.#suspended ??= reason;
+    throw UNWINDING;
+  }
+
+  /** The cycle is named from its alphabetically first member, so that the words don't depend on who asked first. */
+  #cycle(node: QueryNode): LateenError {
+    const labels = this.#path.slice(this.#path.indexOf(node)).map((member) => member.label);
+    const first = labels.indexOf([...labels].sort()[0] ?? '');
+    const turn = [...labels.slice(first), ...labels.slice(0, first), labels[first]];
+    return new LateenError('internal', `cycle of queries: ${turn.join(' -> ')}`);
+  }
+}
+
+/** Keeps the invariant that the readers of a stale node are stale, which is why the walk may stop at one. */
+function markReadersStale(source: Source): void {
+  const pending: Source[] = [source];
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    if (at.dependents === undefined) continue;
+    for (const node of at.dependents) {
+      if (node.state !== CLEAN) continue;
+      node.state = STALE;
+      pending.push(node);
+    }
+  }
+}
+
+function sameFrom(before: readonly Source[], reads: readonly Source[], start: number): boolean {
+  if (before.length !== reads.length - start) return false;
+  for (let at = 0; at < before.length; at += 1) if (before[at] !== reads[start + at]) return false;
+  return true;
+}
+
+function sameError(previous: unknown, next: unknown): boolean {
+  if (previous === next) return true;
+  return (
+    previous instanceof Error &&
+    next instanceof Error &&
+    previous.name === next.name &&
+    previous.message === next.message
+  );
+}
