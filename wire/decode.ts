@@ -1,0 +1,160 @@
+import { Reader } from 'protobufjs/minimal.js';
+import { LateenError } from '#runtime/core/index.ts';
+import { type Field, type MessageType, wireTypeOf } from './descriptor.ts';
+
+/** Protobuf's usual bound on nesting; bytes from a peer must not exhaust the stack. */
+const maxDepth = 100;
+
+/** Decodes bytes into the object form: absent fields are absent, unknown fields are dropped. Throws LateenError (`invalid`). */
+export function decodeMessage(type: MessageType, bytes: Uint8Array): Record<string, unknown> {
+  const reader = Reader.create(bytes);
+  try {
+    return readMessage(type, reader, reader.len, 0);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new LateenError('invalid', `not a ${type.fullName}: ${reason}`, { cause: error });
+  }
+}
+
+function readMessage(type: MessageType, reader: Reader, end: number, depth: number): Record<string, unknown> {
+  if (depth > maxDepth) throw new RangeError(`nested deeper than ${maxDepth} messages`);
+  if (end > reader.len) throw new RangeError('a length reaches beyond the end');
+  const value: Record<string, unknown> = {};
+  const members: Field[] = [];
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    const field = type.byNumber.get(tag >>> 3);
+    if (!field || !readField(field, tag & 7, value, reader, depth)) {
+      reader.skipType(tag & 7);
+    } else if (field.oneof >= 0) {
+      // The last member of a oneof wins.
+      const previous = members[field.oneof];
+      if (previous && previous !== field) delete value[previous.name];
+      members[field.oneof] = field;
+    }
+  }
+  if (reader.pos !== end) throw new RangeError('a field reaches beyond its message');
+  return value;
+}
+
+/** Returns false when the wire type is not one of the field's. */
+function readField(
+  field: Field,
+  wireType: number,
+  value: Record<string, unknown>,
+  reader: Reader,
+  depth: number,
+): boolean {
+  const single = wireTypeOf(field.type);
+  if (!field.repeated) {
+    if (wireType !== single) return false;
+    const read = readSingle(field, reader, depth);
+    const before = value[field.name];
+    // A message that comes in several pieces is merged.
+    value[field.name] = field.type === 'message' && before !== undefined ? merge(before, read) : read;
+    return true;
+  }
+  const map = field.map;
+  if (map) {
+    if (wireType !== 2) return false;
+    value[field.name] ??= {};
+    readEntry(map, value[field.name] as object, reader, depth);
+    return true;
+  }
+  const packed = wireType === 2 && single !== 2;
+  if (!packed && wireType !== single) return false;
+  value[field.name] ??= [];
+  const items = value[field.name] as unknown[];
+  if (packed) {
+    const end = reader.uint32() + reader.pos;
+    if (end > reader.len) throw new RangeError('a length reaches beyond the end');
+    while (reader.pos < end) items.push(readSingle(field, reader, depth));
+  } else {
+    items.push(readSingle(field, reader, depth));
+  }
+  return true;
+}
+
+function readEntry(map: NonNullable<Field['map']>, target: object, reader: Reader, depth: number): void {
+  const end = reader.uint32() + reader.pos;
+  if (end > reader.len) throw new RangeError('a length reaches beyond the end');
+  let key: unknown = defaultOf(map.key);
+  let item: unknown;
+  while (reader.pos < end) {
+    const tag = reader.uint32();
+    const field = tag >>> 3 === 1 ? map.key : tag >>> 3 === 2 ? map.value : undefined;
+    if (!field || wireTypeOf(field.type) !== (tag & 7)) reader.skipType(tag & 7);
+    else if (field === map.key) key = readSingle(field, reader, depth);
+    else item = readSingle(field, reader, depth);
+  }
+  setEntry(target, String(key), item ?? defaultOf(map.value));
+}
+
+/** Sets a key given by a peer: as data, also when it is called `__proto__`. */
+export function setEntry(target: object, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+}
+
+function merge(before: unknown, after: unknown): unknown {
+  const merged = { ...(before as Record<string, unknown>) };
+  for (const [name, value] of Object.entries(after as Record<string, unknown>)) {
+    const old = merged[name];
+    if (Array.isArray(old) && Array.isArray(value)) merged[name] = [...old, ...value];
+    else setEntry(merged, name, isNested(old) && isNested(value) ? merge(old, value) : value);
+  }
+  return merged;
+}
+
+function isNested(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
+}
+
+function readSingle(field: Field, reader: Reader, depth: number): unknown {
+  switch (field.type) {
+    case 'message': {
+      const end = reader.uint32() + reader.pos;
+      return readMessage(field.message, reader, end, depth + 1);
+    }
+    case 'enum': {
+      const number = reader.int32();
+      return field.enumeration.byNumber.get(number) ?? number;
+    }
+    case 'int64':
+    case 'uint64':
+    case 'sint64':
+    case 'fixed64':
+    case 'sfixed64':
+      return numberOrBigint(reader[field.type]());
+    case 'none':
+    case 'group':
+      throw new TypeError(`${field.type} fields are not supported`);
+    default:
+      return reader[field.type]();
+  }
+}
+
+/** A 64-bit value as a number where that is exact, else as a bigint. */
+function numberOrBigint(long: { low: number; high: number; unsigned: boolean } | number): number | bigint {
+  if (typeof long === 'number') return long;
+  const high = long.unsigned ? long.high >>> 0 : long.high;
+  const low = long.low >>> 0;
+  const number = high * 2 ** 32 + low;
+  return Number.isSafeInteger(number) ? number : (BigInt(high) << 32n) | BigInt(low);
+}
+
+export function defaultOf(field: Field): unknown {
+  switch (field.type) {
+    case 'string':
+      return '';
+    case 'bool':
+      return false;
+    case 'bytes':
+      return new Uint8Array();
+    case 'message':
+      return {};
+    case 'enum':
+      return field.enumeration.byNumber.get(0) ?? 0;
+    default:
+      return 0;
+  }
+}
