@@ -47,7 +47,7 @@ describe('sliced build', () => {
     const outcome = await buildRoots(graph, roots, { sliceMs: 10, monotonic, yieldTurn: counter.yieldTurn });
     expect(outcome).to.deep.equal({ kind: 'built', revision: 1, results: [{ value: 7 }, { value: 0 }, { value: 0 }] });
     expect(counter.taken).to.be.within(5, 7);
-    expect(graph.statistics().queries['part']?.computed).to.equal(60);
+    expect(graph.statistics().queries.part?.computed).to.equal(60);
   });
 
   it('keeps the error of one root to that root', async () => {
@@ -77,9 +77,9 @@ describe('sliced build', () => {
     const { yieldTurn } = turns();
     const outcome = await buildRoots(graph, roots, { monotonic, yieldTurn, restart: () => true });
     expect(outcome).to.deep.equal({ kind: 'restart', revision: 1 });
-    expect(graph.statistics().queries['part']?.computed).to.be.within(10, 11);
+    expect(graph.statistics().queries.part?.computed).to.be.within(10, 11);
     await buildRoots(graph, roots, { monotonic, yieldTurn });
-    expect(graph.statistics().queries['part']?.computed).to.equal(60);
+    expect(graph.statistics().queries.part?.computed).to.equal(60);
   });
 
   it('refuses results of two revisions when somebody edits behind its back', async () => {
