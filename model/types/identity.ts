@@ -1,13 +1,17 @@
 /** Where a value came from and who a thing is. Everything carries its cluster, so that one cluster is a mesh of one. */
 
-/** A user resource that contributed to a value. Sources take no part in comparisons; they name the YAML in status and blame. */
+/**
+ * A user resource that contributed to a value; it names the YAML in status, blame and explanations.
+ * An identity without a generation: a value therefore stays the same object when its resource is written again with the
+ * same content, and becomes another one (with equal bytes) when a different resource takes over. Which generation is in
+ * force follows from the graph revision that brought it in (see `registry/`).
+ */
 export interface SourceRef {
   readonly cluster: string;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  readonly generation: number;
 }
 
 export interface Locality {

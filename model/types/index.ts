@@ -1,4 +1,7 @@
-/** The mesh vocabulary: identities, decoded inputs, resolved values. Types only. */
+/** The mesh vocabulary: identities, decoded inputs, settings, proxies, resolved values, facts for status. Types only. */
+export type * from './facts.ts';
 export type * from './identity.ts';
 export type * from './inputs.ts';
+export type * from './proxy.ts';
 export type * from './resolved.ts';
+export type * from './settings.ts';

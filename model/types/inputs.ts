@@ -1,4 +1,3 @@
-import type { Resource } from '#api/index.ts';
 import type { AddressFamily, Locality, Origin } from './identity.ts';
 
 /** Application protocol of a service port, as Istio names it. `Auto` is detected from the traffic. */
@@ -36,12 +35,12 @@ export interface Service extends Origin {
   readonly ports: readonly ServicePort[];
   readonly selector: Readonly<Record<string, string>>;
   readonly externalName?: string;
-  /** Namespaces it is visible in; `*` all, `.` its own, `~` none. */
+  /** Namespaces it is visible in; `*` all, `.` its own, `~` none; empty means the mesh's default. */
   readonly exportTo: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
 }
 
-/** One EndpointSlice. Key: `cluster/namespace/name`. Indexed by `service` (`cluster/namespace/service`). */
+/** One EndpointSlice; slices with FQDN addresses are left out. Key: `cluster/namespace/name`. Indexed by `service` (`cluster/namespace/service`). */
 export interface EndpointSlice extends Origin {
   readonly service: string;
   readonly family: AddressFamily;
@@ -99,8 +98,6 @@ export interface Config<Spec> extends Origin {
   readonly spec: Spec;
 }
 
-export type ConfigOf<R> = R extends Resource<infer Spec, infer _Status> ? Config<Spec> : never;
-
 /**
  * A resource that failed validation on the way in (admission was down) and has no earlier valid version in force.
  * Kept, so that status can say so and so that an invalid security policy denies on what it selects.
@@ -110,4 +107,6 @@ export interface InvalidConfig extends Origin {
   readonly errors: readonly { readonly path: string; readonly message: string }[];
   /** True while an earlier valid version stays in force. */
   readonly lastValidInForce: boolean;
+  /** What the resource selects, as far as it could be read; absent means everything in its reach. */
+  readonly selector?: Readonly<Record<string, string>>;
 }

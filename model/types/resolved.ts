@@ -9,7 +9,10 @@ import type { Locality, SourceRef } from './identity.ts';
 export type ClusterName =
   | { readonly direction: 'outbound'; readonly port: number; readonly subset: string; readonly hostname: string }
   | { readonly direction: 'inbound'; readonly port: number }
-  | { readonly direction: 'special'; readonly name: 'PassthroughCluster' | 'BlackHoleCluster' | 'InboundPassthroughCluster' };
+  | {
+      readonly direction: 'special';
+      readonly name: 'PassthroughCluster' | 'BlackHoleCluster' | 'InboundPassthroughCluster';
+    };
 
 export type LoadBalancing = 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'PASSTHROUGH';
 
@@ -19,20 +22,34 @@ export type UpstreamProtocol = 'tcp' | 'http1' | 'http2' | 'downstream';
 export type UpstreamTls =
   | { readonly kind: 'none' }
   /** mTLS to endpoints whose metadata says they accept it, plaintext to the others. */
-  | { readonly kind: 'auto-mtls'; readonly sni: string; readonly subjectAltNames: readonly string[]; readonly alpn: 'tcp' | 'http' | 'auto' }
-  | { readonly kind: 'istio-mutual'; readonly sni: string; readonly subjectAltNames: readonly string[]; readonly alpn: 'tcp' | 'http' | 'auto' }
+  | {
+      readonly kind: 'auto-mtls';
+      readonly sni: string;
+      readonly subjectAltNames: readonly string[];
+      readonly alpn: 'tcp' | 'http' | 'auto';
+    }
+  | {
+      readonly kind: 'istio-mutual';
+      readonly sni: string;
+      readonly subjectAltNames: readonly string[];
+      readonly alpn: 'tcp' | 'http' | 'auto';
+    }
   | {
       readonly kind: 'tls';
       readonly sni: string;
       readonly subjectAltNames: readonly string[];
       /** SDS secret names or file paths inside the proxy. */
-      readonly clientCertificate?: { readonly secret: string } | { readonly certificate: string; readonly privateKey: string };
+      readonly clientCertificate?:
+        | { readonly secret: string }
+        | { readonly certificate: string; readonly privateKey: string };
       readonly caCertificates?: { readonly secret: string } | { readonly file: string };
       readonly insecureSkipVerify: boolean;
     };
 
 export interface Endpoint {
   readonly address: string;
+  /** The same endpoint in the other address family (dual stack); empty otherwise. */
+  readonly additionalAddresses: readonly string[];
   readonly port: number;
   readonly weight: number;
   readonly healthy: boolean;
@@ -144,7 +161,12 @@ export type RouteAction =
       /** 0 means no timeout. */
       readonly timeoutMs: number;
       readonly retry?: RetryPolicy;
-      readonly rewrite?: { readonly prefix?: string; readonly fullPath?: string; readonly authority?: string; readonly regex?: { readonly pattern: string; readonly substitution: string } };
+      readonly rewrite?: {
+        readonly prefix?: string;
+        readonly fullPath?: string;
+        readonly authority?: string;
+        readonly regex?: { readonly pattern: string; readonly substitution: string };
+      };
     }
   | {
       readonly kind: 'redirect';
@@ -180,6 +202,26 @@ export interface RouteTable {
   /** Envoy route configuration name: `80`, `http.8080`, `https.443.https.gateway.ns`, `inbound|9080||` … */
   readonly name: string;
   readonly virtualHosts: readonly VirtualHost[];
+}
+
+/**
+ * A long list composed of shared slices, so that a view costs what it sees differently and not what the mesh holds.
+ * Its members are the keys of all slices, except that a service named in `overrides` contributes those instead
+ * (even where no slice names it), and `extra`.
+ */
+export interface Composition {
+  readonly slices: readonly string[];
+  /** Keys by service id (`namespace/hostname`). */
+  readonly overrides: ReadonlyMap<string, readonly string[]>;
+  readonly extra: readonly string[];
+}
+
+/** One slice of a composition: what each service contributes. */
+export type Slice = readonly { readonly service: string; readonly keys: readonly string[] }[];
+
+/** A route configuration whose virtual hosts are shared; hosts are matched without their port. */
+export interface ComposedRouteTable extends Composition {
+  readonly name: string;
 }
 
 export interface FilterChainMatch {

@@ -1,0 +1,10 @@
+/**
+ * Owns: the mesh as immutable values and the queries that resolve it: what a proxy is, sees and serves.
+ * May import: api, graph.
+ * Invariants: queries are pure (no I/O, clock, randomness or memory of the past); no query is keyed by (view, service),
+ * views are composed of shared slices; a user's mistake is a StatusFact, never an exception; values name the user
+ * resources they come from in `sources`; a reference that doesn't resolve never widens what is allowed.
+ */
+export { createMeshInputs, honouredKinds, type MeshInputs } from './inputs.ts';
+export * from './keys.ts';
+export type * from './types/index.ts';

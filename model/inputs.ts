@@ -1,0 +1,159 @@
+/** The graph's inputs, written by `registry/` and read by the queries. */
+import type { Graph, Input } from '#graph/types.ts';
+import { sameData, sameObject } from './equality.ts';
+import { resolveHost } from './hosts.ts';
+import { renderServiceId } from './keys.ts';
+import type { DestinationRuleSpec, GatewaySpec, PeerAuthenticationSpec, VirtualServiceSpec } from './specs.ts';
+import type {
+  Config,
+  EndpointSlice,
+  InvalidConfig,
+  MeshSettings,
+  Namespace,
+  Node,
+  Service,
+  TlsSecret,
+  Workload,
+} from './types/index.ts';
+
+/** Every mesh kind of the sidecar mode; those without an entry here are kept and reported, and have no effect yet. */
+export interface HonouredSpecs {
+  VirtualService: VirtualServiceSpec;
+  DestinationRule: DestinationRuleSpec;
+  Gateway: GatewaySpec;
+  PeerAuthentication: PeerAuthenticationSpec;
+}
+
+export const honouredKinds = ['VirtualService', 'DestinationRule', 'Gateway', 'PeerAuthentication'] as const;
+
+export interface MeshInputs {
+  /** The cluster's DNS domain, e.g. `cluster.local`. */
+  readonly domainSuffix: string;
+  /** Key `cluster/namespace/name`. Indexes: `namespace`, `id` (`namespace/hostname`), `hostname`, `exportedTo`, `selecting` (`cluster/namespace`). */
+  readonly services: Input<Service>;
+  /** Key `cluster/namespace/name`. Index `service` (`cluster/namespace/name`). */
+  readonly endpointSlices: Input<EndpointSlice>;
+  /** Key `cluster/namespace/name`. Indexes: `ip` (`cluster/address`), `gateway` (`name:value` of labels that gateways are selected by). */
+  readonly workloads: Input<Workload>;
+  /** Key `cluster/name`. */
+  readonly nodes: Input<Node>;
+  /** Key `cluster/name`. */
+  readonly namespaces: Input<Namespace>;
+  /** Key `cluster/namespace/name`; only what gateways refer to. */
+  readonly tlsSecrets: Input<TlsSecret>;
+  /** Indexes: `host` (hosts that sidecars route by it), `gateway` (`namespace/name`), `exportedTo`, `source` (`tested`). */
+  readonly virtualServices: Input<Config<VirtualServiceSpec>>;
+  /** Indexes: `namespace`, `exportedTo`. */
+  readonly destinationRules: Input<Config<DestinationRuleSpec>>;
+  readonly gateways: Input<Config<GatewaySpec>>;
+  /** Index `namespace`. */
+  readonly peerAuthentications: Input<Config<PeerAuthenticationSpec>>;
+  /** Kinds without an effect yet. Key `Kind/cluster/namespace/name`. */
+  readonly otherConfigs: Input<Config<unknown>>;
+  /** Key `Kind/cluster/namespace/name`. Index `kind` (`Kind/namespace`). */
+  readonly invalidConfigs: Input<InvalidConfig>;
+  /** One key, `mesh`. */
+  readonly settings: Input<MeshSettings>;
+}
+
+/** Labels by which gateways are usually selected; a selector with one of them is answered from the index. */
+export const gatewayLabels = ['istio', 'app', 'gateway.networking.k8s.io/gateway-name'] as const;
+
+export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?: string } = {}): MeshInputs {
+  const domainSuffix = options.domainSuffix ?? 'cluster.local';
+  return {
+    domainSuffix,
+    services: graph.input<Service>('services', {
+      equal: sameObject,
+      indexes: {
+        namespace: (service) => [service.namespace],
+        id: (service) => [renderServiceId(service.namespace, service.hostname)],
+        hostname: (service) => [service.hostname],
+        exportedTo: (service) => namespacesNamed(service.exportTo, service.namespace),
+        selecting: (service) =>
+          Object.keys(service.selector).length > 0 ? [`${service.cluster}/${service.namespace}`] : [],
+      },
+    }),
+    endpointSlices: graph.input<EndpointSlice>('endpointSlices', {
+      equal: sameObject,
+      indexes: { service: (slice) => [slice.service] },
+    }),
+    workloads: graph.input<Workload>('workloads', {
+      equal: sameObject,
+      indexes: {
+        ip: (workload) => workload.ips.map((ip) => `${workload.cluster}/${ip}`),
+        gateway: (workload) =>
+          gatewayLabels.flatMap((name) => {
+            const value = workload.labels[name];
+            return value === undefined ? [] : [`${name}:${value}`];
+          }),
+      },
+    }),
+    nodes: graph.input<Node>('nodes', { equal: sameData }),
+    namespaces: graph.input<Namespace>('namespaces', { equal: sameData }),
+    tlsSecrets: graph.input<TlsSecret>('tlsSecrets', { equal: sameObject }),
+    virtualServices: graph.input<Config<VirtualServiceSpec>>('virtualServices', {
+      equal: sameObject,
+      indexes: {
+        host: (config) => (boundToMesh(config.spec) ? hostsOf(config, domainSuffix) : []),
+        gateway: (config) => gatewaysOf(config),
+        exportedTo: (config) => namespacesNamed(config.spec.exportTo ?? [], config.namespace),
+        source: (config) => (boundToMesh(config.spec) && testsSource(config.spec) ? ['tested'] : []),
+      },
+    }),
+    destinationRules: graph.input<Config<DestinationRuleSpec>>('destinationRules', {
+      equal: sameObject,
+      indexes: {
+        namespace: (config) => [config.namespace],
+        exportedTo: (config) => namespacesNamed(config.spec.exportTo ?? [], config.namespace),
+      },
+    }),
+    gateways: graph.input<Config<GatewaySpec>>('gateways', { equal: sameObject }),
+    peerAuthentications: graph.input<Config<PeerAuthenticationSpec>>('peerAuthentications', {
+      equal: sameObject,
+      indexes: { namespace: (config) => [config.namespace] },
+    }),
+    otherConfigs: graph.input<Config<unknown>>('otherConfigs', { equal: sameObject }),
+    invalidConfigs: graph.input<InvalidConfig>('invalidConfigs', {
+      equal: sameObject,
+      indexes: { kind: (config) => [`${config.kind}/${config.namespace}`] },
+    }),
+    settings: graph.input<MeshSettings>('settings', { equal: sameData }),
+  };
+}
+
+/** Namespaces that an export list names one by one; what the whole mesh sees needs no entry. */
+function namespacesNamed(exportTo: readonly string[], own: string): readonly string[] {
+  if (exportTo.includes('*')) return [];
+  return exportTo.filter((target) => target !== '~').map((target) => (target === '.' ? own : target));
+}
+
+/** Whether sidecars route by it: by its own list of gateways, which is `mesh` when absent. */
+export function boundToMesh(spec: VirtualServiceSpec): boolean {
+  return spec.gateways === undefined || spec.gateways.length === 0 || spec.gateways.includes('mesh');
+}
+
+/** Its hosts in full. */
+export function hostsOf(config: Config<VirtualServiceSpec>, domainSuffix: string): readonly string[] {
+  return [...new Set((config.spec.hosts ?? []).map((host) => resolveHost(host, config.namespace, domainSuffix)))];
+}
+
+/** The gateways it is bound to, as `namespace/name`. */
+export function gatewaysOf(config: Config<VirtualServiceSpec>): readonly string[] {
+  return (config.spec.gateways ?? [])
+    .filter((name) => name !== 'mesh')
+    .map((name) => resolveGateway(name, config.namespace));
+}
+
+export function resolveGateway(name: string, namespace: string): string {
+  if (name === 'mesh') return name;
+  return name.includes('/') ? name.replace(/^\.\//, `${namespace}/`) : `${namespace}/${name}`;
+}
+
+function testsSource(spec: VirtualServiceSpec): boolean {
+  const tests = (match: { sourceNamespace?: string | undefined; sourceLabels?: object | undefined }) =>
+    (match.sourceNamespace ?? '') !== '' || Object.keys(match.sourceLabels ?? {}).length > 0;
+  return [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])].some(
+    (route) => route.match?.some(tests) ?? false,
+  );
+}

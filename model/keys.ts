@@ -1,0 +1,192 @@
+/**
+ * Keys of queries: canonical strings, so that equal questions meet in one node.
+ * Form: `name=value` joined by `;` in a fixed order, values percent-encoded, empty values left out.
+ */
+
+type Fields<Name extends string> = Readonly<Record<Name, string>>;
+
+export function renderFields<Name extends string>(names: readonly Name[], fields: Partial<Fields<Name>>): string {
+  let key = '';
+  for (const name of names) {
+    const value = fields[name];
+    if (value === undefined || value === '') continue;
+    key += `${key === '' ? '' : ';'}${name}=${plain.test(value) ? value : encodeURIComponent(value)}`;
+  }
+  return key;
+}
+
+/** Values that need no encoding, which is nearly all of them. */
+const plain = /^[A-Za-z0-9._/*+:,-]*$/;
+
+export function parseFields<Name extends string>(names: readonly Name[], key: string): Fields<Name> {
+  const fields: Record<string, string> = {};
+  for (const name of names) fields[name] = '';
+  for (const pair of key === '' ? [] : key.split(';')) {
+    const at = pair.indexOf('=');
+    const value = pair.slice(at + 1);
+    fields[pair.slice(0, at)] = value.includes('%') ? decodeURIComponent(value) : value;
+  }
+  return fields as Fields<Name>;
+}
+
+/** Labels as one field: sorted `key:value` pairs joined by commas (neither may stand in a label). */
+export function renderLabels(labels: Readonly<Record<string, string>>): string {
+  return Object.keys(labels)
+    .sort()
+    .map((name) => `${name}:${labels[name]}`)
+    .join(',');
+}
+
+export function parseLabels(text: string): Readonly<Record<string, string>> {
+  const labels: Record<string, string> = {};
+  if (text === '') return labels;
+  for (const pair of text.split(',')) {
+    const at = pair.indexOf(':');
+    labels[pair.slice(0, at)] = pair.slice(at + 1);
+  }
+  return labels;
+}
+
+/**
+ * An outbound view: everything that decides what a proxy sees of the mesh. `locality`, `dns`, `envoy` and `extensions`
+ * stay empty while nothing that is built depends on them; `labels` holds only those that some resource tests.
+ */
+export const viewFields = [
+  'role',
+  'ns',
+  'sidecar',
+  'cluster',
+  'network',
+  'locality',
+  'dns',
+  'mode',
+  'families',
+  'trust',
+  'envoy',
+  'extensions',
+  'labels',
+] as const;
+export type ViewKey = Fields<(typeof viewFields)[number]>;
+export const renderViewKey = (view: Partial<ViewKey>): string => renderFields(viewFields, view);
+export const parseViewKey = (key: string): ViewKey => parseFields(viewFields, key);
+
+/**
+ * A workload class. `ports`: `targetPort:servicePort:serviceId` joined by commas, `policies`: keys of the
+ * PeerAuthentications with a selector that select it.
+ */
+export const classFields = ['ns', 'account', 'cluster', 'mode', 'families', 'trust', 'ports', 'policies'] as const;
+export type ClassKey = Fields<(typeof classFields)[number]>;
+export const renderClassKey = (fields: Partial<ClassKey>): string => renderFields(classFields, fields);
+export const parseClassKey = (key: string): ClassKey => parseFields(classFields, key);
+
+/** A router's listeners. `ports`: `servicePort:targetPort` joined by commas; `labels`: those that Gateway selectors test. */
+export const gatewayFields = ['ns', 'cluster', 'families', 'trust', 'ports', 'labels'] as const;
+export type GatewayKey = Fields<(typeof gatewayFields)[number]>;
+export const renderGatewayKey = (fields: Partial<GatewayKey>): string => renderFields(gatewayFields, fields);
+export const parseGatewayKey = (key: string): GatewayKey => parseFields(gatewayFields, key);
+
+/** An outbound cluster. `rule`: keys of the DestinationRules in force, the first one leading, joined by commas. */
+export const clusterFields = ['special', 'service', 'port', 'subset', 'rule', 'role'] as const;
+export type ClusterKey = Fields<(typeof clusterFields)[number]>;
+export const renderClusterKey = (fields: Partial<ClusterKey>): string => renderFields(clusterFields, fields);
+export const parseClusterKey = (key: string): ClusterKey => parseFields(clusterFields, key);
+
+/** A cluster's endpoints as one endpoint view sees them. */
+export const endpointFields = [...clusterFields, 'network', 'cluster', 'families'] as const;
+export type EndpointKey = Fields<(typeof endpointFields)[number]>;
+export const parseEndpointKey = (key: string): EndpointKey => parseFields(endpointFields, key);
+export function endpointKeyOf(clusterKey: string, view: Pick<ViewKey, 'network' | 'cluster' | 'families'>): string {
+  const suffix = renderFields(['network', 'cluster', 'families'] as const, {
+    network: view.network,
+    cluster: view.cluster,
+    families: view.families,
+  });
+  return suffix === '' ? clusterKey : `${clusterKey};${suffix}`;
+}
+
+/** A set of services by visibility: `public=NAMESPACE`, or `private=NAMESPACE` for what only that namespace's clients see. */
+export const sliceFields = ['public', 'private'] as const;
+export type SliceKey = Fields<(typeof sliceFields)[number]>;
+export const renderSliceKey = (fields: Partial<SliceKey>): string => renderFields(sliceFields, fields);
+export const parseSliceKey = (key: string): SliceKey => parseFields(sliceFields, key);
+
+/**
+ * What of a view matters to addresses and names in listeners and routes: `near` is the client's namespace when it is the
+ * slice's own (short names), `client` the client's namespace where the content depends on it, `labels` likewise.
+ */
+export const listenerFields = [
+  'kind',
+  'service',
+  'port',
+  'bind',
+  'cluster',
+  'mode',
+  'families',
+  'client',
+  'labels',
+] as const;
+export type ListenerKey = Fields<(typeof listenerFields)[number]>;
+export const renderListenerKey = (fields: Partial<ListenerKey>): string => renderFields(listenerFields, fields);
+export const parseListenerKey = (key: string): ListenerKey => parseFields(listenerFields, key);
+
+/** A route configuration of sidecars: per port and view, or per service port with a detected protocol. */
+export const routeTableFields = ['port', 'service', 'role', 'ns', 'cluster', 'families', 'client', 'labels'] as const;
+export type RouteTableKey = Fields<(typeof routeTableFields)[number]>;
+export const renderRouteTableKey = (fields: Partial<RouteTableKey>): string => renderFields(routeTableFields, fields);
+export const parseRouteTableKey = (key: string): RouteTableKey => parseFields(routeTableFields, key);
+
+/** One slice's virtual hosts on one port. */
+export const routeSliceFields = ['public', 'private', 'port', 'near', 'cluster', 'families'] as const;
+export type RouteSliceKey = Fields<(typeof routeSliceFields)[number]>;
+export const renderRouteSliceKey = (fields: Partial<RouteSliceKey>): string => renderFields(routeSliceFields, fields);
+export const parseRouteSliceKey = (key: string): RouteSliceKey => parseFields(routeSliceFields, key);
+
+/** A virtual host: of a service, of a VirtualService's host that is no service (`host`), or the catch-all. */
+export const virtualHostFields = [
+  'kind',
+  'service',
+  'host',
+  'port',
+  'near',
+  'cluster',
+  'families',
+  'client',
+  'labels',
+] as const;
+export type VirtualHostKey = Fields<(typeof virtualHostFields)[number]>;
+export const renderVirtualHostKey = (fields: Partial<VirtualHostKey>): string =>
+  renderFields(virtualHostFields, fields);
+export const parseVirtualHostKey = (key: string): VirtualHostKey => parseFields(virtualHostFields, key);
+
+/** A part of a gateway: its key, a bar, and the route table's or virtual host's name. */
+export const renderGatewayPart = (gateway: string, name: string): string => `${gateway}|${name}`;
+export function parseGatewayPart(key: string): { readonly gateway: string; readonly name: string } {
+  const at = key.indexOf('|');
+  return { gateway: key.slice(0, at), name: key.slice(at + 1) };
+}
+
+/** `namespace/hostname`: a destination wherever it is registered; the same service of several clusters is one. */
+export const renderServiceId = (namespace: string, hostname: string): string => `${namespace}/${hostname}`;
+export function parseServiceId(id: string): { readonly namespace: string; readonly hostname: string } {
+  const at = id.indexOf('/');
+  return { namespace: id.slice(0, at), hostname: id.slice(at + 1) };
+}
+
+/** `cluster/namespace/name`, the key of most inputs. */
+export const renderObjectKey = (cluster: string, namespace: string, name: string): string =>
+  `${cluster}/${namespace}/${name}`;
+export function parseObjectKey(key: string): {
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly name: string;
+} {
+  const [cluster = '', namespace = '', name = ''] = key.split('/');
+  return { cluster, namespace, name };
+}
+
+/** `Kind/cluster/namespace/name`: one user resource of any kind. */
+export const renderResourceKey = (kind: string, objectKey: string): string => `${kind}/${objectKey}`;
+export function parseResourceKey(key: string): { readonly kind: string; readonly objectKey: string } {
+  const at = key.indexOf('/');
+  return { kind: key.slice(0, at), objectKey: key.slice(at + 1) };
+}

@@ -1,0 +1,30 @@
+/** What the model and the spelling read of MeshConfig, defaults applied. Durations are milliseconds. */
+export interface MeshSettings {
+  readonly rootNamespace: string;
+  readonly trustDomain: string;
+  readonly trustDomainAliases: readonly string[];
+  readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  /** 0 waits for the first bytes for ever. */
+  readonly protocolDetectionTimeoutMs: number;
+  readonly connectTimeoutMs: number;
+  readonly enableAutoMtls: boolean;
+  readonly tcpKeepalive?: { readonly probes?: number; readonly timeMs?: number; readonly intervalMs?: number };
+  readonly h2Upgrade: boolean;
+  /** Empty means no access log. */
+  readonly accessLogFile: string;
+  readonly accessLogFormat: string;
+  readonly accessLogEncoding: 'TEXT' | 'JSON';
+  readonly defaultServiceExportTo: readonly string[];
+  readonly defaultVirtualServiceExportTo: readonly string[];
+  readonly defaultDestinationRuleExportTo: readonly string[];
+  readonly defaultRetries: RetryDefaults;
+  readonly proxyListenPort: number;
+  readonly proxyInboundListenPort: number;
+  readonly enablePrometheusMerge: boolean;
+}
+
+export interface RetryDefaults {
+  readonly attempts: number;
+  readonly retryOn: string;
+  readonly retriableStatusCodes: readonly number[];
+}
