@@ -1,6 +1,6 @@
 import { Reader } from 'protobufjs/minimal.js';
 import { LateenError } from '#runtime/core/index.ts';
-import { type Field, type MessageType, wireTypeOf } from './descriptor.ts';
+import { type Field, type MapFields, type MessageType, wireTypeOf } from './descriptor.ts';
 
 /** Protobuf's usual bound on nesting; bytes from a peer must not exhaust the stack. */
 const maxDepth = 100;
@@ -75,7 +75,7 @@ function readField(
   return true;
 }
 
-function readEntry(map: NonNullable<Field['map']>, target: object, reader: Reader, depth: number): void {
+function readEntry(map: MapFields, target: object, reader: Reader, depth: number): void {
   const end = reader.uint32() + reader.pos;
   if (end > reader.len) throw new RangeError('a length reaches beyond the end');
   let key: unknown = defaultOf(map.key);
@@ -92,7 +92,9 @@ function readEntry(map: NonNullable<Field['map']>, target: object, reader: Reade
 
 /** Sets a key given by a peer: as data, also when it is called `__proto__`. */
 export function setEntry(target: object, key: string, value: unknown): void {
-  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === '__proto__')
+    Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true });
+  else (target as Record<string, unknown>)[key] = value;
 }
 
 function merge(before: unknown, after: unknown): unknown {

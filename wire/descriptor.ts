@@ -62,6 +62,7 @@ export class Field {
   readonly #set: DescriptorSet;
   #message: MessageType | undefined;
   #enumeration: EnumType | undefined;
+  #map: MapFields | null | undefined;
 
   constructor(set: DescriptorSet) {
     this.#set = set;
@@ -78,11 +79,18 @@ export class Field {
   }
 
   /** For a map field, its key and value fields. */
-  get map(): { key: Field; value: Field } | undefined {
-    if (!this.repeated || this.type !== 'message' || !this.message.mapEntry) return undefined;
-    const [key, value] = this.message.fields;
-    return key && value ? { key, value } : undefined;
+  get map(): MapFields | undefined {
+    if (this.#map === undefined) {
+      const [key, value] = this.repeated && this.type === 'message' && this.message.mapEntry ? this.message.fields : [];
+      this.#map = key && value ? { key, value } : null;
+    }
+    return this.#map ?? undefined;
   }
+}
+
+export interface MapFields {
+  readonly key: Field;
+  readonly value: Field;
 }
 
 export class MessageType {

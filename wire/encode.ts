@@ -1,6 +1,6 @@
 import { Writer } from 'protobufjs/minimal.js';
 import { LateenError } from '#runtime/core/index.ts';
-import { type Field, type MessageType, wireTypeOf } from './descriptor.ts';
+import { type Field, type MapFields, type MessageType, wireTypeOf } from './descriptor.ts';
 
 /**
  * Encodes an object in proto3's canonical order: fields by number, maps by key, defaults left out; so equal objects give
@@ -82,13 +82,7 @@ function writeField(field: Field, value: unknown, writer: Writer, path: (string 
   }
 }
 
-function writeMap(
-  field: Field,
-  map: NonNullable<Field['map']>,
-  value: unknown,
-  writer: Writer,
-  path: (string | number)[],
-): void {
+function writeMap(field: Field, map: MapFields, value: unknown, writer: Writer, path: (string | number)[]): void {
   if (!isObject(value)) throw new Mismatch(`expected an object, got ${describe(value)}`);
   for (const key of Object.keys(value).sort()) {
     const item = value[key];

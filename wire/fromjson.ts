@@ -152,7 +152,9 @@ function parseSpecial(set: DescriptorSet, type: MessageType, json: unknown, path
     case 'google.protobuf.Value':
       return valueFromPlain(json);
     case 'google.protobuf.ListValue':
-      return Array.isArray(json) ? { values: json.map(valueFromPlain) } : fail(path, 'expected an array');
+      return Array.isArray(json)
+        ? { values: json.map((item) => valueFromPlain(item)) }
+        : fail(path, 'expected an array');
     case 'google.protobuf.FieldMask': {
       if (typeof json !== 'string') fail(path, 'expected a string');
       const paths = json === '' ? [] : json.split(',');

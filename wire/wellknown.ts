@@ -1,3 +1,5 @@
+import { LateenError } from '#runtime/core/index.ts';
+
 /** The well-known types whose JSON is not that of their fields (proto3's JSON mapping). */
 
 export interface SecondsNanos {
@@ -73,8 +75,12 @@ export function plainFromStruct(struct: Value): Record<string, unknown> {
   return Object.fromEntries(fields.map(([key, value]) => [key, plainFromValue(value)]));
 }
 
-/** Plain JSON to a `google.protobuf.Value` in object form. */
-export function valueFromPlain(plain: unknown): Value {
+/** Two messages a level; see the bound on nesting in decode.ts. */
+const maxPlainDepth = 48;
+
+/** Plain JSON to a `google.protobuf.Value` in object form. Throws LateenError (`invalid`) for what JSON cannot hold. */
+export function valueFromPlain(plain: unknown, depth = 0): Value {
+  if (depth > maxPlainDepth) throw new LateenError('invalid', `nested deeper than ${maxPlainDepth} levels`);
   switch (typeof plain) {
     case 'string':
       return { stringValue: plain };
@@ -84,14 +90,14 @@ export function valueFromPlain(plain: unknown): Value {
       return { boolValue: plain };
     case 'object':
       if (plain === null) return { nullValue: 'NULL_VALUE' };
-      if (Array.isArray(plain)) return { listValue: { values: plain.map(valueFromPlain) } };
-      return { structValue: structFromPlain(plain) };
+      if (Array.isArray(plain)) return { listValue: { values: plain.map((item) => valueFromPlain(item, depth + 1)) } };
+      return { structValue: structFromPlain(plain, depth) };
     default:
-      throw new TypeError(`${typeof plain} has no JSON form`);
+      throw new LateenError('invalid', `${typeof plain} has no JSON form`);
   }
 }
 
-export function structFromPlain(plain: object): Value {
+export function structFromPlain(plain: object, depth = 0): Value {
   const fields = Object.entries(plain).filter(([, value]) => value !== undefined);
-  return { fields: Object.fromEntries(fields.map(([key, value]) => [key, valueFromPlain(value)])) };
+  return { fields: Object.fromEntries(fields.map(([key, value]) => [key, valueFromPlain(value, depth + 1)])) };
 }

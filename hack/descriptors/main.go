@@ -39,7 +39,7 @@ var modules = []string{
 }
 
 // Files that only define options. Options are dropped, so nothing refers to them.
-var optionsOnly = []string{"google/protobuf/descriptor.proto", "google/api/", "udpa/", "validate/", "xds/annotations/", "envoy/annotations/"}
+var optionsOnly = []string{"google/protobuf/descriptor.proto", "google/api/annotations.proto", "udpa/", "validate/", "xds/annotations/", "envoy/annotations/"}
 
 type fileSet map[string]*descriptorpb.FileDescriptorProto
 
