@@ -1,0 +1,35 @@
+import { expect } from 'chai';
+import { createMetrics } from './index.ts';
+
+describe('metrics', () => {
+  it('render counters, gauges and histograms in the exposition format', async () => {
+    const metrics = createMetrics();
+    const pushes = metrics.counter({ name: 'pushes', help: 'Pushes.', labels: ['type'] });
+    const streams = metrics.gauge({ name: 'streams', help: 'Streams.' });
+    const seconds = metrics.histogram({ name: 'seconds', help: 'Seconds.', buckets: [0.1, 1] });
+    pushes.increment({ type: 'cds' });
+    pushes.increment({ type: 'cds' }, 2);
+    streams.set({}, 3);
+    streams.add({}, -1);
+    seconds.observe({}, 0.5);
+    const { contentType, text } = await metrics.render();
+    expect(contentType).to.contain('text/plain');
+    expect(text).to.contain('pushes{type="cds"} 3');
+    expect(text).to.contain('streams 2');
+    expect(text).to.contain('seconds_bucket{le="0.1"} 0').and.to.contain('seconds_bucket{le="1"} 1');
+  });
+
+  it('forget a series on request', async () => {
+    const metrics = createMetrics();
+    const held = metrics.gauge({ name: 'held', help: 'Held.', labels: ['proxy'] });
+    held.set({ proxy: 'a' }, 1);
+    held.remove({ proxy: 'a' });
+    expect((await metrics.render()).text).to.not.contain('proxy="a"');
+  });
+
+  it('refuse two metrics of one name', () => {
+    const metrics = createMetrics();
+    metrics.counter({ name: 'twice', help: 'Once.' });
+    expect(() => metrics.counter({ name: 'twice', help: 'Again.' })).to.throw('twice');
+  });
+});
