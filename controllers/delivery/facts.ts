@@ -42,25 +42,40 @@ export interface DeliveryFacts {
   watch(onReports: (reports: readonly DeliveryReport[]) => void, signal: AbortSignal): Promise<void>;
 }
 
-/**
- * Adds up what replicas say of one resource. A fact of an older generation or of another incarnation (uid) counts its
- * proxies as affected and not yet acknowledged, since that replica has not seen the newer object.
- */
-export function resolveDelivery(reports: readonly DeliveryReport[], source: SourceKey, uid: string, generation: number): Omit<DeliveryFact, 'source' | 'uid' | 'generation'> & { readonly replicas: number } {
-  let affected = 0;
-  let acknowledged = 0;
-  let replicas = 0;
-  let rejection: DeliveryFact['rejection'];
-  const waitingFor = new Set<string>();
+/** The facts of all replicas, by resource. */
+export function indexFacts(reports: readonly DeliveryReport[]): ReadonlyMap<SourceKey, readonly DeliveryFact[]> {
+  const index = new Map<SourceKey, DeliveryFact[]>();
   for (const report of reports) {
-    const fact = report.facts.find((candidate) => candidate.source === source && candidate.uid === uid);
-    if (fact === undefined) continue;
-    affected += fact.affected;
-    if (fact.generation < generation) continue;
-    replicas += 1;
-    acknowledged += fact.acknowledged;
-    rejection ??= fact.rejection;
-    for (const cluster of fact.waitingFor) waitingFor.add(cluster);
+    for (const fact of report.facts) {
+      const facts = index.get(fact.source);
+      if (facts === undefined) index.set(fact.source, [fact]);
+      else facts.push(fact);
+    }
   }
-  return { affected, acknowledged, replicas, waitingFor: [...waitingFor].sort(), ...(rejection === undefined ? {} : { rejection }) };
+  return index;
+}
+
+/** What all replicas together say of one resource at one generation. */
+export type Delivery = Pick<DeliveryFact, 'affected' | 'acknowledged' | 'rejection' | 'waitingFor'>;
+
+/**
+ * Adds up what replicas say of one resource; undefined until each of the replicas that know it has translated this
+ * generation of this incarnation, so that one that lags can never be mistaken for one that has nothing to do.
+ * @param replicas how many replicas reported at all
+ */
+export function resolveDelivery(
+  facts: readonly DeliveryFact[],
+  replicas: number,
+  uid: string,
+  generation: number,
+): Delivery | undefined {
+  const current = facts.filter((fact) => fact.uid === uid && fact.generation >= generation);
+  if (replicas === 0 || current.length < replicas) return undefined;
+  const rejection = current.find((fact) => fact.rejection !== undefined)?.rejection;
+  return {
+    affected: current.reduce((sum, fact) => sum + fact.affected, 0),
+    acknowledged: current.reduce((sum, fact) => sum + fact.acknowledged, 0),
+    waitingFor: [...new Set(current.flatMap((fact) => fact.waitingFor))].sort(),
+    ...(rejection === undefined ? {} : { rejection }),
+  };
 }

@@ -1,8 +1,15 @@
 import { expect } from 'chai';
-import { renderSourceKey, resolveDelivery } from './facts.ts';
+import { type DeliveryReport, indexFacts, renderSourceKey, resolveDelivery } from './facts.ts';
 import { DeliveryLedger, type LedgerSource, type SourceIndex } from './ledger.ts';
 
-const source = (name: string, generation = 1): LedgerSource => ({ cluster: 'c1', kind: 'VirtualService', namespace: 'shop', name, uid: `uid-${name}`, generation });
+const source = (name: string, generation = 1): LedgerSource => ({
+  cluster: 'c1',
+  kind: 'VirtualService',
+  namespace: 'shop',
+  name,
+  uid: `uid-${name}`,
+  generation,
+});
 const proxy = (name: string) => ({ connectionId: `${name}-1`, podName: name, namespace: 'shop' });
 
 /** A translation whose state the test owns. */
@@ -46,7 +53,11 @@ describe('the delivery ledger', () => {
     ledger.acknowledged('web-1', 1);
     expect(ledger.report().facts).to.deep.equal([]);
     index.settled = 5;
-    expect(ledger.report().facts[0], 'unchanged bytes count as acknowledged').to.include({ generation: 2, affected: 1, acknowledged: 1 });
+    expect(ledger.report().facts[0], 'unchanged bytes count as acknowledged').to.include({
+      generation: 2,
+      affected: 1,
+      acknowledged: 1,
+    });
   });
 
   it('blames the resource that Envoy refused, and only that', () => {
@@ -63,19 +74,31 @@ describe('the delivery ledger', () => {
     ledger.acknowledged('web-1', 1);
     const facts = new Map(ledger.report().facts.map((fact) => [fact.source, fact]));
     expect(facts.get(renderSourceKey(source('good')))).to.include({ acknowledged: 1 });
-    expect(facts.get(renderSourceKey(source('bad')))?.rejection).to.deep.equal({ proxy: 'web.shop', message: 'duplicate domain' });
+    expect(facts.get(renderSourceKey(source('bad')))?.rejection).to.deep.equal({
+      proxy: 'web.shop',
+      message: 'duplicate domain',
+    });
     ledger.acknowledged('web-1', 2);
     index.snapshots.set('web-1', { revision: 2, sources: [source('good'), source('bad')] });
-    expect(ledger.report().facts.every((fact) => fact.acknowledged === 1 && fact.rejection === undefined), 'a later acknowledged revision clears it').to.equal(true);
+    expect(
+      ledger.report().facts.every((fact) => fact.acknowledged === 1 && fact.rejection === undefined),
+      'a later acknowledged revision clears it',
+    ).to.equal(true);
   });
 
-  it('adds up replicas, and lets one that lags hold the verdict back', () => {
+  it('adds up replicas, and says nothing while one of them lags', () => {
     const key = renderSourceKey(source('reviews'));
     const fact = { source: key, uid: 'uid-reviews', waitingFor: [] };
-    const reports = [
-      { replica: 'a', facts: [{ ...fact, generation: 2, affected: 3, acknowledged: 3 }] },
-      { replica: 'b', facts: [{ ...fact, generation: 1, affected: 2, acknowledged: 2 }] },
-    ];
-    expect(resolveDelivery(reports, key, 'uid-reviews', 2)).to.include({ affected: 5, acknowledged: 3, replicas: 1 });
+    const ahead = { replica: 'a', facts: [{ ...fact, generation: 2, affected: 3, acknowledged: 3 }] };
+    const behind = { replica: 'b', facts: [{ ...fact, generation: 1, affected: 2, acknowledged: 2 }] };
+    const caughtUp = {
+      replica: 'b',
+      facts: [{ ...fact, generation: 2, affected: 2, acknowledged: 1, waitingFor: ['outbound|80||a'] }],
+    };
+    const resolve = (reports: readonly DeliveryReport[]) =>
+      resolveDelivery(indexFacts(reports).get(key) ?? [], reports.length, 'uid-reviews', 2);
+    expect(resolve([ahead, behind])).to.equal(undefined);
+    expect(resolve([ahead, { replica: 'b', facts: [] }]), 'a replica that has not seen it yet').to.equal(undefined);
+    expect(resolve([ahead, caughtUp])).to.deep.equal({ affected: 5, acknowledged: 4, waitingFor: ['outbound|80||a'] });
   });
 });

@@ -1,57 +1,125 @@
 import { expect } from 'chai';
 import { type ConditionFacts, planConditions, type StatusCondition } from './conditions.ts';
 
-const valid: ConditionFacts = { generation: 2, errors: [], warnings: [], lastValidInForce: false, unresolved: [], conflicts: [] };
+const valid: ConditionFacts = {
+  generation: 2,
+  errors: [],
+  warnings: [],
+  lastValidInForce: false,
+  unresolved: [],
+  conflicts: [],
+};
 const at = '2026-01-01T00:00:00Z';
 const later = '2026-01-01T00:00:09Z';
 
 function verdicts(conditions: readonly StatusCondition[] | undefined): Record<string, string> {
-  return Object.fromEntries((conditions ?? []).map((condition) => [condition.type, `${condition.status}/${condition.reason}`]));
+  return Object.fromEntries(
+    (conditions ?? []).map((condition) => [condition.type, `${condition.status}/${condition.reason}`]),
+  );
 }
 
 describe('status conditions', () => {
   it('are Pending until a replica has translated the generation, then Programmed when all have acknowledged', () => {
     const pending = planConditions(valid, [], at);
-    expect(verdicts(pending)).to.deep.equal({ Accepted: 'True/Accepted', ResolvedRefs: 'True/ResolvedRefs', Programmed: 'False/Pending' });
-    const half = planConditions({ ...valid, delivery: { affected: 2, acknowledged: 1, waitingFor: [] } }, pending ?? [], later);
+    expect(verdicts(pending)).to.deep.equal({
+      Accepted: 'True/Accepted',
+      ResolvedRefs: 'True/ResolvedRefs',
+      Programmed: 'False/Pending',
+    });
+    const half = planConditions(
+      { ...valid, delivery: { affected: 2, acknowledged: 1, waitingFor: [] } },
+      pending ?? [],
+      later,
+    );
     expect(half, 'still Pending: no write').to.equal(undefined);
-    const done = planConditions({ ...valid, delivery: { affected: 2, acknowledged: 2, waitingFor: [] } }, pending ?? [], later);
+    const done = planConditions(
+      { ...valid, delivery: { affected: 2, acknowledged: 2, waitingFor: [] } },
+      pending ?? [],
+      later,
+    );
     expect(verdicts(done)['Programmed']).to.equal('True/Programmed');
     expect(done?.find((condition) => condition.type === 'Programmed')?.lastTransitionTime).to.equal(later);
-    expect(done?.find((condition) => condition.type === 'Accepted')?.lastTransitionTime, 'unchanged status keeps its time').to.equal(at);
+    expect(
+      done?.find((condition) => condition.type === 'Accepted')?.lastTransitionTime,
+      'unchanged status keeps its time',
+    ).to.equal(at);
   });
 
   it('do not change when proxies come and go', () => {
     const done = planConditions({ ...valid, delivery: { affected: 2, acknowledged: 2, waitingFor: [] } }, [], at) ?? [];
-    expect(planConditions({ ...valid, delivery: { affected: 3, acknowledged: 2, waitingFor: [] } }, done, later)).to.equal(undefined);
-    expect(planConditions({ ...valid, delivery: { affected: 0, acknowledged: 0, waitingFor: [] } }, done, later)).to.equal(undefined);
+    expect(
+      planConditions({ ...valid, delivery: { affected: 3, acknowledged: 2, waitingFor: [] } }, done, later),
+    ).to.equal(undefined);
+    expect(
+      planConditions({ ...valid, delivery: { affected: 0, acknowledged: 0, waitingFor: [] } }, done, later),
+    ).to.equal(undefined);
   });
 
   it('start again at a new generation', () => {
     const done = planConditions({ ...valid, delivery: { affected: 2, acknowledged: 2, waitingFor: [] } }, [], at) ?? [];
-    const next = planConditions({ ...valid, generation: 3, delivery: { affected: 2, acknowledged: 0, waitingFor: [] } }, done, later);
+    const next = planConditions(
+      { ...valid, generation: 3, delivery: { affected: 2, acknowledged: 0, waitingFor: [] } },
+      done,
+      later,
+    );
     expect(verdicts(next)['Programmed']).to.equal('False/Pending');
     expect(next?.every((condition) => condition.observedGeneration === 3)).to.equal(true);
   });
 
   it("carry Envoy's own words when a proxy refuses", () => {
-    const refused = planConditions({ ...valid, delivery: { affected: 2, acknowledged: 1, waitingFor: [], rejection: { proxy: 'web-1.shop', message: 'Proto constraint validation failed' } } }, [], at);
+    const refused = planConditions(
+      {
+        ...valid,
+        delivery: {
+          affected: 2,
+          acknowledged: 1,
+          waitingFor: [],
+          rejection: { proxy: 'web-1.shop', message: 'Proto constraint validation failed' },
+        },
+      },
+      [],
+      at,
+    );
     const programmed = refused?.find((condition) => condition.type === 'Programmed');
     expect(programmed?.reason).to.equal('EnvoyRejected');
     expect(programmed?.message).to.equal('web-1.shop refused it: Proto constraint validation failed');
   });
 
   it('name the path of an invalid version and say what stays in force', () => {
-    const invalid = planConditions({ ...valid, errors: [{ path: 'spec.hosts', message: 'at least one host is needed', severity: 'error' }], lastValidInForce: true }, [], at);
+    const invalid = planConditions(
+      {
+        ...valid,
+        errors: [{ path: 'spec.hosts', message: 'at least one host is needed', severity: 'error' }],
+        lastValidInForce: true,
+      },
+      [],
+      at,
+    );
     const accepted = invalid?.find((condition) => condition.type === 'Accepted');
-    expect(accepted).to.include({ status: 'False', reason: 'Invalid', message: 'spec.hosts: at least one host is needed (the last valid version stays in force)' });
+    expect(accepted).to.include({
+      status: 'False',
+      reason: 'Invalid',
+      message: 'spec.hosts: at least one host is needed (the last valid version stays in force)',
+    });
     expect(verdicts(invalid)['Programmed']).to.equal('False/Invalid');
   });
 
   it('keep the entries of another revision apart', () => {
-    const stable = planConditions({ ...valid, delivery: { affected: 1, acknowledged: 1, waitingFor: [] } }, [], at) ?? [];
-    const canary = planConditions({ ...valid, delivery: { affected: 1, acknowledged: 1, waitingFor: [] } }, stable, at, 'canary.istio.io/');
+    const stable =
+      planConditions({ ...valid, delivery: { affected: 1, acknowledged: 1, waitingFor: [] } }, [], at) ?? [];
+    const canary = planConditions(
+      { ...valid, delivery: { affected: 1, acknowledged: 1, waitingFor: [] } },
+      stable,
+      at,
+      'canary.istio.io/',
+    );
     expect(verdicts(canary)).to.have.property('canary.istio.io/Programmed', 'True/Programmed');
-    expect(planConditions({ ...valid, delivery: { affected: 1, acknowledged: 1, waitingFor: [] } }, [...stable, ...(canary ?? [])], later)).to.equal(undefined);
+    expect(
+      planConditions(
+        { ...valid, delivery: { affected: 1, acknowledged: 1, waitingFor: [] } },
+        [...stable, ...(canary ?? [])],
+        later,
+      ),
+    ).to.equal(undefined);
   });
 });

@@ -32,7 +32,9 @@ const listed = 4;
 
 /** `a: why; b: why; and 3 more`, stable for the same input. */
 export function renderDiagnostics(diagnostics: readonly Diagnostic[]): string {
-  const texts = diagnostics.slice(0, listed).map((diagnostic) => (diagnostic.path === '' ? diagnostic.message : `${diagnostic.path}: ${diagnostic.message}`));
+  const texts = diagnostics
+    .slice(0, listed)
+    .map((diagnostic) => (diagnostic.path === '' ? diagnostic.message : `${diagnostic.path}: ${diagnostic.message}`));
   const rest = diagnostics.length - texts.length;
   return rest > 0 ? `${texts.join('; ')}; and ${rest} more` : texts.join('; ');
 }
@@ -42,7 +44,12 @@ function resolveAccepted(facts: ConditionFacts): Verdict {
     const consequence = facts.lastValidInForce ? 'the last valid version stays in force' : 'it is not in force';
     return { status: 'False', reason: 'Invalid', message: `${renderDiagnostics(facts.errors)} (${consequence})` };
   }
-  if (facts.warnings.length > 0) return { status: 'True', reason: 'PartiallyHonoured', message: `accepted; not honoured: ${renderDiagnostics(facts.warnings)}` };
+  if (facts.warnings.length > 0)
+    return {
+      status: 'True',
+      reason: 'PartiallyHonoured',
+      message: `accepted; not honoured: ${renderDiagnostics(facts.warnings)}`,
+    };
   return { status: 'True', reason: 'Accepted', message: 'valid' };
 }
 
@@ -56,21 +63,40 @@ function resolveReferences(unresolved: readonly Diagnostic[]): Verdict {
  * is True at a generation; only a refusal does.
  */
 function resolveProgrammed(facts: ConditionFacts, previous: StatusCondition | undefined): Verdict {
-  if (facts.errors.length > 0) return { status: 'False', reason: 'Invalid', message: 'an invalid version is not sent to any proxy' };
+  if (facts.errors.length > 0)
+    return { status: 'False', reason: 'Invalid', message: 'an invalid version is not sent to any proxy' };
   const { delivery } = facts;
   if (delivery?.rejection !== undefined) {
-    return { status: 'False', reason: 'EnvoyRejected', message: `${delivery.rejection.proxy} refused it: ${delivery.rejection.message}` };
+    return {
+      status: 'False',
+      reason: 'EnvoyRejected',
+      message: `${delivery.rejection.proxy} refused it: ${delivery.rejection.message}`,
+    };
   }
   if (previous?.status === 'True' && previous.observedGeneration === facts.generation) return previous;
-  if (delivery === undefined) return { status: 'False', reason: 'Pending', message: 'not yet translated at this generation' };
-  if (delivery.affected === 0) return { status: 'Unknown', reason: 'NoProxiesAffected', message: 'no connected proxy uses it' };
+  if (delivery === undefined)
+    return { status: 'False', reason: 'Pending', message: 'not yet translated at this generation' };
+  if (delivery.affected === 0)
+    return { status: 'Unknown', reason: 'NoProxiesAffected', message: 'no connected proxy uses it' };
   if (delivery.acknowledged >= delivery.affected) {
-    return { status: 'True', reason: 'Programmed', message: `acknowledged by ${delivery.acknowledged} of ${delivery.affected} proxies` };
+    return {
+      status: 'True',
+      reason: 'Programmed',
+      message: `acknowledged by ${delivery.acknowledged} of ${delivery.affected} proxies`,
+    };
   }
   if (delivery.waitingFor.length > 0) {
-    return { status: 'False', reason: 'WaitingForClusters', message: `held back until these clusters are warm: ${delivery.waitingFor.join(', ')}` };
+    return {
+      status: 'False',
+      reason: 'WaitingForClusters',
+      message: `held back until these clusters are warm: ${delivery.waitingFor.join(', ')}`,
+    };
   }
-  return { status: 'False', reason: 'Pending', message: `acknowledged by ${delivery.acknowledged} of ${delivery.affected} proxies` };
+  return {
+    status: 'False',
+    reason: 'Pending',
+    message: `acknowledged by ${delivery.acknowledged} of ${delivery.affected} proxies`,
+  };
 }
 
 /**
@@ -79,12 +105,22 @@ function resolveProgrammed(facts: ConditionFacts, previous: StatusCondition | un
  * @param now RFC 3339, whole seconds
  * @param prefix stands before each type, so that every revision keeps entries of its own; empty for the default revision
  */
-export function planConditions(facts: ConditionFacts, previous: readonly StatusCondition[], now: string, prefix = ''): readonly StatusCondition[] | undefined {
+export function planConditions(
+  facts: ConditionFacts,
+  previous: readonly StatusCondition[],
+  now: string,
+  prefix = '',
+): readonly StatusCondition[] | undefined {
   const find = (type: string) => previous.find((condition) => condition.type === prefix + type);
   const verdicts: [string, Verdict][] = [['Accepted', resolveAccepted(facts)]];
-  if (facts.unresolved !== undefined && facts.errors.length === 0) verdicts.push(['ResolvedRefs', resolveReferences(facts.unresolved)]);
+  if (facts.unresolved !== undefined && facts.errors.length === 0)
+    verdicts.push(['ResolvedRefs', resolveReferences(facts.unresolved)]);
   verdicts.push(['Programmed', resolveProgrammed(facts, find('Programmed'))]);
-  if (facts.conflicts.length > 0) verdicts.push(['Conflicted', { status: 'True', reason: 'Conflicted', message: renderDiagnostics(facts.conflicts) }]);
+  if (facts.conflicts.length > 0)
+    verdicts.push([
+      'Conflicted',
+      { status: 'True', reason: 'Conflicted', message: renderDiagnostics(facts.conflicts) },
+    ]);
   const next = verdicts.map(([type, verdict]): StatusCondition => {
     const before = find(type);
     const transition = before !== undefined && before.status === verdict.status ? before.lastTransitionTime : now;
@@ -97,12 +133,19 @@ export function planConditions(facts: ConditionFacts, previous: readonly StatusC
       lastTransitionTime: transition,
     };
   });
-  const own = previous.filter((condition) => condition.type.startsWith(prefix) && (prefix !== '' || !condition.type.includes('/')));
+  const own = previous.filter(
+    (condition) => condition.type.startsWith(prefix) && (prefix !== '' || !condition.type.includes('/')),
+  );
   const same =
     own.length === next.length &&
     next.every((condition) => {
       const before = find(condition.type);
-      return before !== undefined && before.status === condition.status && before.reason === condition.reason && before.observedGeneration === condition.observedGeneration;
+      return (
+        before !== undefined &&
+        before.status === condition.status &&
+        before.reason === condition.reason &&
+        before.observedGeneration === condition.observedGeneration
+      );
     });
   return same ? undefined : next;
 }

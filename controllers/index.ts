@@ -1,0 +1,22 @@
+/**
+ * Owns: the reconcilers of what we write: the installation, webhook configurations, root-certificate ConfigMaps, and the
+ * status of mesh resources from delivery facts.
+ * May import: api, model, kube, runtime; the operator's adapter alone also @dot-i/k8s-operator and client-node.
+ * Invariants: level-triggered (a key says only that something may have changed); status is written through its
+ * subresource by server-side apply, only when a status, a reason or the generation changed; spec is never written.
+ * `controllers/operator/index.ts` is an entry of its own, because istiod must never load what it needs.
+ */
+export {
+  type Delivery,
+  type DeliveryFact,
+  type DeliveryFacts,
+  type DeliveryReport,
+  indexFacts,
+  parseSourceKey,
+  renderSourceKey,
+  resolveDelivery,
+  type SourceKey,
+} from './delivery/facts.ts';
+export { DeliveryLedger, type LedgerSource, type SourceIdentity, type SourceIndex } from './delivery/ledger.ts';
+export { createStatusController, type StatusControllerOptions } from './status/controller.ts';
+export type { StatusSubject, StatusSubjects } from './status/subjects.ts';

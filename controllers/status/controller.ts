@@ -1,0 +1,147 @@
+import { kinds } from '#api/index.ts';
+import { type KubeClient, KubeError, type KubeObject, type Resource } from '#kube/index.ts';
+import { type Clock, type Component, createWorkQueue, type Logger } from '#runtime/index.ts';
+import {
+  type DeliveryFact,
+  type DeliveryFacts,
+  indexFacts,
+  resolveDelivery,
+  type SourceKey,
+} from '../delivery/facts.ts';
+import { type ConditionFacts, planConditions, type StatusCondition } from './conditions.ts';
+import type { StatusSubject, StatusSubjects } from './subjects.ts';
+
+export interface StatusControllerOptions {
+  readonly client: KubeClient;
+  readonly subjects: StatusSubjects;
+  readonly delivery: DeliveryFacts;
+  /** `default`, or a revision's name; each revision keeps entries of its own. */
+  readonly revision: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+interface StatusObject extends KubeObject {
+  readonly status?: { readonly conditions?: readonly StatusCondition[]; readonly observedGeneration?: number };
+}
+
+/**
+ * Writes the conditions of every mesh resource of its cluster. Runs only on the lease holder of its revision. It reads the
+ * conditions that stand once, at the start; from then on it alone writes its entries.
+ */
+export function createStatusController(options: StatusControllerOptions): Component {
+  const { client, subjects, delivery, revision, clock, logger } = options;
+  const prefix = revision === 'default' ? '' : `${revision}.istio.io/`;
+  const fieldManager = `lateen-${revision}/status`;
+  const standing = new Map<SourceKey, { readonly uid: string; readonly conditions: readonly StatusCondition[] }>();
+  let facts: ReadonlyMap<SourceKey, readonly DeliveryFact[]> = new Map();
+  let replicas = 0;
+
+  function plan(subject: StatusSubject): readonly StatusCondition[] | undefined {
+    const known = standing.get(subject.key);
+    const previous = known?.uid === subject.uid ? known.conditions : [];
+    const resolved = resolveDelivery(facts.get(subject.key) ?? [], replicas, subject.uid, subject.generation);
+    const input: ConditionFacts = { ...subject, ...(resolved === undefined ? {} : { delivery: resolved }) };
+    return planConditions(input, previous, renderTime(clock.now()), prefix);
+  }
+
+  const queue = createWorkQueue({
+    name: 'status',
+    workers: 4,
+    rate: { perSecond: 100, burst: 200 },
+    clock,
+    random: options.random,
+    logger,
+    reconcile: async (key, signal) => {
+      const subject = subjects.find(key);
+      if (subject === undefined) {
+        standing.delete(key);
+        return;
+      }
+      const conditions = plan(subject);
+      if (conditions === undefined) return;
+      await write(subject, conditions, signal);
+      standing.set(key, { uid: subject.uid, conditions });
+    },
+  });
+
+  async function write(
+    subject: StatusSubject,
+    conditions: readonly StatusCondition[],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const status = prefix === '' ? { observedGeneration: subject.generation, conditions } : { conditions };
+    const metadata = { namespace: subject.namespace, name: subject.name, uid: subject.uid };
+    try {
+      await client.applyStatus(resourceOf(subject.kind), { metadata, status }, { fieldManager, force: true, signal });
+    } catch (thrown) {
+      // Deleted, or deleted and made anew, meanwhile: the watch will say so.
+      if (thrown instanceof KubeError && (thrown.code === 'not-found' || thrown.code === 'conflict')) {
+        logger.debug('a resource went before its status could be written', { key: subject.key });
+        return;
+      }
+      throw thrown;
+    }
+  }
+
+  function enqueueChanged(): void {
+    const present = new Set<SourceKey>();
+    for (const subject of subjects.all()) {
+      present.add(subject.key);
+      if (plan(subject) !== undefined) queue.add(subject.key);
+    }
+    for (const key of standing.keys()) if (!present.has(key)) standing.delete(key);
+  }
+
+  async function readStanding(signal: AbortSignal): Promise<void> {
+    const byName = new Map<string, SourceKey>();
+    for (const subject of subjects.all())
+      byName.set(`${subject.kind}/${subject.namespace}/${subject.name}`, subject.key);
+    for (const kind of new Set([...subjects.all()].map((subject) => subject.kind))) {
+      await client.readPages<StatusObject>(resourceOf(kind), { signal }, (objects) => {
+        for (const { metadata, status } of objects) {
+          const key = byName.get(`${kind}/${metadata.namespace ?? ''}/${metadata.name}`);
+          if (key !== undefined) standing.set(key, { uid: metadata.uid ?? '', conditions: status?.conditions ?? [] });
+        }
+      });
+    }
+  }
+
+  return {
+    name: 'status controller',
+    run: async (signal) => {
+      await readStanding(signal);
+      const stop = subjects.onChange(enqueueChanged);
+      try {
+        await Promise.all([
+          queue.run(signal),
+          delivery.watch((reports) => {
+            facts = indexFacts(reports);
+            replicas = reports.length;
+            enqueueChanged();
+          }, signal),
+        ]);
+      } finally {
+        stop();
+      }
+    },
+  };
+}
+
+function resourceOf(kind: string): Resource {
+  const definition = Object.values(kinds).find((candidate) => candidate.kind === kind);
+  if (definition === undefined) throw new KubeError('internal', `${kind} is no mesh kind`);
+  return {
+    group: definition.group,
+    version: definition.storageVersion,
+    plural: definition.plural,
+    kind,
+    namespaced: definition.namespaced,
+  };
+}
+
+/** RFC 3339 in whole seconds, as `lastTransitionTime` wants it. */
+function renderTime(milliseconds: number): string {
+  return new Date(milliseconds).toISOString().replace(/\.\d+Z$/, 'Z');
+}

@@ -1,0 +1,25 @@
+import type { Diagnostic } from '#api/index.ts';
+import type { SourceKey } from '../delivery/facts.ts';
+
+/** A mesh resource whose status is ours to write, and what validation and resolution say of its present version. */
+export interface StatusSubject {
+  readonly key: SourceKey;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly errors: readonly Diagnostic[];
+  readonly warnings: readonly Diagnostic[];
+  readonly lastValidInForce: boolean;
+  readonly unresolved?: readonly Diagnostic[];
+  readonly conflicts: readonly Diagnostic[];
+}
+
+/** The port through which the status controller sees the mesh; joined to the graph in cmd/. */
+export interface StatusSubjects {
+  all(): Iterable<StatusSubject>;
+  find(key: SourceKey): StatusSubject | undefined;
+  /** Calls the listener after each change of any subject; returns how to stop. */
+  onChange(listener: () => void): () => void;
+}
