@@ -1,0 +1,113 @@
+import { type ChannelCredentials, Client, type ClientReadableStream } from '@grpc/grpc-js';
+import type { DeliveryFacts, DeliveryLedger, DeliveryReport } from '#controllers/index.ts';
+import type { Clock } from '#runtime/core/index.ts';
+import { createCoalescer, deliveryDefinition, type Empty } from './delivery-service.ts';
+
+/** Where the other replicas of this revision listen (`host:15012`), kept current by the caller. */
+export interface ReplicaAddresses {
+  /** Sorted, without this replica's own address. */
+  current(): readonly string[];
+  onChange(listener: () => void): () => void;
+}
+
+export interface DeliveryClientOptions {
+  readonly ledger: DeliveryLedger;
+  readonly addresses: ReplicaAddresses;
+  readonly credentials: () => ChannelCredentials;
+  /** The DNS name in the replicas' serving certificate. */
+  readonly serverName: string;
+  readonly clock: Clock;
+  readonly onTrouble: (address: string, error: Error) => void;
+}
+
+const retryMs = 1_000;
+
+interface Replica {
+  report?: DeliveryReport;
+  readonly stop: AbortController;
+}
+
+/**
+ * Reads the ledgers of all replicas: its own directly, the others over mTLS. A replica that cannot be reached keeps its
+ * last report while it is listed; one that is no longer listed is forgotten.
+ */
+export function createDeliveryClient(options: DeliveryClientOptions): DeliveryFacts {
+  return {
+    async watch(onReports, signal) {
+      const replicas = new Map<string, Replica>();
+      const publish = () => {
+        const others = [...replicas.values()];
+        // A replica that has not answered yet counts as one that knows nothing, so that nothing is claimed too early.
+        const reports = others.map((replica) => replica.report ?? { replica: '', facts: [] });
+        onReports([options.ledger.report(), ...reports]);
+      };
+      const schedule = createCoalescer(options.clock, signal, publish);
+      const reconcile = () => {
+        const listed = new Set(options.addresses.current());
+        for (const [address, replica] of replicas) {
+          if (listed.has(address)) continue;
+          replica.stop.abort();
+          replicas.delete(address);
+        }
+        for (const address of listed) {
+          if (replicas.has(address)) continue;
+          const replica: Replica = { stop: new AbortController() };
+          replicas.set(address, replica);
+          void follow(options, address, AbortSignal.any([signal, replica.stop.signal]), (report) => {
+            replica.report = report;
+            schedule();
+          });
+        }
+        schedule();
+      };
+      const stops = [options.ledger.onChange(schedule), options.addresses.onChange(reconcile)];
+      reconcile();
+      await new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      for (const stop of stops) stop();
+    },
+  };
+}
+
+/** Reads one replica's stream, again after each break, until aborted. */
+async function follow(
+  options: DeliveryClientOptions,
+  address: string,
+  signal: AbortSignal,
+  onReport: (report: DeliveryReport) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    const client = new Client(address, options.credentials(), {
+      'grpc.ssl_target_name_override': options.serverName,
+      'grpc.default_authority': options.serverName,
+    });
+    try {
+      await readStream(client, signal, onReport);
+    } catch (thrown) {
+      if (!signal.aborted) options.onTrouble(address, thrown instanceof Error ? thrown : new Error(String(thrown)));
+    } finally {
+      client.close();
+    }
+    if (!signal.aborted) await options.clock.sleep(retryMs, signal).catch(() => undefined);
+  }
+}
+
+function readStream(client: Client, signal: AbortSignal, onReport: (report: DeliveryReport) => void): Promise<void> {
+  const { path, requestSerialize, responseDeserialize } = deliveryDefinition.Watch;
+  return new Promise((resolve, reject) => {
+    const stream: ClientReadableStream<DeliveryReport> = client.makeServerStreamRequest<Empty, DeliveryReport>(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      {},
+    );
+    const cancel = () => stream.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    stream.on('data', onReport);
+    stream.on('error', reject);
+    stream.on('end', resolve);
+    stream.once('close', () => signal.removeEventListener('abort', cancel));
+  });
+}

@@ -1,0 +1,81 @@
+import type { ServerWritableStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
+import { status } from '@grpc/grpc-js';
+import type { DeliveryLedger, DeliveryReport } from '#controllers/index.ts';
+import type { Clock } from '#runtime/core/index.ts';
+
+/**
+ * The service through which the lease holder reads every replica's delivery facts: one server stream, JSON reports, a
+ * new one after each change. Served on the secure port; only istiod's own identity may read it.
+ */
+export const deliveryDefinition = {
+  Watch: {
+    path: '/lateen.delivery.v1.DeliveryFacts/Watch',
+    requestStream: false,
+    responseStream: true,
+    requestSerialize: (_request: Empty) => Buffer.alloc(0),
+    requestDeserialize: (_bytes: Buffer): Empty => ({}),
+    responseSerialize: (report: DeliveryReport) => Buffer.from(JSON.stringify(report)),
+    responseDeserialize: (bytes: Buffer) => JSON.parse(bytes.toString('utf8')) as DeliveryReport,
+  },
+} satisfies ServiceDefinition;
+
+export type Empty = Readonly<Record<string, never>>;
+
+/** Whether the caller behind a stream is a replica of this control plane. */
+export type ReplicaCheck = (call: ServerWritableStream<Empty, DeliveryReport>) => boolean;
+
+/** Changes come in bursts (a push to many proxies): one report tells of all within this time. */
+const coalesceMs = 100;
+
+/** Calls `send` soon after a call, and at most once per interval. */
+export function createCoalescer(clock: Clock, signal: AbortSignal, send: () => void): () => void {
+  let scheduled = false;
+  return () => {
+    if (scheduled || signal.aborted) return;
+    scheduled = true;
+    clock.sleep(coalesceMs, signal).then(
+      () => {
+        scheduled = false;
+        send();
+      },
+      () => undefined,
+    );
+  };
+}
+
+/** Serves the ledger. A stream that does not drain gets the newest report when it does, never a backlog. */
+export function createDeliveryService(
+  ledger: DeliveryLedger,
+  clock: Clock,
+  isReplica: ReplicaCheck,
+): UntypedServiceImplementation {
+  return {
+    Watch: (call: ServerWritableStream<Empty, DeliveryReport>) => {
+      if (!isReplica(call)) {
+        call.emit('error', {
+          code: status.PERMISSION_DENIED,
+          details: 'delivery facts are for replicas of this control plane',
+        });
+        return;
+      }
+      const ended = new AbortController();
+      let blocked = false;
+      let pending = false;
+      const send = () => {
+        pending = blocked;
+        if (!blocked) blocked = !call.write(ledger.report());
+      };
+      const stop = ledger.onChange(createCoalescer(clock, ended.signal, send));
+      call.on('drain', () => {
+        blocked = false;
+        if (pending) send();
+      });
+      call.once('cancelled', () => {
+        stop();
+        ended.abort();
+        call.end();
+      });
+      send();
+    },
+  };
+}

@@ -1,0 +1,120 @@
+import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
+import { expect } from 'chai';
+import { createDeliveryClient } from '#cmd/discovery/delivery-client.ts';
+import { createDeliveryService, deliveryDefinition } from '#cmd/discovery/delivery-service.ts';
+import { DeliveryLedger, type DeliveryReport, type LedgerSource, type SourceIndex } from '#controllers/index.ts';
+import { systemClock } from '#runtime/index.ts';
+
+const source: LedgerSource = {
+  cluster: 'c1',
+  kind: 'VirtualService',
+  namespace: 'shop',
+  name: 'reviews',
+  uid: 'u1',
+  generation: 1,
+};
+
+/** One replica with one resource that every one of its proxies uses. */
+function createReplica(name: string) {
+  const index: SourceIndex = {
+    snapshotOf: () => ({ revision: 1, sources: [source] }),
+    blame: () => [source],
+    known: () => [{ source, enteredAt: 1 }],
+    settledRevision: () => 1,
+  };
+  return new DeliveryLedger(name, index);
+}
+
+const proxy = (name: string) => ({ connectionId: name, podName: name, namespace: 'shop' });
+
+describe('delivery facts between replicas', () => {
+  const stops: (() => void)[] = [];
+  afterEach(() => {
+    for (const stop of stops.splice(0)) stop();
+  });
+
+  async function serve(ledger: DeliveryLedger, isReplica = () => true): Promise<string> {
+    const server = new Server();
+    server.addService(deliveryDefinition, createDeliveryService(ledger, systemClock, isReplica));
+    const port = await new Promise<number>((resolve, reject) =>
+      server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
+        error === null ? resolve(bound) : reject(error),
+      ),
+    );
+    stops.push(() => server.forceShutdown());
+    return `127.0.0.1:${port}`;
+  }
+
+  function watch(ledger: DeliveryLedger, addresses: readonly string[]) {
+    const stop = new AbortController();
+    stops.push(() => stop.abort());
+    const troubles: string[] = [];
+    const listeners = new Set<() => void>();
+    let listed = addresses;
+    let latest: readonly DeliveryReport[] = [];
+    const client = createDeliveryClient({
+      ledger,
+      addresses: {
+        current: () => listed,
+        onChange: (listener) => {
+          listeners.add(listener);
+          return () => listeners.delete(listener);
+        },
+      },
+      credentials: () => credentials.createInsecure(),
+      serverName: 'localhost',
+      clock: systemClock,
+      onTrouble: (_address, error) => troubles.push(error.message),
+    });
+    const done = client.watch((reports) => {
+      latest = reports;
+    }, stop.signal);
+    stops.push(() => void done);
+    return {
+      troubles,
+      reports: () => latest,
+      list: (next: readonly string[]) => {
+        listed = next;
+        for (const listener of listeners) listener();
+      },
+    };
+  }
+
+  async function until(condition: () => boolean, what: string): Promise<void> {
+    for (let tries = 0; tries < 200; tries += 1) {
+      if (condition()) return;
+      await systemClock.sleep(25);
+    }
+    expect.fail(`never: ${what}`);
+  }
+
+  const tally = (reports: readonly DeliveryReport[]) => {
+    const facts = reports.flatMap((report) => report.facts);
+    return `${facts.reduce((sum, fact) => sum + fact.acknowledged, 0)}/${facts.reduce((sum, fact) => sum + fact.affected, 0)} of ${reports.length}`;
+  };
+
+  it("the lease holder sees its own and the other replica's proxies, again after each change", async () => {
+    const [own, other] = [createReplica('a'), createReplica('b')];
+    const watched = watch(own, [await serve(other)]);
+    own.connected(proxy('web-1'));
+    own.acknowledged('web-1', 1);
+    other.connected(proxy('web-2'));
+    await until(() => tally(watched.reports()) === '1/2 of 2', 'one of two acknowledged');
+    other.acknowledged('web-2', 1);
+    await until(() => tally(watched.reports()) === '2/2 of 2', 'both acknowledged');
+    other.rejected('web-2', { typeUrl: 'rds', resources: ['80'], message: 'bad route', revision: 2 });
+    await until(
+      () => watched.reports().some((report) => report.facts[0]?.rejection?.message === 'bad route'),
+      'the refusal',
+    );
+    watched.list([]);
+    await until(() => tally(watched.reports()) === '1/1 of 1', 'the replica that left is forgotten');
+  });
+
+  it('is refused to anybody who is not a replica, and nothing is claimed for a replica that does not answer', async () => {
+    const watched = watch(createReplica('a'), [await serve(createReplica('b'), () => false)]);
+    await until(() => watched.troubles.some((message) => message.includes('PERMISSION_DENIED')), 'a refusal');
+    await until(() => watched.reports().length === 2, 'a report');
+    expect(watched.reports().map((report) => report.replica)).to.deep.equal(['a', '']);
+  });
+});
