@@ -1,0 +1,179 @@
+import type { Cluster, LoadBalancing } from '#model/types/index.ts';
+import { type Message, pack } from '#wire/index.ts';
+import { buildLoadAssignment, buildStrings } from './endpoint.ts';
+import { filters, renderClusterName, renderStatPrefix } from './names.ts';
+import { buildUpstreamTransport } from './tls.ts';
+import { buildDuration, present, wrap } from './values.ts';
+
+type ClusterMessage = Message<'envoy.config.cluster.v3.Cluster'>;
+type HttpProtocolOptions = Message<'envoy.extensions.upstreams.http.v3.HttpProtocolOptions'>;
+
+/** No limit of Envoy's own: a mesh limits where its DestinationRules say so. */
+const UNLIMITED = 4_294_967_295;
+
+/** How long a cluster may wait for its first endpoints before it counts as warm without any. */
+const FIRST_ENDPOINTS_MS = 5_000;
+
+const policies = {
+  ROUND_ROBIN: 'ROUND_ROBIN',
+  LEAST_REQUEST: 'LEAST_REQUEST',
+  RANDOM: 'RANDOM',
+  PASSTHROUGH: 'CLUSTER_PROVIDED',
+} as const satisfies Record<LoadBalancing, string>;
+
+/** One Envoy cluster; never names an extension that stock Envoy lacks. */
+export function buildCluster(cluster: Cluster): ClusterMessage {
+  const name = renderClusterName(cluster.name);
+  return {
+    name,
+    altStatName: renderStatPrefix(name),
+    ...buildDiscovery(cluster, name),
+    connectTimeout: buildDuration(cluster.connectTimeoutMs),
+    lbPolicy: cluster.discovery.kind === 'original-dst' ? 'CLUSTER_PROVIDED' : policies[cluster.loadBalancing],
+    circuitBreakers: buildCircuitBreakers(cluster.connectionPool),
+    ...present('outlierDetection', cluster.outlierDetection && buildOutlierDetection(cluster.outlierDetection)),
+    ...buildKeepalive(cluster.connectionPool),
+    ...buildProtocolOptions(cluster),
+    ...buildUpstreamTransport(cluster.tls, cluster.protocol),
+    ...buildBind(cluster.upstreamBindAddress),
+    ...buildServiceMetadata(cluster.service),
+  };
+}
+
+function buildDiscovery({ discovery }: Cluster, name: string): ClusterMessage {
+  switch (discovery.kind) {
+    case 'eds':
+      return {
+        type: 'EDS',
+        edsClusterConfig: {
+          edsConfig: { ads: {}, resourceApiVersion: 'V3', initialFetchTimeout: buildDuration(FIRST_ENDPOINTS_MS) },
+          serviceName: name,
+        },
+      };
+    case 'original-dst':
+      return { type: 'ORIGINAL_DST' };
+    case 'static':
+      return { type: 'STATIC', loadAssignment: buildLoadAssignment(discovery.endpoints) };
+    case 'strict-dns':
+    case 'logical-dns':
+      return {
+        clusterType: {
+          name: 'envoy.clusters.dns',
+          typedConfig: pack('envoy.extensions.clusters.dns.v3.DnsCluster', {
+            dnsRefreshRate: buildDuration(60_000),
+            respectDnsTtl: true,
+            allAddressesInSingleEndpoint: discovery.kind === 'logical-dns',
+          }),
+        },
+        loadAssignment: buildLoadAssignment(discovery.endpoints),
+      };
+  }
+}
+
+function buildCircuitBreakers(
+  pool: Cluster['connectionPool'] = {},
+): Message<'envoy.config.cluster.v3.CircuitBreakers'> {
+  return {
+    thresholds: [
+      {
+        maxConnections: wrap(pool.maxConnections ?? UNLIMITED),
+        maxPendingRequests: wrap(pool.maxPendingRequests ?? UNLIMITED),
+        maxRequests: wrap(pool.maxRequests ?? UNLIMITED),
+        maxRetries: wrap(pool.maxRetries ?? UNLIMITED),
+        trackRemaining: true,
+      },
+    ],
+  };
+}
+
+/** Ejects only for the errors that the rule names; Envoy's success-rate detector is not part of Istio's API. */
+function buildOutlierDetection(
+  rule: NonNullable<Cluster['outlierDetection']>,
+): Message<'envoy.config.cluster.v3.OutlierDetection'> {
+  const split = rule.splitExternalLocalOriginErrors ?? false;
+  return {
+    ...present('consecutive5xx', rule.consecutive5xx === undefined ? undefined : wrap(rule.consecutive5xx)),
+    enforcingConsecutive5xx: wrap(rule.consecutive5xx === 0 ? 0 : 100),
+    ...(rule.consecutiveGatewayErrors === undefined
+      ? {}
+      : {
+          consecutiveGatewayFailure: wrap(rule.consecutiveGatewayErrors),
+          enforcingConsecutiveGatewayFailure: wrap(rule.consecutiveGatewayErrors === 0 ? 0 : 100),
+        }),
+    enforcingSuccessRate: wrap(0),
+    ...(split ? { splitExternalLocalOriginErrors: true } : {}),
+    ...(split && rule.consecutiveLocalOriginFailures !== undefined
+      ? {
+          consecutiveLocalOriginFailure: wrap(rule.consecutiveLocalOriginFailures),
+          enforcingConsecutiveLocalOriginFailure: wrap(100),
+          enforcingLocalOriginSuccessRate: wrap(0),
+        }
+      : {}),
+    ...present('interval', rule.intervalMs === undefined ? undefined : buildDuration(rule.intervalMs)),
+    ...present(
+      'baseEjectionTime',
+      rule.baseEjectionTimeMs === undefined ? undefined : buildDuration(rule.baseEjectionTimeMs),
+    ),
+    ...present('maxEjectionPercent', rule.maxEjectionPercent === undefined ? undefined : wrap(rule.maxEjectionPercent)),
+  };
+}
+
+function buildKeepalive(pool: Cluster['connectionPool']): ClusterMessage {
+  const keepalive = pool?.tcpKeepalive;
+  if (keepalive === undefined) return {};
+  const seconds = (ms: number | undefined) => (ms === undefined ? undefined : wrap(Math.round(ms / 1000)));
+  return {
+    upstreamConnectionOptions: {
+      tcpKeepalive: {
+        ...present('keepaliveProbes', keepalive.probes === undefined ? undefined : wrap(keepalive.probes)),
+        ...present('keepaliveTime', seconds(keepalive.timeMs)),
+        ...present('keepaliveInterval', seconds(keepalive.intervalMs)),
+      },
+    },
+  };
+}
+
+function buildProtocolOptions(cluster: Cluster): ClusterMessage {
+  const { protocol, connectionPool: pool } = cluster;
+  if (protocol === 'tcp') return {};
+  const options: HttpProtocolOptions = {
+    commonHttpProtocolOptions: {
+      ...present('idleTimeout', pool?.idleTimeoutMs === undefined ? undefined : buildDuration(pool.idleTimeoutMs)),
+      ...present(
+        'maxRequestsPerConnection',
+        pool?.maxRequestsPerConnection === undefined ? undefined : wrap(pool.maxRequestsPerConnection),
+      ),
+    },
+    ...(protocol === 'http1' ? { explicitHttpConfig: { httpProtocolOptions: {} } } : {}),
+    ...(protocol === 'http2' ? { explicitHttpConfig: { http2ProtocolOptions: {} } } : {}),
+    ...(protocol === 'downstream'
+      ? { useDownstreamProtocolConfig: { httpProtocolOptions: {}, http2ProtocolOptions: {} } }
+      : {}),
+  };
+  return {
+    typedExtensionProtocolOptions: {
+      [filters.httpProtocolOptions]: pack('envoy.extensions.upstreams.http.v3.HttpProtocolOptions', options),
+    },
+  };
+}
+
+function buildBind(address: string | undefined): ClusterMessage {
+  if (address === undefined) return {};
+  return { upstreamBindConfig: { sourceAddress: { address, portValue: 0 } } };
+}
+
+/** Read by access logs and metrics: whose traffic this cluster carries. */
+function buildServiceMetadata(service: Cluster['service']): ClusterMessage {
+  if (service === undefined) return {};
+  return {
+    metadata: {
+      filterMetadata: {
+        istio: buildStrings({
+          service: service.hostname,
+          service_name: service.name,
+          service_namespace: service.namespace,
+        }),
+      },
+    },
+  };
+}
