@@ -1,0 +1,32 @@
+import { isObject, type JsonObject, overlayObject, readPath } from './json.ts';
+import type { ValuesReader } from './values.ts';
+
+export interface MeshDefaults {
+  readonly rootNamespace: string;
+  readonly discoveryAddress: string;
+  readonly meshId: string | undefined;
+  readonly trustDomain: string;
+}
+
+/** The mesh configuration: what we know by ourselves, `values.meshConfig` over it, `spec.meshConfig` on top. */
+export function resolveMesh(spec: JsonObject, values: ValuesReader, defaults: MeshDefaults): JsonObject {
+  const own: JsonObject = {
+    trustDomain: defaults.trustDomain,
+    rootNamespace: defaults.rootNamespace,
+    defaultProviders: { metrics: ['prometheus'] },
+    defaultConfig: {
+      discoveryAddress: defaults.discoveryAddress,
+      ...(defaults.meshId === undefined ? {} : { meshId: defaults.meshId }),
+    },
+  };
+  const given = overlayObject(values.object('meshConfig') ?? {}, isObject(spec.meshConfig) ? spec.meshConfig : {});
+  const sampling = values.number('pilot.traceSampling');
+  const mesh = overlayObject(own, given);
+  if (sampling === undefined || readPath(mesh, 'defaultConfig.tracing.sampling') !== undefined) return mesh;
+  return overlayObject(mesh, { defaultConfig: { tracing: { sampling } } });
+}
+
+/** `values.global.meshNetworks` as the file that istiod reads. */
+export function resolveNetworks(values: ValuesReader): JsonObject {
+  return { networks: values.object('global.meshNetworks') ?? {} };
+}
