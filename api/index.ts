@@ -7,7 +7,25 @@
 export { parseDuration } from './duration.ts';
 export type { TrafficExtensionSpec } from './extensions/trafficextension.ts';
 export type { WasmPluginSpec } from './extensions/wasmplugin.ts';
+export {
+  type ComponentSpec,
+  type GatewayComponentSpec,
+  type InstallState,
+  type IstioComponentSpec,
+  type IstioOperatorSpec,
+  type IstioOperatorStatus,
+  initialStatus,
+} from './install/istiooperator.ts';
+export type { KubernetesResources } from './install/kubernetesresources.ts';
 export { type Kind, kinds } from './kinds.ts';
+export { ineffectiveProviders } from './mesh/checks.ts';
+export { defaultMeshConfig, defaultProxyConfig } from './mesh/defaults.ts';
+export type { ExtensionProvider } from './mesh/extensionprovider.ts';
+export type { LabelSelector, MeshConfig } from './mesh/meshconfig.ts';
+export type { MeshNetworks } from './mesh/meshnetworks.ts';
+export { mergeMeshConfig, parseMeshConfig, parseMeshNetworks, parseProxyConfig } from './mesh/parse.ts';
+export type { ProxyConfig } from './mesh/proxyconfig.ts';
+export type { MeshTracing } from './mesh/tracing.ts';
 export type { Destination } from './networking/destination.ts';
 export type {
   ConnectionPoolSettings,
@@ -67,6 +85,7 @@ export type {
   DestinationRule,
   EnvoyFilter,
   Gateway,
+  IstioOperator,
   PeerAuthentication,
   ProxyConfigResource,
   RequestAuthentication,

@@ -1,6 +1,7 @@
 /** Every kind we serve, in one table. */
 import { TrafficExtensionSpec } from './extensions/trafficextension.ts';
 import { WasmPluginSpec } from './extensions/wasmplugin.ts';
+import { istioOperator } from './install/kind.ts';
 import { DestinationRuleSpec } from './networking/destinationrule/schema.ts';
 import { EnvoyFilterSpec } from './networking/envoyfilter.ts';
 import { GatewaySpec } from './networking/gateway.ts';
@@ -41,6 +42,7 @@ const extensions = {
 };
 
 export const kinds = {
+  IstioOperator: istioOperator,
   VirtualService: defineKind<VirtualServiceSpec>({
     ...networking,
     kind: 'VirtualService',

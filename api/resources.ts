@@ -1,6 +1,7 @@
 /** Whole objects by kind: what `kinds[kind].parse` yields. */
 import type { TrafficExtensionSpec } from './extensions/trafficextension.ts';
 import type { WasmPluginSpec } from './extensions/wasmplugin.ts';
+import type { IstioOperatorSpec, IstioOperatorStatus } from './install/istiooperator.ts';
 import type { DestinationRuleSpec } from './networking/destinationrule/schema.ts';
 import type { EnvoyFilterSpec } from './networking/envoyfilter.ts';
 import type { GatewaySpec } from './networking/gateway.ts';
@@ -33,3 +34,4 @@ export type RequestAuthentication = Resource<RequestAuthenticationSpec, IstioSta
 export type Telemetry = Resource<TelemetrySpec, IstioStatus>;
 export type WasmPlugin = Resource<WasmPluginSpec, IstioStatus>;
 export type TrafficExtension = Resource<TrafficExtensionSpec, IstioStatus>;
+export type IstioOperator = Resource<IstioOperatorSpec, IstioOperatorStatus>;

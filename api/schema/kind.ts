@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Diagnostic, KindDefinition, ObjectMeta, ParseResult, Resource } from '../resource.ts';
+import { canonicalNames } from './canonical.ts';
 import { diagnose, renderPath } from './diagnose.ts';
 import { unknownFields } from './unknownfields.ts';
 
@@ -32,6 +33,8 @@ export interface KindOptions<Spec> {
   readonly check?: Check<Spec>;
   /** The API server keeps fields of the spec that the schema does not know. */
   readonly preserveUnknown?: boolean;
+  /** Fields may bear their protobuf names too, such as `access_log_file`. */
+  readonly protoNames?: boolean;
   /** How serious an unknown field is; a warning for every kind that prunes them. */
   readonly judgeUnknown?: (path: readonly PropertyKey[]) => Diagnostic['severity'];
 }
@@ -79,7 +82,8 @@ interface Envelope {
 }
 
 function parseSpec<Spec>(options: KindOptions<Spec>, outer: Envelope): ParseResult<Resource<Spec>> {
-  const raw = options.specRequired ? outer.spec : (outer.spec ?? {});
+  const written = options.specRequired ? outer.spec : (outer.spec ?? {});
+  const raw = options.protoNames ? canonicalNames(options.spec, written) : written;
   const unknown = unknownFields(options.spec, raw).map((path) => unknownField(options, path));
   const parsed = options.spec.safeParse(raw);
   const errors = unknown.filter((diagnostic) => diagnostic.severity === 'error');

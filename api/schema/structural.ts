@@ -54,7 +54,7 @@ function renderType(schema: z.ZodType, options: StructuralOptions): Structural {
   if (schema instanceof z.ZodString) return { type: 'string', ...bounds(schema, 'Length'), ...patternOf(schema) };
   if (schema instanceof z.ZodNumber) return renderNumber(schema);
   if (schema instanceof z.ZodUnknown) return { 'x-kubernetes-preserve-unknown-fields': true };
-  if (schema instanceof z.ZodUnion && manifestFacts.get(schema)?.['x-kubernetes-int-or-string']) return {};
+  if (schema instanceof z.ZodUnion && isSayable(schema)) return {};
   throw new TypeError(`a ${schema._zod.def.type} schema has no structural form`);
 }
 
@@ -71,7 +71,9 @@ function renderObject(schema: z.ZodObject, options: StructuralOptions): Structur
           ),
         }),
     ...(required.length === 0 ? {} : { required }),
-    ...(options.preserveUnknown ? { 'x-kubernetes-preserve-unknown-fields': true } : {}),
+    ...(options.preserveUnknown || schema.def.catchall instanceof z.ZodUnknown
+      ? { 'x-kubernetes-preserve-unknown-fields': true }
+      : {}),
   };
 }
 
@@ -124,4 +126,10 @@ function renderExclusive(groups: readonly (readonly string[])[]): Structural {
 function asSchema(inner: unknown): z.ZodType {
   if (inner instanceof z.ZodType) return inner;
   throw new TypeError('expected a zod schema');
+}
+
+/** A union has a structural form only where a fact of its own stands in for the type. */
+function isSayable(schema: z.ZodUnion): boolean {
+  const facts = manifestFacts.get(schema);
+  return facts?.['x-kubernetes-int-or-string'] === true || facts?.['x-kubernetes-preserve-unknown-fields'] === true;
 }

@@ -17,8 +17,10 @@ export function unknownFields(schema: z.ZodType, value: unknown, path: readonly 
   }
   if (!(schema instanceof z.ZodObject)) return [];
   const known = new Map(Object.entries(schema.shape));
+  const loose = schema.def.catchall instanceof z.ZodUnknown;
   return fields.flatMap(([key, item]) => {
     const field = known.get(key);
+    if (field === undefined && loose) return [];
     return field === undefined ? [[...path, key]] : unknownFields(asSchema(field), item, [...path, key]);
   });
 }

@@ -1,0 +1,59 @@
+/** What makes no sense in a mesh configuration although every field has the right type. */
+import type { Diagnostic } from '../resource.ts';
+import { countSet } from '../schema/rule.ts';
+import { providerNames } from './extensionprovider.ts';
+import type { MeshConfig } from './meshconfig.ts';
+
+export function checkMeshConfig(config: MeshConfig): Diagnostic[] {
+  return [...checkPorts(config), ...checkProviders(config), ...checkTrustDomain(config)];
+}
+
+function checkPorts(config: MeshConfig): Diagnostic[] {
+  const ports = {
+    proxyListenPort: config.proxyListenPort,
+    proxyInboundListenPort: config.proxyInboundListenPort,
+    'defaultConfig.proxyAdminPort': config.defaultConfig?.proxyAdminPort,
+    'defaultConfig.statusPort': config.defaultConfig?.statusPort,
+  };
+  return Object.entries(ports)
+    .filter(([, port]) => port !== undefined && (port < 1 || port > 65_535))
+    .map(([path]) => error(path, 'must be a port between 1 and 65535'));
+}
+
+/** Stock Envoy has no such tracers; the provider is accepted and does nothing. */
+const withoutEffect = ['lightstep', 'stackdriver', 'opencensus'] as const;
+
+function checkProviders(config: MeshConfig): Diagnostic[] {
+  const providers = config.extensionProviders ?? [];
+  return providers.flatMap((provider, index) => {
+    const path = `extensionProviders[${index}]`;
+    const found: Diagnostic[] = [];
+    if (!provider.name) found.push(error(`${path}.name`, 'is required'));
+    if (countSet(provider, providerNames) === 0) found.push(error(path, 'names no provider'));
+    if (providers.findIndex((other) => other.name === provider.name) !== index) {
+      found.push(error(`${path}.name`, `${provider.name} is defined twice`));
+    }
+    return found;
+  });
+}
+
+function checkTrustDomain(config: MeshConfig): Diagnostic[] {
+  return config.trustDomain === '' ? [error('trustDomain', 'must not be empty')] : [];
+}
+
+/** Providers of this configuration that are accepted but cannot work on stock Envoy. */
+export function ineffectiveProviders(config: MeshConfig): Diagnostic[] {
+  return (config.extensionProviders ?? []).flatMap((provider, index) =>
+    withoutEffect
+      .filter((name) => provider[name] !== undefined)
+      .map((name) => ({
+        path: `extensionProviders[${index}].${name}`,
+        message: 'has no effect: stock Envoy does not contain it',
+        severity: 'warning' as const,
+      })),
+  );
+}
+
+function error(path: string, message: string): Diagnostic {
+  return { path, message, severity: 'error' };
+}
