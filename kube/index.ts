@@ -26,6 +26,7 @@ export {
 export { createKubeconfigConnection, type KubeconfigOptions } from './connection-kubeconfig.ts';
 export { createLeaderElection, type LeaderElection, type LeaderElectionOptions } from './election.ts';
 export { isExpired, KubeError } from './errors.ts';
+export { createEventRecorder, type EventRecorder, type EventRecorderOptions, type KubeEvent } from './events.ts';
 export {
   type KubeList,
   type KubeObject,

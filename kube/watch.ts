@@ -55,6 +55,8 @@ export interface KindWatch extends Component {
 /** How many times a watch may fail in a row at the same resourceVersion before everything is listed again. */
 const resumeAttempts = 3;
 
+const _shortestWatchMs = 1_000;
+
 /**
  * Lists a kind and keeps watching it for as long as `run` lasts: pages the list, resumes from the last seen version or
  * bookmark, lists again when that is too old, and never gives up on faults. `run` rejects only on bugs.
@@ -127,7 +129,9 @@ export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): K
       const backoff = createBackoff({ random });
       let version: string | undefined;
       let failures = 0;
+      const wait = (ms: number) => clock.sleep(ms, signal).catch(() => undefined);
       while (!signal.aborted) {
+        const _startedAt = clock.monotonic();
         try {
           version ??= await list(signal);
           await follow(version, signal, (seen) => {
@@ -152,7 +156,7 @@ export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): K
             error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0,
           );
           options.onTrouble?.({ error, retryInMs, kindMissing });
-          await clock.sleep(retryInMs, signal).catch(() => undefined);
+          await wait(retryInMs);
         }
       }
     },
