@@ -1,0 +1,60 @@
+/** What a benchmark yields: samples of one figure, and the bound it is meant to hold (never asserted, only shown). */
+export interface Measurement {
+  readonly figure: string;
+  readonly unit: 'ms' | 's' | 'MB' | 'count';
+  readonly samples: readonly number[];
+  /** The figure to hold, in the same unit; left out where none is set. */
+  readonly atMost?: number;
+}
+
+export interface Benchmark {
+  readonly name: string;
+  readonly describes: string;
+  run(signal: AbortSignal): Promise<readonly Measurement[]>;
+}
+
+export interface Summary {
+  readonly minimum: number;
+  readonly median: number;
+  readonly maximum: number;
+}
+
+/** @param samples at least one */
+export function summarize(samples: readonly number[]): Summary {
+  const sorted = [...samples].sort((a, b) => a - b);
+  const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
+  return { minimum: at(0), median: at(0.5), maximum: at(1) };
+}
+
+const print = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
+
+/** A plain table, one row per figure: minimum, median, maximum, the bound, and how the median stands to it. */
+export function renderTable(
+  results: readonly { readonly benchmark: string; readonly measurements: readonly Measurement[] }[],
+): string {
+  const rows = [['benchmark', 'figure', 'unit', 'n', 'min', 'median', 'max', 'at most', 'of bound']];
+  for (const { benchmark, measurements } of results) {
+    for (const { figure, unit, samples, atMost } of measurements) {
+      const { minimum, median, maximum } = summarize(samples);
+      const bound = atMost === undefined ? ['', ''] : [print(atMost), `${Math.round((median / atMost) * 100)} %`];
+      rows.push([
+        benchmark,
+        figure,
+        unit,
+        String(samples.length),
+        print(minimum),
+        print(median),
+        print(maximum),
+        ...bound,
+      ]);
+    }
+  }
+  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) => (column < 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .join('  ')
+      .trimEnd();
+  const [head = [], ...body] = rows;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+}
