@@ -15,7 +15,8 @@ export interface PrinterColumn {
   readonly priority?: number;
 }
 
-export interface KindOptions<Spec> {
+/** What the manifest of a kind is made of. */
+export interface ManifestOptions {
   readonly group: string;
   readonly versions: readonly string[];
   readonly storageVersion: string;
@@ -24,15 +25,19 @@ export interface KindOptions<Spec> {
   readonly shortNames?: readonly string[];
   readonly categories: readonly string[];
   readonly description: string;
-  readonly spec: z.ZodType<Spec>;
+  readonly spec: z.ZodType;
   /** Whether an object without `spec` is refused. */
   readonly specRequired?: boolean;
   readonly status: z.ZodType;
   readonly statusDefault?: unknown;
   readonly columns: readonly PrinterColumn[];
-  readonly check?: Check<Spec>;
   /** The API server keeps fields of the spec that the schema does not know. */
   readonly preserveUnknown?: boolean;
+}
+
+export interface KindOptions<Spec> extends ManifestOptions {
+  readonly spec: z.ZodType<Spec>;
+  readonly check?: Check<Spec>;
   /** Fields may bear their protobuf names too, such as `access_log_file`. */
   readonly protoNames?: boolean;
   /** How serious an unknown field is; a warning for every kind that prunes them. */

@@ -99,17 +99,34 @@ function renderNumber(schema: z.ZodNumber): Structural {
   };
 }
 
-function bounds(schema: z.ZodType, what: 'Items' | 'Length'): Structural {
-  const bag: { minimum?: unknown; maximum?: unknown; length?: unknown } = schema._zod.bag;
-  return {
-    ...(typeof bag.minimum === 'number' ? { [`min${what}`]: bag.minimum } : {}),
-    ...(typeof bag.maximum === 'number' ? { [`max${what}`]: bag.maximum } : {}),
-  };
+function bounds(schema: z.ZodArray | z.ZodString, what: 'Items' | 'Length'): Structural {
+  const facts: Structural = {};
+  for (const check of schema.def.checks ?? []) {
+    const { def } = check._zod;
+    if (isMinLength(def)) facts[`min${what}`] = def.minimum;
+    if (isMaxLength(def)) facts[`max${what}`] = def.maximum;
+  }
+  return facts;
 }
 
 function patternOf(schema: z.ZodString): Structural {
-  const [pattern] = schema._zod.bag.patterns ?? [];
-  return pattern === undefined ? {} : { pattern: pattern.source };
+  const patterns = (schema.def.checks ?? []).map((check) => check._zod.def).filter(isPattern);
+  const [first] = patterns;
+  return first === undefined ? {} : { pattern: first.pattern.source };
+}
+
+type CheckDef = z.core.$ZodCheckDef;
+
+function isMinLength(def: CheckDef): def is z.core.$ZodCheckMinLengthDef {
+  return def.check === 'min_length';
+}
+
+function isMaxLength(def: CheckDef): def is z.core.$ZodCheckMaxLengthDef {
+  return def.check === 'max_length';
+}
+
+function isPattern(def: CheckDef): def is z.core.$ZodCheckRegexDef {
+  return def.check === 'string_format' && 'pattern' in def && def.pattern instanceof RegExp;
 }
 
 /** "None of them, or exactly one": a structural schema allows no types inside, only which fields are required. */
