@@ -1,0 +1,64 @@
+import { X509Certificate } from 'node:crypto';
+import { isIssuedBy } from './bundle.ts';
+import { oids } from './oids.ts';
+import { type Identity, parseSpiffeId } from './spiffe.ts';
+
+export type PeerVerdict =
+  | { readonly ok: true; readonly identity: Identity }
+  | { readonly ok: false; readonly reason: string };
+
+const maxChain = 6;
+
+/**
+ * Who the holder of a certificate is. `chain` is DER, the leaf first; `issuers` are certificates that may stand between it
+ * and a root besides those in the chain. The identity is the leaf's only name, and every certificate up to a root is valid
+ * at `now` (milliseconds). Possession of the key is TLS's business. Never throws.
+ */
+export function verifyPeerCertificate(
+  chain: readonly Uint8Array[],
+  trust: { readonly roots: readonly X509Certificate[]; readonly issuers?: readonly X509Certificate[] },
+  now: number,
+): PeerVerdict {
+  if (chain.length === 0 || chain.length > maxChain)
+    return { ok: false, reason: `a chain of ${chain.length} certificates` };
+  const certificates = parseChain(chain);
+  const [leaf, ...rest] = certificates ?? [];
+  if (!leaf) return { ok: false, reason: 'a certificate does not parse' };
+  const identity = parseSpiffeId(/^URI:([^,\s"]+)$/.exec(leaf.subjectAltName ?? '')?.[1] ?? '');
+  if (!identity) return { ok: false, reason: 'the only name of the certificate must be a SPIFFE id' };
+  if (leaf.ca) return { ok: false, reason: 'the certificate is an authority' };
+  if (!leaf.keyUsage?.includes(oids.clientAuth))
+    return { ok: false, reason: 'the certificate is not for client authentication' };
+  const reason = checkPath(leaf, [...rest, ...(trust.issuers ?? [])], trust.roots, now);
+  return reason === undefined ? { ok: true, identity } : { ok: false, reason };
+}
+
+function parseChain(chain: readonly Uint8Array[]): readonly X509Certificate[] | undefined {
+  try {
+    return chain.map((bytes) => new X509Certificate(bytes));
+  } catch {
+    // Node says no more than that it does not parse.
+    return undefined;
+  }
+}
+
+/** Why there is no path from the leaf to a root, undefined when there is one. */
+function checkPath(
+  leaf: X509Certificate,
+  others: readonly X509Certificate[],
+  roots: readonly X509Certificate[],
+  now: number,
+): string | undefined {
+  let current = leaf;
+  for (let depth = 0; depth < maxChain; depth++) {
+    const child = current;
+    if (child.validFromDate.getTime() > now) return `the certificate is not valid before ${child.validFrom}`;
+    if (child.validToDate.getTime() <= now) return `the certificate expired at ${child.validTo}`;
+    const root = roots.find((candidate) => isIssuedBy(child, candidate));
+    if (root) return root.validToDate.getTime() > now ? undefined : `the root expired at ${root.validTo}`;
+    const issuer = others.find((candidate) => candidate !== child && isIssuedBy(child, candidate));
+    if (!issuer) return 'the certificate is not signed by a trusted root';
+    current = issuer;
+  }
+  return 'the chain is too long';
+}
