@@ -5,6 +5,13 @@
  * views are composed of shared slices; a user's mistake is a StatusFact, never an exception; values name the user
  * resources they come from in `sources`; a reference that doesn't resolve never widens what is allowed.
  */
-export { createMeshInputs, honouredKinds, type MeshInputs } from './inputs.ts';
+export { readCompositionKeys } from './composition.ts';
+export type { ServiceEndpoint } from './discovery/endpoints.ts';
+export type { MeshService } from './discovery/services.ts';
+export { createMeshInputs, type MeshInputs } from './inputs.ts';
 export * from './keys.ts';
+export { listenerRouteTable } from './outbound/listeners.ts';
+export { renderProxyFacts } from './proxykeys.ts';
+export { createMeshQueries, type MeshQueries } from './queries.ts';
+export { resolveMeshSettings } from './settings.ts';
 export type * from './types/index.ts';

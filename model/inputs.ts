@@ -3,28 +3,23 @@ import type { Graph, Input } from '#graph/types.ts';
 import { sameData, sameObject } from './equality.ts';
 import { resolveHost } from './hosts.ts';
 import { renderServiceId } from './keys.ts';
-import type { DestinationRuleSpec, GatewaySpec, PeerAuthenticationSpec, VirtualServiceSpec } from './specs.ts';
+import type {
+  DestinationRuleSpec,
+  GatewaySpec,
+  MeshConfig,
+  PeerAuthenticationSpec,
+  VirtualServiceSpec,
+} from './specs.ts';
 import type {
   Config,
   EndpointSlice,
   InvalidConfig,
-  MeshSettings,
   Namespace,
   Node,
   Service,
   TlsSecret,
   Workload,
 } from './types/index.ts';
-
-/** Every mesh kind of the sidecar mode; those without an entry here are kept and reported, and have no effect yet. */
-export interface HonouredSpecs {
-  VirtualService: VirtualServiceSpec;
-  DestinationRule: DestinationRuleSpec;
-  Gateway: GatewaySpec;
-  PeerAuthentication: PeerAuthenticationSpec;
-}
-
-export const honouredKinds = ['VirtualService', 'DestinationRule', 'Gateway', 'PeerAuthentication'] as const;
 
 export interface MeshInputs {
   /** The cluster's DNS domain, e.g. `cluster.local`. */
@@ -53,7 +48,7 @@ export interface MeshInputs {
   /** Key `Kind/cluster/namespace/name`. Index `kind` (`Kind/namespace`). */
   readonly invalidConfigs: Input<InvalidConfig>;
   /** One key, `mesh`. */
-  readonly settings: Input<MeshSettings>;
+  readonly meshConfig: Input<MeshConfig>;
 }
 
 /** Labels by which gateways are usually selected; a selector with one of them is answered from the index. */
@@ -118,7 +113,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
       equal: sameObject,
       indexes: { kind: (config) => [`${config.kind}/${config.namespace}`] },
     }),
-    settings: graph.input<MeshSettings>('settings', { equal: sameData }),
+    meshConfig: graph.input<MeshConfig>('meshConfig', { equal: sameData }),
   };
 }
 

@@ -29,20 +29,22 @@ export function parseFields<Name extends string>(names: readonly Name[], key: st
   return fields as Fields<Name>;
 }
 
-/** Labels as one field: sorted `key:value` pairs joined by commas (neither may stand in a label). */
+/** Labels as one field: sorted `name:value` pairs joined by commas. */
 export function renderLabels(labels: Readonly<Record<string, string>>): string {
   return Object.keys(labels)
     .sort()
-    .map((name) => `${name}:${labels[name]}`)
+    .map((name) => `${renderLabel(name)}:${renderLabel(labels[name] ?? '')}`)
     .join(',');
 }
 
+/** Labels that a proxy claims may hold anything. */
+const renderLabel = (text: string): string => (/^[A-Za-z0-9._/-]*$/.test(text) ? text : encodeURIComponent(text));
+
 export function parseLabels(text: string): Readonly<Record<string, string>> {
   const labels: Record<string, string> = {};
-  if (text === '') return labels;
-  for (const pair of text.split(',')) {
+  for (const pair of text === '' ? [] : text.split(',')) {
     const at = pair.indexOf(':');
-    labels[pair.slice(0, at)] = pair.slice(at + 1);
+    labels[decodeURIComponent(pair.slice(0, at))] = decodeURIComponent(pair.slice(at + 1));
   }
   return labels;
 }

@@ -1,30 +1,27 @@
-/** The public vocabulary's types as the model reads them. */
-
-export { parseDuration } from '#api/duration.ts';
-export type { ConnectionPoolSettings, OutlierDetection } from '#api/networking/destinationrule/connectionpool.ts';
-export type { LoadBalancerSettings } from '#api/networking/destinationrule/loadbalancer.ts';
+/** The public vocabulary as the model reads it. */
 export type {
   ClientTLSSettings,
+  ConnectionPoolSettings,
   DestinationRuleSpec,
-  Subset,
-  TrafficPolicy,
-} from '#api/networking/destinationrule/schema.ts';
-export type { GatewaySpec, Server } from '#api/networking/gateway.ts';
-export type { ServerTLSSettings } from '#api/networking/servertls.ts';
-export type {
+  GatewaySpec,
   Headers as HeadersSpec,
+  HTTPMatchRequest,
   HTTPRedirect,
   HTTPRetry,
-  HTTPRewrite,
-} from '#api/networking/virtualservice/httpactions.ts';
-export type { HTTPMatchRequest } from '#api/networking/virtualservice/httpmatch.ts';
-export type {
   HTTPRoute,
   HTTPRouteDestination,
+  LoadBalancerSettings,
+  MeshConfig,
+  OutlierDetection,
+  PeerAuthenticationSpec,
   RouteDestination,
+  Server,
+  ServerTLSSettings,
+  StringMatch as StringMatchSpec,
+  Subset,
   TCPRoute,
   TLSRoute,
+  TrafficPolicy,
   VirtualServiceSpec,
-} from '#api/networking/virtualservice/schema.ts';
-export type { PeerAuthenticationSpec } from '#api/security/peerauthentication.ts';
-export type { StringMatch as StringMatchSpec } from '#api/shared/stringmatch.ts';
+} from '#api/index.ts';
+export { defaultMeshConfig, parseDuration } from '#api/index.ts';

@@ -1,0 +1,141 @@
+/** The endpoints of a service: slices joined with pods and nodes, both address families of a pod as one endpoint. */
+import type { Graph, Query, Reader } from '#graph/types.ts';
+import { sameData } from '../equality.ts';
+import type { MeshInputs } from '../inputs.ts';
+import { parseObjectKey, renderObjectKey } from '../keys.ts';
+import type { Locality } from '../types/identity.ts';
+import type { EndpointSlice, Workload } from '../types/inputs.ts';
+import type { MeshSettings } from '../types/settings.ts';
+import type { ServiceQueries } from './services.ts';
+
+/** An endpoint with all its ports; only ready ones exist. */
+export interface ServiceEndpoint {
+  /** One per address family, IPv4 first. */
+  readonly addresses: readonly string[];
+  /** Port numbers by the name of the service's port. */
+  readonly ports: Readonly<Record<string, number>>;
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly network: string;
+  readonly locality: Locality;
+  readonly labels: Readonly<Record<string, string>>;
+  readonly serviceAccount: string;
+  readonly acceptsMtls: boolean;
+  /** `name;namespace;canonical name;canonical revision;cluster`. */
+  readonly workload: string;
+}
+
+export interface EndpointQueries {
+  /** By service id. */
+  readonly serviceEndpoints: Query<readonly ServiceEndpoint[]>;
+  /** SPIFFE ids that the endpoints of a service may show, by service id. */
+  readonly serviceAccounts: Query<readonly string[]>;
+}
+
+const nowhere: Locality = { region: '', zone: '', subzone: '' };
+
+export function defineEndpoints(
+  graph: Graph,
+  inputs: MeshInputs,
+  settings: Query<MeshSettings>,
+  services: ServiceQueries,
+): EndpointQueries {
+  const serviceEndpoints = graph.query<readonly ServiceEndpoint[]>(
+    'serviceEndpoints',
+    (reader, id) => {
+      const service = reader.read(services.service, id);
+      return (service?.members ?? []).flatMap((member) => readMember(reader, inputs, member));
+    },
+    { equal: sameData },
+  );
+
+  const serviceAccounts = graph.query<readonly string[]>(
+    'serviceAccounts',
+    (reader, id) => {
+      const { trustDomain, trustDomainAliases } = reader.read(settings, '');
+      const accounts = new Set<string>();
+      for (const endpoint of reader.read(serviceEndpoints, id)) {
+        if (endpoint.serviceAccount !== '') accounts.add(`ns/${endpoint.namespace}/sa/${endpoint.serviceAccount}`);
+      }
+      return [trustDomain, ...trustDomainAliases]
+        .flatMap((domain) => [...accounts].map((account) => `spiffe://${domain}/${account}`))
+        .sort();
+    },
+    { equal: sameData },
+  );
+
+  return { serviceEndpoints, serviceAccounts };
+}
+
+/** The endpoints that one cluster contributes. A slice's endpoint whose pod isn't known yet waits for it. */
+function readMember(reader: Reader, inputs: MeshInputs, member: string): readonly ServiceEndpoint[] {
+  const { cluster } = parseObjectKey(member);
+  const found = new Map<string, ServiceEndpoint>();
+  const slices = [...reader.bucket(inputs.endpointSlices, 'service', member)].sort(byFamily);
+  for (const slice of slices) {
+    const ports = Object.fromEntries(slice.ports.map((port) => [port.name, port.port]));
+    for (const endpoint of slice.endpoints) {
+      if (!endpoint.ready) continue;
+      const podKey = endpoint.pod === undefined ? undefined : renderObjectKey(cluster, slice.namespace, endpoint.pod);
+      const pod = podKey === undefined ? undefined : reader.get(inputs.workloads, podKey);
+      if (podKey !== undefined && pod === undefined) continue;
+      for (const address of podKey === undefined ? endpoint.addresses : [endpoint.addresses.join(',')]) {
+        const key = podKey ?? address;
+        const known = found.get(key);
+        const addresses = address.split(',');
+        if (known === undefined) {
+          const locality = readLocality(reader, inputs, cluster, endpoint.node ?? pod?.node, endpoint.zone);
+          found.set(key, { ...describe(slice, pod), addresses, ports, locality });
+        } else {
+          const merged = [...new Set([...known.addresses, ...addresses])];
+          found.set(key, { ...known, addresses: merged, ports: { ...ports, ...known.ports } });
+        }
+      }
+    }
+  }
+  return [...found.keys()].sort().flatMap((key) => found.get(key) ?? []);
+}
+
+function byFamily(a: EndpointSlice, b: EndpointSlice): number {
+  return a.family === b.family ? Number(a.name > b.name) - Number(a.name < b.name) : a.family === 'ipv4' ? -1 : 1;
+}
+
+function describe(
+  slice: EndpointSlice,
+  pod: Workload | undefined,
+): Omit<ServiceEndpoint, 'addresses' | 'ports' | 'locality'> {
+  return {
+    cluster: slice.cluster,
+    namespace: slice.namespace,
+    network: pod?.network ?? '',
+    labels: pod?.labels ?? {},
+    serviceAccount: pod?.serviceAccount ?? '',
+    acceptsMtls: pod?.acceptsMtls ?? false,
+    workload: pod === undefined ? '' : describeWorkload(pod),
+  };
+}
+
+function describeWorkload(pod: Workload): string {
+  const canonicalName =
+    pod.labels['service.istio.io/canonical-name'] ??
+    pod.labels['app.kubernetes.io/name'] ??
+    pod.labels.app ??
+    pod.workloadName;
+  const canonicalRevision =
+    pod.labels['service.istio.io/canonical-revision'] ??
+    pod.labels['app.kubernetes.io/version'] ??
+    pod.labels.version ??
+    'latest';
+  return [pod.workloadName, pod.namespace, canonicalName, canonicalRevision, pod.cluster].join(';');
+}
+
+function readLocality(
+  reader: Reader,
+  inputs: MeshInputs,
+  cluster: string,
+  node: string | undefined,
+  zone: string | undefined,
+): Locality {
+  const known = node === undefined ? undefined : reader.get(inputs.nodes, `${cluster}/${node}`)?.locality;
+  return known ?? (zone === undefined ? nowhere : { ...nowhere, zone });
+}

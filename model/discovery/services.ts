@@ -1,0 +1,152 @@
+/** Services as clients see them: the same name in several clusters is one destination. */
+import type { Graph, Query, Reader } from '#graph/types.ts';
+import { sameData } from '../equality.ts';
+import type { MeshInputs } from '../inputs.ts';
+import { parseServiceId, parseSliceKey, renderObjectKey, renderServiceId } from '../keys.ts';
+import { compareAge, exportedTo, isPublic } from '../selection.ts';
+import type { AddressFamily } from '../types/identity.ts';
+import type { Protocol, Service, ServicePort } from '../types/inputs.ts';
+import type { MeshSettings } from '../types/settings.ts';
+
+/** A destination of the mesh, merged over the clusters that have it. */
+export interface MeshService {
+  readonly id: string;
+  readonly namespace: string;
+  readonly hostname: string;
+  readonly name: string;
+  /** Input keys of its members, oldest first. */
+  readonly members: readonly string[];
+  readonly registry: Service['registry'];
+  readonly resolution: Service['resolution'];
+  readonly ports: readonly ServicePort[];
+  /** Virtual addresses by cluster: a client uses those of its own. */
+  readonly addresses: readonly { readonly cluster: string; readonly family: AddressFamily; readonly address: string }[];
+  readonly exportTo: readonly string[];
+  readonly externalName?: string;
+}
+
+export interface ServiceQueries {
+  /** By service id. */
+  readonly service: Query<MeshService | undefined>;
+  /** Service ids by slice key. */
+  readonly serviceSlice: Query<readonly string[]>;
+  /** Slice keys that a client namespace sees, by namespace. */
+  readonly visibleSlices: Query<readonly string[]>;
+  /** Service ids by hostname: all namespaces that declare it. */
+  readonly servicesByHostname: Query<readonly string[]>;
+}
+
+export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query<MeshSettings>): ServiceQueries {
+  const exportsOf = (reader: Reader, service: Service) =>
+    service.exportTo.length > 0 ? service.exportTo : reader.read(settings, '').defaultServiceExportTo;
+
+  const service = graph.query<MeshService | undefined>(
+    'service',
+    (reader, id) => {
+      const members = [...reader.bucket(inputs.services, 'id', id)].sort(compareAge);
+      const [first] = members;
+      return first === undefined ? undefined : mergeServices(id, first, members, exportsOf(reader, first));
+    },
+    { equal: sameData },
+  );
+
+  const serviceSlice = graph.query<readonly string[]>(
+    'serviceSlice',
+    (reader, key) => {
+      const slice = parseSliceKey(key);
+      const client = slice.private;
+      const members =
+        client === ''
+          ? reader.bucket(inputs.services, 'namespace', slice.public)
+          : [
+              ...reader.bucket(inputs.services, 'exportedTo', client),
+              ...reader.bucket(inputs.services, 'namespace', client),
+            ];
+      return [...new Set(members.map(idOf))].sort().filter((id) => {
+        const merged = reader.read(service, id);
+        if (merged === undefined) return false;
+        return client === '' ? isPublic(merged.exportTo) : !isPublic(merged.exportTo) && isVisible(merged, client);
+      });
+    },
+    { equal: sameData },
+  );
+
+  const visibleSlices = graph.query<readonly string[]>(
+    'visibleSlices',
+    (reader, namespace) => [
+      ...reader.buckets(inputs.services, 'namespace').map((name) => `public=${name}`),
+      `private=${namespace}`,
+    ],
+    { equal: sameData },
+  );
+
+  const servicesByHostname = graph.query<readonly string[]>(
+    'servicesByHostname',
+    (reader, hostname) => [...new Set(reader.bucket(inputs.services, 'hostname', hostname).map(idOf))].sort(),
+    { equal: sameData },
+  );
+
+  return { service, serviceSlice, visibleSlices, servicesByHostname };
+}
+
+const idOf = (service: Service): string => renderServiceId(service.namespace, service.hostname);
+
+function mergeServices(
+  id: string,
+  first: Service,
+  members: readonly Service[],
+  exportTo: readonly string[],
+): MeshService {
+  const ports = new Map<number, ServicePort>();
+  for (const member of members) {
+    for (const port of member.ports) if (!ports.has(port.port)) ports.set(port.port, port);
+  }
+  return {
+    id,
+    ...parseServiceId(id),
+    name: first.name,
+    members: members.map((member) => renderObjectKey(member.cluster, member.namespace, member.name)),
+    registry: first.registry,
+    resolution: first.resolution,
+    ports: [...ports.values()].filter((port) => port.protocol !== 'UDP').sort((a, b) => a.port - b.port),
+    addresses: members.flatMap((member) =>
+      member.addresses.map((address) => ({ cluster: member.cluster, ...address })),
+    ),
+    exportTo,
+    ...(first.externalName === undefined ? {} : { externalName: first.externalName }),
+  };
+}
+
+/** The service behind a hostname for clients of a namespace: the own namespace's declaration first, then any visible one. */
+export function findService(
+  reader: Reader,
+  queries: Pick<ServiceQueries, 'service' | 'servicesByHostname'>,
+  hostname: string,
+  client: string,
+): MeshService | undefined {
+  const ids = reader.read(queries.servicesByHostname, hostname);
+  const own = ids.find((id) => id === renderServiceId(client, hostname));
+  for (const id of own === undefined ? ids : [own, ...ids]) {
+    const found = reader.read(queries.service, id);
+    if (found !== undefined && isVisible(found, client)) return found;
+  }
+  return undefined;
+}
+
+export const isVisible = (service: MeshService, client: string): boolean =>
+  exportedTo(service.exportTo, service.namespace, client);
+
+/** Headless: clients address the pods themselves. */
+export const isHeadless = (service: MeshService): boolean => service.resolution === 'passthrough';
+
+export const isHttp = (protocol: Protocol): boolean =>
+  protocol === 'HTTP' ||
+  protocol === 'HTTP2' ||
+  protocol === 'GRPC' ||
+  protocol === 'GRPC-Web' ||
+  protocol === 'HTTP_PROXY';
+
+export const isHttp2 = (protocol: Protocol): boolean =>
+  protocol === 'HTTP2' || protocol === 'GRPC' || protocol === 'GRPC-Web';
+
+export const isTls = (protocol: Protocol): boolean => protocol === 'TLS' || protocol === 'HTTPS';

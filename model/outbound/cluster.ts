@@ -1,0 +1,206 @@
+/** One outbound cluster and its endpoints. */
+import type { Graph, Query, Reader } from '#graph/types.ts';
+import type { EndpointQueries, ServiceEndpoint } from '../discovery/endpoints.ts';
+import { isHeadless, isHttp, isHttp2, type MeshService, type ServiceQueries } from '../discovery/services.ts';
+import { sameData } from '../equality.ts';
+import type { MergedRule, RuleQueries } from '../frontend/istio/destinationrules.ts';
+import {
+  layPolicy,
+  type PortPolicy,
+  resolveConnectionPool,
+  resolveConnectTimeout,
+  resolveLoadBalancing,
+  resolveOutlierDetection,
+} from '../frontend/istio/trafficpolicy.ts';
+import type { MeshInputs } from '../inputs.ts';
+import { type ClusterKey, parseClusterKey, parseEndpointKey } from '../keys.ts';
+import { type NamespacePolicies, portMode, workloadPolicy } from '../security/peerauthentication.ts';
+import { selects, sourceOf } from '../selection.ts';
+import type { SourceRef } from '../types/identity.ts';
+import type { ServicePort } from '../types/inputs.ts';
+import type { Cluster, ClusterName, EndpointGroup, UpstreamProtocol } from '../types/resolved.ts';
+import type { MeshSettings } from '../types/settings.ts';
+import { groupEndpoints } from './localities.ts';
+import { resolveUpstreamTls } from './upstreamtls.ts';
+
+export interface ClusterParts {
+  readonly inputs: MeshInputs;
+  readonly settings: Query<MeshSettings>;
+  readonly services: ServiceQueries;
+  readonly endpoints: EndpointQueries;
+  readonly rules: RuleQueries;
+  readonly peerPolicies: Query<NamespacePolicies>;
+}
+
+export interface ClusterQueries {
+  /** By cluster key; a key whose service, port or subset is gone throws, because no list names it any more. */
+  readonly cluster: Query<Cluster | undefined>;
+  /** By endpoint key. */
+  readonly endpointGroup: Query<EndpointGroup>;
+}
+
+export function defineClusters(graph: Graph, parts: ClusterParts): ClusterQueries {
+  const cluster = graph.query<Cluster | undefined>('cluster', (reader, key) => buildCluster(reader, parts, key), {
+    equal: sameData,
+  });
+  const endpointGroup = graph.query<EndpointGroup>(
+    'endpointGroup',
+    (reader, key) => buildEndpointGroup(reader, parts, key),
+    { equal: sameData },
+  );
+  return { cluster, endpointGroup };
+}
+
+interface Target {
+  readonly service: MeshService;
+  readonly port: ServicePort;
+  readonly rule: MergedRule;
+  readonly name: ClusterName;
+}
+
+function readTarget(reader: Reader, parts: ClusterParts, key: ClusterKey): Target | undefined {
+  const service = reader.read(parts.services.service, key.service);
+  const port = service?.ports.find((candidate) => String(candidate.port) === key.port);
+  if (service === undefined || port === undefined) return undefined;
+  const rule = reader.read(parts.rules.mergedRule, key.rule);
+  if (key.subset !== '' && !rule.subsets.some((subset) => subset.name === key.subset)) return undefined;
+  const name: ClusterName = { direction: 'outbound', port: port.port, subset: key.subset, hostname: service.hostname };
+  return { service, port, rule, name };
+}
+
+function buildCluster(reader: Reader, parts: ClusterParts, text: string): Cluster | undefined {
+  const key = parseClusterKey(text);
+  const settings = reader.read(parts.settings, '');
+  if (key.special !== '') return specialCluster(key.special, settings);
+  const target = readTarget(reader, parts, key);
+  if (target === undefined) return undefined;
+  const { service, port, rule, name } = target;
+  const policy = policyOf(target, key.subset);
+  const discovery = resolveDiscovery(target, policy, key.role);
+  const connectionPool = resolveConnectionPool(policy.connectionPool);
+  const outlierDetection = resolveOutlierDetection(policy.outlierDetection);
+  return {
+    name,
+    discovery,
+    connectTimeoutMs: resolveConnectTimeout(policy.connectionPool, settings.connectTimeoutMs),
+    loadBalancing: discovery.kind === 'original-dst' ? 'PASSTHROUGH' : resolveLoadBalancing(policy.loadBalancer),
+    protocol: resolveProtocol(port, policy, settings),
+    tls: resolveUpstreamTls(policy.tls, {
+      name,
+      protocol: port.protocol,
+      settings,
+      inMesh: service.registry === 'Kubernetes' && service.externalName === undefined,
+      identities: () => reader.read(parts.endpoints.serviceAccounts, service.id),
+      // Without endpoint metadata mTLS is all or nothing: only when every endpoint accepts it.
+      byEndpoint: discovery.kind !== 'original-dst',
+      allAccept: () => {
+        const all = reader.read(parts.endpoints.serviceEndpoints, service.id);
+        return (
+          all.length > 0 && all.every((endpoint) => acceptsMtls(reader, parts, endpoint, endpoint.ports[port.name]))
+        );
+      },
+    }),
+    ...(connectionPool === undefined ? {} : { connectionPool }),
+    ...(outlierDetection === undefined ? {} : { outlierDetection }),
+    service: { hostname: service.hostname, name: service.name, namespace: service.namespace },
+    sources: ruleSources(reader, parts.inputs, key.rule),
+  };
+}
+
+function policyOf(target: Target, subset: string): PortPolicy {
+  const whole = layPolicy({}, target.rule.trafficPolicy, target.port.port);
+  if (subset === '') return whole;
+  const part = target.rule.subsets.find((candidate) => candidate.name === subset);
+  return layPolicy(whole, part?.trafficPolicy, target.port.port);
+}
+
+function resolveDiscovery(target: Target, policy: PortPolicy, role: string): Cluster['discovery'] {
+  const { service, port, name } = target;
+  if (service.resolution === 'dns') {
+    const endpoint = {
+      address: service.externalName ?? service.hostname,
+      additionalAddresses: [],
+      port: typeof port.targetPort === 'number' ? port.targetPort : port.port,
+      weight: 1,
+      healthy: true,
+      draining: false,
+      acceptsMtls: false,
+      workload: '',
+    };
+    const locality = { region: '', zone: '', subzone: '' };
+    const localities = [{ locality, priority: 0, weight: 1, endpoints: [endpoint] }];
+    return { kind: 'strict-dns', endpoints: { cluster: name, localities } };
+  }
+  const passthrough = isHeadless(service) || policy.loadBalancer?.simple === 'PASSTHROUGH';
+  return passthrough && role !== 'router' ? { kind: 'original-dst' } : { kind: 'eds' };
+}
+
+function resolveProtocol(port: ServicePort, policy: PortPolicy, settings: MeshSettings): UpstreamProtocol {
+  const http = policy.connectionPool?.http;
+  if (port.protocol === 'Auto') return 'downstream';
+  if (!isHttp(port.protocol)) return 'tcp';
+  if (isHttp2(port.protocol)) return 'http2';
+  if (http?.useClientProtocol === true) return 'downstream';
+  const upgrade = http?.h2UpgradePolicy ?? 'DEFAULT';
+  return upgrade === 'UPGRADE' || (upgrade === 'DEFAULT' && settings.h2Upgrade) ? 'http2' : 'http1';
+}
+
+function specialCluster(special: string, settings: MeshSettings): Cluster {
+  const blackHole = special === 'BlackHoleCluster';
+  const name: ClusterName = { direction: 'special', name: blackHole ? 'BlackHoleCluster' : 'PassthroughCluster' };
+  return {
+    name,
+    discovery: blackHole ? { kind: 'static', endpoints: { cluster: name, localities: [] } } : { kind: 'original-dst' },
+    connectTimeoutMs: settings.connectTimeoutMs,
+    loadBalancing: blackHole ? 'ROUND_ROBIN' : 'PASSTHROUGH',
+    protocol: blackHole ? 'tcp' : 'downstream',
+    tls: { kind: 'none' },
+    sources: [],
+  };
+}
+
+function buildEndpointGroup(reader: Reader, parts: ClusterParts, text: string): EndpointGroup {
+  const key = parseEndpointKey(text);
+  const target = readTarget(reader, parts, key);
+  if (target === undefined) {
+    const { hostname } = parseHostname(key.service);
+    return {
+      cluster: { direction: 'outbound', port: Number(key.port), subset: key.subset, hostname },
+      localities: [],
+    };
+  }
+  const { service, port, rule, name } = target;
+  const subset = rule.subsets.find((candidate) => candidate.name === key.subset);
+  const members = reader
+    .read(parts.endpoints.serviceEndpoints, service.id)
+    .filter((endpoint) => selects(subset?.labels ?? {}, endpoint.labels));
+  return {
+    cluster: name,
+    localities: groupEndpoints(members, port.name, key.families, (endpoint, number) =>
+      acceptsMtls(reader, parts, endpoint, number),
+    ),
+  };
+}
+
+function parseHostname(service: string): { readonly hostname: string } {
+  return { hostname: service.slice(service.indexOf('/') + 1) };
+}
+
+/** A pod with a sidecar accepts mTLS unless policy turns it off on that port. */
+function acceptsMtls(
+  reader: Reader,
+  parts: ClusterParts,
+  endpoint: ServiceEndpoint,
+  port: number | undefined,
+): boolean {
+  if (!endpoint.acceptsMtls || port === undefined) return false;
+  const policies = reader.read(parts.peerPolicies, endpoint.namespace);
+  return portMode(policies, workloadPolicy(policies, endpoint.labels), port) !== 'DISABLE';
+}
+
+export function ruleSources(reader: Reader, inputs: MeshInputs, rule: string): readonly SourceRef[] {
+  return rule.split(',').flatMap((key) => {
+    const config = key === '' ? undefined : reader.get(inputs.destinationRules, key);
+    return config === undefined ? [] : [sourceOf('DestinationRule', config)];
+  });
+}

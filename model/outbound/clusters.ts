@@ -1,0 +1,132 @@
+/** Outbound clusters: which ones a view sees, and what each of them is. */
+import type { Graph, Query, Reader } from '#graph/types.ts';
+import { isHeadless, isVisible, type MeshService, type ServiceQueries } from '../discovery/services.ts';
+import { sameData } from '../equality.ts';
+import { chooseRule, type RuleClient, type RuleEntry, type RuleQueries } from '../frontend/istio/destinationrules.ts';
+import { hostWithin, isWildcard } from '../hosts.ts';
+import type { MeshInputs } from '../inputs.ts';
+import { parseFields, parseLabels, parseViewKey, renderClusterKey, renderFields } from '../keys.ts';
+import type { Composition, Slice } from '../types/resolved.ts';
+import type { MeshSettings } from '../types/settings.ts';
+
+export interface ClusterListQueries {
+  /** By view key. */
+  readonly viewClusters: Query<Composition>;
+  /** By cluster slice key (a member of `Composition.slices`). */
+  readonly clusterSlice: Query<Slice>;
+  /** By `ruleViewFields`: the rule in force for each service that a client sees differently from everybody, by service id. */
+  readonly ruleOverrides: Query<ReadonlyMap<string, string>>;
+}
+
+/** What of a view decides which rules it sees. */
+const ruleViewFields = ['ns', 'labels'] as const;
+/** A service slice as one kind of proxy uses it: routers balance over the pods of headless services themselves. */
+const clusterSliceFields = ['public', 'private', 'role'] as const;
+
+export interface ClusterListParts {
+  readonly inputs: MeshInputs;
+  readonly settings: Query<MeshSettings>;
+  readonly services: ServiceQueries;
+  readonly rules: RuleQueries;
+}
+
+export function defineClusterLists(graph: Graph, parts: ClusterListParts): ClusterListQueries {
+  const { settings, services, rules } = parts;
+
+  const serviceClusters = graph.query<readonly string[]>(
+    'serviceClusters',
+    (reader, key) => {
+      const fields = parseFields(['service', 'rule', 'role'] as const, key);
+      const service = reader.read(services.service, fields.service);
+      if (service === undefined) return [];
+      const { subsets } = reader.read(rules.mergedRule, fields.rule);
+      const role = isHeadless(service) ? fields.role : '';
+      return service.ports.flatMap((port) =>
+        ['', ...subsets.map((subset) => subset.name)].map((subset) =>
+          renderClusterKey({ service: service.id, port: String(port.port), subset, rule: fields.rule, role }),
+        ),
+      );
+    },
+    { equal: sameData },
+  );
+  const readClusters = (reader: Reader, service: string, rule: string, role: string) =>
+    reader.read(serviceClusters, renderFields(['service', 'rule', 'role'] as const, { service, rule, role }));
+
+  const clusterSlice = graph.query<Slice>(
+    'clusterSlice',
+    (reader, key) => {
+      const slice = parseFields(clusterSliceFields, key);
+      const { rootNamespace } = reader.read(settings, '');
+      return reader.read(services.serviceSlice, renderFields(['public', 'private'] as const, slice)).flatMap((id) => {
+        const service = reader.read(services.service, id);
+        if (service === undefined) return [];
+        const rule = chooseRule(reader, rules, rootNamespace, service, undefined);
+        return { service: id, keys: readClusters(reader, id, rule, slice.role) };
+      });
+    },
+    { equal: sameData },
+  );
+
+  const ruleOverrides = graph.query<ReadonlyMap<string, string>>(
+    'ruleOverrides',
+    (reader, key) => {
+      const view = parseFields(ruleViewFields, key);
+      const client: RuleClient = { namespace: view.ns, labels: parseLabels(view.labels) };
+      const { rootNamespace } = reader.read(settings, '');
+      const found = new Map<string, string>();
+      for (const service of servicesUnder(reader, services, reader.read(rules.rulesFor, view.ns), view.ns)) {
+        const rule = chooseRule(reader, rules, rootNamespace, service, client);
+        if (rule !== chooseRule(reader, rules, rootNamespace, service, undefined)) found.set(service.id, rule);
+      }
+      return found;
+    },
+    { equal: sameData },
+  );
+
+  const viewClusters = graph.query<Composition>(
+    'viewClusters',
+    (reader, key) => {
+      const view = parseViewKey(key);
+      const role = view.role === 'router' ? 'router' : '';
+      const slices = reader
+        .read(services.visibleSlices, view.ns)
+        .map((slice) => (role === '' ? slice : `${slice};role=${role}`));
+      const overrides = new Map<string, readonly string[]>();
+      for (const [service, rule] of reader.read(ruleOverrides, renderFields(ruleViewFields, view))) {
+        overrides.set(service, readClusters(reader, service, rule, role));
+      }
+      return { slices, overrides, extra: specialClusterKeys };
+    },
+    { equal: sameData },
+  );
+
+  return { viewClusters, clusterSlice, ruleOverrides };
+}
+
+const specialClusterKeys = ['BlackHoleCluster', 'PassthroughCluster'].map((special) => renderClusterKey({ special }));
+
+/** Visible services that an entry's host stands for. A wildcard looks through everything that the client sees. */
+function servicesUnder(
+  reader: Reader,
+  services: ServiceQueries,
+  entries: readonly RuleEntry[],
+  client: string,
+): readonly MeshService[] {
+  const ids = new Set<string>();
+  const wildcards = entries.filter((entry) => isWildcard(entry.host));
+  for (const entry of entries) {
+    if (!isWildcard(entry.host)) for (const id of reader.read(services.servicesByHostname, entry.host)) ids.add(id);
+  }
+  if (wildcards.length > 0) {
+    for (const slice of reader.read(services.visibleSlices, client)) {
+      for (const id of reader.read(services.serviceSlice, slice)) {
+        const hostname = id.slice(id.indexOf('/') + 1);
+        if (wildcards.some((entry) => hostWithin(hostname, entry.host))) ids.add(id);
+      }
+    }
+  }
+  return [...ids].sort().flatMap((id) => {
+    const service = reader.read(services.service, id);
+    return service !== undefined && isVisible(service, client) ? [service] : [];
+  });
+}

@@ -1,0 +1,102 @@
+/** Hosts that one kind of client routes differently from everybody, and hosts that are no service at all. */
+import type { Graph, Query } from '#graph/types.ts';
+import { isVisible, type ServiceQueries } from '../discovery/services.ts';
+import { sameData } from '../equality.ts';
+import { claimants, exportsOf, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
+import { hostWithin, isWildcard } from '../hosts.ts';
+import { hostsOf } from '../inputs.ts';
+import { exportedTo } from '../selection.ts';
+
+export interface OverrideQueries {
+  /**
+   * By client namespace: service ids whose routes depend on the client, because a VirtualService is exported to few
+   * namespaces or tests where a call comes from.
+   */
+  readonly routedServices: Query<readonly string[]>;
+  /** By client namespace: hosts of such VirtualServices that are no visible service. */
+  readonly routedHosts: Query<readonly string[]>;
+  /** Key '': hosts of public VirtualServices that are no service. */
+  readonly freeHosts: Query<readonly string[]>;
+}
+
+export function defineOverrides(
+  graph: Graph,
+  services: ServiceQueries,
+  virtualServices: VirtualServiceQueries,
+): OverrideQueries {
+  const { inputs, settings } = virtualServices;
+
+  /** By host: the services that it stands for. */
+  const servicesOfHost = graph.query<readonly string[]>(
+    'servicesOfHost',
+    (reader, host) => {
+      if (!isWildcard(host)) return reader.read(services.servicesByHostname, host);
+      return reader
+        .buckets(inputs.services, 'hostname')
+        .filter((hostname) => hostWithin(hostname, host))
+        .flatMap((hostname) => reader.read(services.servicesByHostname, hostname));
+    },
+    { equal: sameData },
+  );
+
+  const specialHosts = graph.query<readonly string[]>(
+    'specialHosts',
+    (reader, client) => {
+      const hosts = new Set<string>();
+      const own = reader.bucket(inputs.virtualServices, 'exportedTo', client);
+      const testing = reader.bucket(inputs.virtualServices, 'source', 'tested');
+      for (const config of [...own, ...testing]) {
+        if (!exportedTo(exportsOf(reader, settings, config), config.namespace, client)) continue;
+        for (const host of hostsOf(config, inputs.domainSuffix)) hosts.add(host);
+      }
+      return [...hosts].sort();
+    },
+    { equal: sameData },
+  );
+
+  const routedServices = graph.query<readonly string[]>(
+    'routedServices',
+    (reader, client) => {
+      const ids = new Set(reader.read(specialHosts, client).flatMap((host) => reader.read(servicesOfHost, host)));
+      return [...ids].sort().filter((id) => {
+        const service = reader.read(services.service, id);
+        return service !== undefined && isVisible(service, client);
+      });
+    },
+    { equal: sameData },
+  );
+
+  const isFree = graph.query<boolean>('isFreeHost', (reader, host) => {
+    if (reader.read(servicesOfHost, host).length > 0 || aliasesService(host)) return false;
+    return !isWildcard(host) || reader.read(services.servicesByHostname, host.slice(2)).length === 0;
+
+    /** `reviews.default` and `reviews.default.svc` are other names of a service and stay with it. */
+    function aliasesService(name: string): boolean {
+      const [service = '', namespace = '', svc, ...rest] = name.split('.');
+      if (rest.length > 0 || (svc !== undefined && svc !== 'svc')) return false;
+      return reader.read(services.servicesByHostname, `${service}.${namespace}.svc.${inputs.domainSuffix}`).length > 0;
+    }
+  });
+
+  const routedHosts = graph.query<readonly string[]>(
+    'routedHosts',
+    (reader, client) => reader.read(specialHosts, client).filter((host) => reader.read(isFree, host)),
+    { equal: sameData },
+  );
+
+  const isPubliclyRouted = graph.query<boolean>(
+    'isPubliclyRouted',
+    (reader, host) => claimants(reader, virtualServices, host, undefined).length > 0,
+  );
+
+  const freeHosts = graph.query<readonly string[]>(
+    'freeHosts',
+    (reader) =>
+      reader
+        .buckets(inputs.virtualServices, 'host')
+        .filter((host) => reader.read(isFree, host) && reader.read(isPubliclyRouted, host)),
+    { equal: sameData },
+  );
+
+  return { routedServices, routedHosts, freeHosts };
+}

@@ -1,0 +1,131 @@
+/** Route configurations of sidecars, composed of shared virtual hosts. */
+import type { Graph, Query } from '#graph/types.ts';
+import { isHttp, type ServiceQueries } from '../discovery/services.ts';
+import { sameData } from '../equality.ts';
+import {
+  parseRouteSliceKey,
+  parseRouteTableKey,
+  parseServiceId,
+  parseSliceKey,
+  parseViewKey,
+  type RouteTableKey,
+  renderRouteSliceKey,
+  renderRouteTableKey,
+  renderSliceKey,
+  renderVirtualHostKey,
+} from '../keys.ts';
+import type { ComposedRouteTable, Slice } from '../types/resolved.ts';
+import type { OverrideQueries } from './overrides.ts';
+import { httpServicesKey, type PortQueries } from './ports.ts';
+
+export interface RouteTableQueries {
+  /** Route table keys by view key; those of single listeners come with the listeners. */
+  readonly viewRouteTables: Query<readonly string[]>;
+  /** By route table key. */
+  readonly routeTable: Query<ComposedRouteTable>;
+  /** By route slice key. */
+  readonly routeSlice: Query<Slice>;
+  /** By view key: the HTTP ports that it sees. */
+  readonly viewHttpPorts: Query<readonly number[]>;
+}
+
+export function defineRouteTables(
+  graph: Graph,
+  services: ServiceQueries,
+  ports: PortQueries,
+  overrides: OverrideQueries,
+): RouteTableQueries {
+  const namespaceHttpPorts = graph.query<readonly number[]>(
+    'namespaceHttpPorts',
+    (reader, namespace) => {
+      const seen = new Set<number>();
+      for (const slice of reader.read(services.visibleSlices, namespace)) {
+        for (const port of reader.read(ports.httpPorts, slice)) seen.add(port);
+      }
+      return [...seen].sort((a, b) => a - b);
+    },
+    { equal: sameData },
+  );
+
+  const viewHttpPorts = graph.query<readonly number[]>(
+    'viewHttpPorts',
+    (reader, key) => {
+      const view = parseViewKey(key);
+      return view.role === 'router' ? [] : reader.read(namespaceHttpPorts, view.ns);
+    },
+    { equal: sameData },
+  );
+
+  const viewRouteTables = graph.query<readonly string[]>(
+    'viewRouteTables',
+    (reader, key) => {
+      const { ns, cluster, families, labels } = parseViewKey(key);
+      return reader
+        .read(viewHttpPorts, key)
+        .map((port) => renderRouteTableKey({ port: String(port), ns, cluster, families, labels }));
+    },
+    { equal: sameData },
+  );
+
+  const routeSlice = graph.query<Slice>(
+    'routeSlice',
+    (reader, key) => {
+      const { near, cluster, families, port, ...slice } = parseRouteSliceKey(key);
+      return reader.read(ports.httpServices, httpServicesKey(renderSliceKey(slice), port)).map((service) => {
+        const own = slice.private === '' ? near : nearOf(service, slice.private);
+        return {
+          service,
+          keys: [renderVirtualHostKey({ kind: 'service', service, port, near: own, cluster, families })],
+        };
+      });
+    },
+    { equal: sameData },
+  );
+
+  const routeTable = graph.query<ComposedRouteTable>(
+    'routeTable',
+    (reader, text) => {
+      const key = parseRouteTableKey(text);
+      if (key.service !== '') return detectedTable(key);
+      const { port, ns, cluster, families, labels } = key;
+      const slices = reader.read(services.visibleSlices, ns).map((text) => {
+        const slice = parseSliceKey(text);
+        const near = slice.public === ns ? '1' : '';
+        return renderRouteSliceKey({ ...slice, port, near, cluster, families });
+      });
+      const own = { port, cluster, families, client: ns, labels };
+      const changed = new Map<string, readonly string[]>();
+      for (const service of reader.read(overrides.routedServices, ns)) {
+        const served = reader.read(services.service, service)?.ports ?? [];
+        if (!served.some((candidate) => String(candidate.port) === port && isHttp(candidate.protocol))) continue;
+        changed.set(service, [renderVirtualHostKey({ kind: 'service', service, near: nearOf(service, ns), ...own })]);
+      }
+      const special = reader.read(overrides.routedHosts, ns);
+      const hosts = [
+        ...reader
+          .read(overrides.freeHosts, '')
+          .filter((host) => !special.includes(host))
+          .map((host) => renderVirtualHostKey({ kind: 'host', host, port })),
+        ...special.map((host) => renderVirtualHostKey({ kind: 'host', host, port, client: ns, labels })),
+      ];
+      const free = [...special, ...reader.read(overrides.freeHosts, '')];
+      const rest = free.includes('*') ? [] : [renderVirtualHostKey({ kind: 'any' })];
+      return { name: port, slices, overrides: changed, extra: [...hosts, ...rest] };
+    },
+    { equal: sameData },
+  );
+
+  return { viewRouteTables, routeTable, routeSlice, viewHttpPorts };
+}
+
+/** Clients of the service's own namespace know it by its short name. */
+function nearOf(service: string, client: string): string {
+  return parseServiceId(service).namespace === client ? '1' : '';
+}
+
+/** The table behind one service port whose protocol is detected: everything that arrives is for that service. */
+function detectedTable(key: RouteTableKey): ComposedRouteTable {
+  const { service, port, client, labels } = key;
+  const host = renderVirtualHostKey({ kind: 'detected', service, port, client, labels });
+  return { name: `${parseServiceId(service).hostname}:${port}`, slices: [], overrides: new Map(), extra: [host] };
+}

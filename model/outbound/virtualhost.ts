@@ -1,0 +1,143 @@
+/** Virtual hosts of sidecars, shared by all views that see them alike. */
+import type { Graph, Query, Reader } from '#graph/types.ts';
+import { findService, isHeadless, type MeshService, type ServiceQueries } from '../discovery/services.ts';
+import { sameData } from '../equality.ts';
+import { matchAll } from '../frontend/istio/httpmatch.ts';
+import { type FindCluster, resolveHttpRoutes } from '../frontend/istio/httproute.ts';
+import { resolveRetry } from '../frontend/istio/retry.ts';
+import {
+  chooseVirtualService,
+  type VirtualServiceConfig,
+  type VirtualServiceQueries,
+} from '../frontend/istio/virtualservices.ts';
+import { resolveHost } from '../hosts.ts';
+import { parseLabels, parseServiceId, parseVirtualHostKey, type VirtualHostKey } from '../keys.ts';
+import { sourceOf } from '../selection.ts';
+import type { ClusterName, Route, VirtualHost } from '../types/resolved.ts';
+import type { MeshSettings } from '../types/settings.ts';
+
+export interface VirtualHostParts {
+  readonly services: ServiceQueries;
+  readonly virtualServices: VirtualServiceQueries;
+}
+
+/** `virtualHost`: by virtual host key. */
+export function defineVirtualHosts(graph: Graph, parts: VirtualHostParts): Query<VirtualHost> {
+  return graph.query<VirtualHost>(
+    'virtualHost',
+    (reader, text) => {
+      const key = parseVirtualHostKey(text);
+      if (key.kind === 'any') return restHost(reader.read(parts.virtualServices.settings, ''));
+      const hostname = key.kind === 'host' ? key.host : parseServiceId(key.service).hostname;
+      const service = key.kind === 'host' ? undefined : reader.read(parts.services.service, key.service);
+      const client = key.client === '' ? undefined : key.client;
+      const config = chooseVirtualService(reader, parts.virtualServices, hostname, client);
+      return {
+        name: `${hostname}:${key.port}`,
+        domains: domainsOf(hostname, key, service),
+        routes: routesOf(reader, parts, key, hostname, service, config),
+        requireTls: false,
+        sources: config === undefined ? [] : [sourceOf('VirtualService', config)],
+      };
+    },
+    { equal: sameData },
+  );
+}
+
+function routesOf(
+  reader: Reader,
+  parts: VirtualHostParts,
+  key: VirtualHostKey,
+  hostname: string,
+  service: MeshService | undefined,
+  config: VirtualServiceConfig | undefined,
+): readonly Route[] {
+  const port = Number(key.port);
+  const { defaultRetries } = reader.read(parts.virtualServices.settings, '');
+  if (config === undefined || (config.spec.http ?? []).length === 0) {
+    if (service === undefined) return [];
+    const cluster: ClusterName = { direction: 'outbound', port, subset: '', hostname };
+    const retry = resolveRetry(undefined, defaultRetries);
+    const action = {
+      kind: 'forward',
+      clusters: [{ cluster, weight: 1 }],
+      timeoutMs: 0,
+      ...(retry ? { retry } : {}),
+    } as const;
+    return [{ name: 'default', match: matchAll, action, sources: [] }];
+  }
+  return resolveHttpRoutes(config, {
+    scope: { port, gateways: ['mesh'], namespace: key.client, labels: parseLabels(key.labels) },
+    findCluster: findClusterFor(
+      reader,
+      parts.services,
+      parts.virtualServices.inputs.domainSuffix,
+      config.namespace,
+      port,
+    ),
+    retryDefaults: defaultRetries,
+  });
+}
+
+/**
+ * The cluster behind a destination that a resource of `namespace` names. Without a port the only port of the service
+ * is meant, or the one that the client addressed.
+ */
+export function findClusterFor(
+  reader: Reader,
+  services: ServiceQueries,
+  domainSuffix: string,
+  namespace: string,
+  port: number,
+): FindCluster {
+  return (destination) => {
+    const hostname = resolveHost(destination.host, namespace, domainSuffix);
+    const named = destination.port?.number;
+    const subset = destination.subset ?? '';
+    if (named !== undefined && named !== 0) return { direction: 'outbound', port: named, subset, hostname };
+    const served = findService(reader, services, hostname, namespace)?.ports ?? [];
+    const [only] = served;
+    return {
+      direction: 'outbound',
+      port: served.length === 1 && only !== undefined ? only.port : port,
+      subset,
+      hostname,
+    };
+  };
+}
+
+/** Names under which clients may know a host; ports are not part of them. */
+function domainsOf(hostname: string, key: VirtualHostKey, service: MeshService | undefined): readonly string[] {
+  if (key.kind === 'detected') return ['*'];
+  if (service === undefined) return [hostname];
+  const names = [hostname];
+  if (service.registry === 'Kubernetes') {
+    names.push(`${hostname}.`);
+    const alias = `${service.name}.${service.namespace}`;
+    if (key.near !== '') names.push(service.name);
+    names.push(alias, `${alias}.svc`);
+  }
+  const pods = isHeadless(service) ? names.map((name) => `*.${name}`) : [];
+  const addresses = service.addresses
+    .filter((address) => address.cluster === key.cluster)
+    .filter(({ family }) => key.families === '' || key.families.includes(family === 'ipv6' ? '6' : '4'))
+    .map(({ family, address }) => (family === 'ipv6' ? `[${address}]` : address));
+  return [...names, ...pods, ...addresses];
+}
+
+/** What no other host claims: passes through, or is refused when the mesh allows only what it knows. */
+function restHost(settings: MeshSettings): VirtualHost {
+  if (settings.outboundTrafficPolicy === 'REGISTRY_ONLY') {
+    const route: Route = {
+      name: 'block_all',
+      match: matchAll,
+      action: { kind: 'direct-response', status: 502 },
+      sources: [],
+    };
+    return { name: 'block_all', domains: ['*'], routes: [route], requireTls: false, sources: [] };
+  }
+  const cluster: ClusterName = { direction: 'special', name: 'PassthroughCluster' };
+  const action = { kind: 'forward', clusters: [{ cluster, weight: 1 }], timeoutMs: 0 } as const;
+  const route: Route = { name: 'allow_any', match: matchAll, action, sources: [] };
+  return { name: 'allow_any', domains: ['*'], routes: [route], requireTls: false, sources: [] };
+}

@@ -1,0 +1,171 @@
+/** From what a proxy says of itself to the keys of everything it gets. */
+import type { Graph, Query, Reader } from '#graph/types.ts';
+import { sameData } from './equality.ts';
+import type { MeshInputs } from './inputs.ts';
+import {
+  renderClassKey,
+  renderGatewayKey,
+  renderLabels,
+  renderObjectKey,
+  renderServiceId,
+  renderViewKey,
+} from './keys.ts';
+import { type NamespacePolicies, workloadPolicy } from './security/peerauthentication.ts';
+import { projectLabels, selects } from './selection.ts';
+import type { Service, Workload } from './types/inputs.ts';
+import type { ProxyFacts, ProxyKeys } from './types/proxy.ts';
+import type { MeshSettings } from './types/settings.ts';
+
+/** The canonical form of a proxy's facts, key of `proxyKeys`: JSON with sorted fields. */
+export function renderProxyFacts(facts: ProxyFacts): string {
+  const { region, zone, subzone } = facts.locality;
+  const labels: Record<string, string> = {};
+  for (const name of Object.keys(facts.labels).sort()) labels[name] = facts.labels[name] ?? '';
+  const canonical: ProxyFacts = {
+    type: facts.type,
+    namespace: facts.namespace,
+    podName: facts.podName,
+    ipAddresses: facts.ipAddresses,
+    labels,
+    serviceAccount: facts.serviceAccount,
+    clusterId: facts.clusterId,
+    network: facts.network,
+    locality: { region, zone, subzone },
+    interceptionMode: facts.interceptionMode,
+    envoyVersion: facts.envoyVersion,
+    extensions: [...facts.extensions].sort(),
+    dnsCapture: facts.dnsCapture ?? false,
+  };
+  return JSON.stringify(canonical);
+}
+
+const parseProxyFacts = (key: string): ProxyFacts => JSON.parse(key);
+
+export interface ProxyKeyParts {
+  readonly inputs: MeshInputs;
+  readonly settings: Query<MeshSettings>;
+  readonly peerPolicies: Query<NamespacePolicies>;
+}
+
+export interface ProxyKeyQueries {
+  /** By canonical facts. */
+  readonly proxyKeys: Query<ProxyKeys>;
+  /** Key '': names of labels that Gateway selectors test. */
+  readonly gatewayLabelNames: Query<readonly string[]>;
+  /** By client namespace: names of labels that VirtualServices and DestinationRules test on their callers. */
+  readonly clientLabelNames: Query<readonly string[]>;
+}
+
+export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQueries {
+  const { inputs, settings } = parts;
+  const gatewayLabelNames = graph.query<readonly string[]>(
+    'gatewayLabelNames',
+    (reader) => {
+      const names = new Set<string>();
+      for (const key of reader.keys(inputs.gateways)) {
+        for (const name of Object.keys(reader.get(inputs.gateways, key)?.spec.selector ?? {})) names.add(name);
+      }
+      return [...names].sort();
+    },
+    { equal: sameData },
+  );
+
+  const clientLabelNames = graph.query<readonly string[]>(
+    'clientLabelNames',
+    (reader, namespace) => {
+      const names = new Set<string>();
+      for (const { spec } of reader.bucket(inputs.virtualServices, 'source', 'tested')) {
+        for (const route of [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])]) {
+          for (const match of route.match ?? [])
+            for (const name of Object.keys(match.sourceLabels ?? {})) names.add(name);
+        }
+      }
+      for (const { spec } of reader.bucket(inputs.destinationRules, 'namespace', namespace)) {
+        for (const name of Object.keys(spec.workloadSelector?.matchLabels ?? {})) names.add(name);
+      }
+      return [...names].sort();
+    },
+    { equal: sameData },
+  );
+
+  const proxyKeys = graph.query<ProxyKeys>(
+    'proxyKeys',
+    (reader, key) => {
+      const facts = parseProxyFacts(key);
+      const pod = reader.get(inputs.workloads, renderObjectKey(facts.clusterId, facts.namespace, facts.podName));
+      const labels = pod?.labels ?? facts.labels;
+      const trust = reader.read(settings, '').trustDomain;
+      const families = familiesOf(facts.ipAddresses);
+      const common = { ns: facts.namespace, cluster: facts.clusterId, families, trust };
+      const view = renderViewKey({
+        ...common,
+        role: facts.type,
+        network: facts.network,
+        mode: facts.interceptionMode,
+        labels: renderLabels(projectLabels(labels, reader.read(clientLabelNames, facts.namespace))),
+      });
+      const served = servicesSelecting(reader, inputs, facts, labels);
+      if (facts.type === 'router') {
+        const tested = projectLabels(labels, reader.read(gatewayLabelNames, ''));
+        return {
+          view,
+          gateway: renderGatewayKey({ ...common, ports: gatewayPorts(served, pod), labels: renderLabels(tested) }),
+        };
+      }
+      const policies = workloadPolicy(reader.read(parts.peerPolicies, facts.namespace), labels)?.key ?? '';
+      const ports = servedPorts(served, pod);
+      const account = facts.serviceAccount;
+      return { view, class: renderClassKey({ ...common, account, mode: facts.interceptionMode, ports, policies }) };
+    },
+    { equal: sameData },
+  );
+
+  return { proxyKeys, gatewayLabelNames, clientLabelNames };
+}
+
+function familiesOf(addresses: readonly string[]): string {
+  const four = addresses.some((address) => !address.includes(':'));
+  const six = addresses.some((address) => address.includes(':'));
+  return `${four || !six ? '4' : ''}${six ? '6' : ''}`;
+}
+
+/** Services of the proxy's namespace whose selector its labels satisfy, oldest first. */
+function servicesSelecting(
+  reader: Reader,
+  inputs: MeshInputs,
+  facts: ProxyFacts,
+  labels: Readonly<Record<string, string>>,
+): readonly Service[] {
+  return reader
+    .bucket(inputs.services, 'selecting', `${facts.clusterId}/${facts.namespace}`)
+    .filter((service) => selects(service.selector, labels));
+}
+
+function targetOf(port: Service['ports'][number], pod: Workload | undefined): number | undefined {
+  if (typeof port.targetPort === 'number') return port.targetPort;
+  return pod?.containerPorts.find((container) => container.name === port.targetPort)?.port;
+}
+
+function servedPorts(services: readonly Service[], pod: Workload | undefined): string {
+  return services
+    .flatMap((service) =>
+      service.ports.flatMap((port) => {
+        const target = port.protocol === 'UDP' ? undefined : targetOf(port, pod);
+        return target === undefined
+          ? []
+          : [`${target}:${port.port}:${renderServiceId(service.namespace, service.hostname)}`];
+      }),
+    )
+    .sort()
+    .join(',');
+}
+
+function gatewayPorts(services: readonly Service[], pod: Workload | undefined): string {
+  const pairs = services.flatMap((service) =>
+    service.ports.flatMap((port) => {
+      const target = targetOf(port, pod);
+      return target === undefined ? [] : [`${port.port}:${target}`];
+    }),
+  );
+  return [...new Set(pairs)].sort().join(',');
+}

@@ -1,0 +1,72 @@
+/** All queries of the model, joined. The comment at each says what its key is (forms: keys.ts). */
+import type { Graph, Query } from '#graph/types.ts';
+import { defineEndpoints, type EndpointQueries } from './discovery/endpoints.ts';
+import { defineServices, type ServiceQueries } from './discovery/services.ts';
+import { defineRules } from './frontend/istio/destinationrules.ts';
+import { defineVirtualServices } from './frontend/istio/virtualservices.ts';
+import { defineInbound, type InboundQueries } from './inbound/listener.ts';
+import type { MeshInputs } from './inputs.ts';
+import { type ClusterQueries, defineClusters } from './outbound/cluster.ts';
+import { type ClusterListQueries, defineClusterLists } from './outbound/clusters.ts';
+import { defineListeners } from './outbound/listener.ts';
+import { defineListenerLists, type ListenerListQueries } from './outbound/listeners.ts';
+import { defineOverrides } from './outbound/overrides.ts';
+import { definePorts } from './outbound/ports.ts';
+import { defineRouteTables, type RouteTableQueries } from './outbound/routetables.ts';
+import { defineVirtualHosts } from './outbound/virtualhost.ts';
+import { defineProxyKeys } from './proxykeys.ts';
+import { definePeerPolicies } from './security/peerauthentication.ts';
+import { defineSettings } from './settings.ts';
+import type { Workload } from './types/inputs.ts';
+import type { ProxyKeys } from './types/proxy.ts';
+import type { Listener, VirtualHost } from './types/resolved.ts';
+import type { MeshSettings } from './types/settings.ts';
+
+export interface MeshQueries
+  extends ServiceQueries,
+    EndpointQueries,
+    ClusterListQueries,
+    ClusterQueries,
+    ListenerListQueries,
+    RouteTableQueries,
+    InboundQueries {
+  /** Key ''. */
+  readonly settings: Query<MeshSettings>;
+  /** By `renderProxyFacts`. */
+  readonly proxyKeys: Query<ProxyKeys>;
+  /** By listener key; undefined when what it serves is gone. */
+  readonly listener: Query<Listener | undefined>;
+  /** By virtual host key. */
+  readonly virtualHost: Query<VirtualHost>;
+  /** By `cluster/address`. */
+  readonly workloadByIp: Query<Workload | undefined>;
+}
+
+export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries {
+  const { settings } = defineSettings(graph, inputs);
+  const services = defineServices(graph, inputs, settings);
+  const endpoints = defineEndpoints(graph, inputs, settings, services);
+  const rules = defineRules(graph, inputs, settings);
+  const virtualServices = defineVirtualServices(graph, inputs, settings);
+  const peerPolicies = definePeerPolicies(graph, inputs, settings);
+  const clusterLists = defineClusterLists(graph, { inputs, settings, services, rules });
+  const clusters = defineClusters(graph, { inputs, settings, services, endpoints, rules, peerPolicies });
+  const ports = definePorts(graph, services);
+  const overrides = defineOverrides(graph, services, virtualServices);
+  const routeTables = defineRouteTables(graph, services, ports, overrides);
+  const { proxyKeys } = defineProxyKeys(graph, { inputs, settings, peerPolicies });
+  return {
+    settings,
+    ...services,
+    ...endpoints,
+    ...clusterLists,
+    ...clusters,
+    ...routeTables,
+    ...defineListenerLists(graph, services, endpoints, routeTables, overrides),
+    ...defineInbound(graph, { settings, services, peerPolicies }),
+    proxyKeys,
+    listener: defineListeners(graph, { services, virtualServices }),
+    virtualHost: defineVirtualHosts(graph, { services, virtualServices }),
+    workloadByIp: graph.query('workloadByIp', (reader, key) => reader.bucket(inputs.workloads, 'ip', key)[0]),
+  };
+}
