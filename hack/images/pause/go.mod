@@ -1,0 +1,3 @@
+module lateen.dev/hack/images/pause
+
+go 1.21
