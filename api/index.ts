@@ -7,6 +7,7 @@
 export { parseDuration } from './duration.ts';
 export type { TrafficExtensionSpec } from './extensions/trafficextension.ts';
 export type { WasmPluginSpec } from './extensions/wasmplugin.ts';
+export { honoured, unhonouredFields } from './honoured.ts';
 export {
   type ComponentSpec,
   type GatewayComponentSpec,

@@ -50,7 +50,7 @@ export interface ApiKind<Spec> extends KindDefinition<Spec> {
 }
 
 const metadata = z.looseObject({
-  name: z.string(),
+  name: z.string().default(''),
   namespace: z.string().exactOptional(),
   uid: z.string().exactOptional(),
   generation: z.int().exactOptional(),
@@ -93,7 +93,7 @@ function parseSpec<Spec>(options: KindOptions<Spec>, outer: Envelope): ParseResu
   const parsed = options.spec.safeParse(raw);
   const errors = unknown.filter((diagnostic) => diagnostic.severity === 'error');
   if (!parsed.success) return { ok: false, errors: [...diagnose(parsed.error, raw, ['spec']), ...errors] };
-  const found = options.check?.(parsed.data, outer.metadata) ?? [];
+  const found = [...checkName(outer.metadata), ...(options.check?.(parsed.data, outer.metadata) ?? [])];
   errors.push(...found.filter((diagnostic) => diagnostic.severity === 'error'));
   if (errors.length > 0) return { ok: false, errors };
   const { apiVersion, kind, metadata: meta, status } = outer;
@@ -112,8 +112,14 @@ function unknownField<Spec>(options: KindOptions<Spec>, path: readonly PropertyK
   };
 }
 
-/** Tools that print manifests write `creationTimestamp: null`. */
+/** The API server insists on a name; a file may leave it to whoever applies it. */
+function checkName(metadata: ObjectMeta): Diagnostic[] {
+  return metadata.name === '' ? [{ path: 'metadata.name', message: 'is empty', severity: 'warning' }] : [];
+}
+
+/** Tools that print manifests write `creationTimestamp: null`; a file to be completed has no metadata at all. */
 function withoutNulls(value: unknown): unknown {
+  if (value === undefined) return {};
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
 }

@@ -1,0 +1,106 @@
+/**
+ * Which fields the control plane acts upon today. A field that a user sets and that is not listed here is accepted, kept
+ * and reported in the status of the resource. Whoever makes a field work adds a line here.
+ */
+import type { Kind } from './kinds.ts';
+import type { Diagnostic } from './resource.ts';
+import { renderPath } from './schema/diagnose.ts';
+
+/** Where a field has an effect: everywhere, or only with these values. */
+type Honour = true | readonly string[];
+
+/** Paths below `spec`; `[]` stands for list items, `{}` for map values. A listed path covers all below it. */
+export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Honour>>>>> = {
+  VirtualService: {
+    hosts: true,
+    gateways: true,
+    exportTo: true,
+    'http[].name': true,
+    'http[].match[].name': true,
+    'http[].match[].uri': true,
+    'http[].match[].ignoreUriCase': true,
+    'http[].match[].headers': true,
+    'http[].match[].withoutHeaders': true,
+    'http[].match[].method': true,
+    'http[].match[].authority': true,
+    'http[].match[].scheme': true,
+    'http[].match[].queryParams': true,
+    'http[].match[].port': true,
+    'http[].match[].gateways': true,
+    'http[].route[].destination': true,
+    'http[].route[].weight': true,
+    'http[].timeout': true,
+    'tcp[].match[].port': true,
+    'tcp[].match[].gateways': true,
+    'tcp[].route': true,
+    'tls[].match[].sniHosts': true,
+    'tls[].match[].port': true,
+    'tls[].match[].gateways': true,
+    'tls[].route': true,
+  },
+  DestinationRule: {
+    host: true,
+    exportTo: true,
+    'trafficPolicy.loadBalancer.simple': ['UNSPECIFIED', 'ROUND_ROBIN', 'LEAST_REQUEST', 'LEAST_CONN'],
+    'trafficPolicy.tls.mode': true,
+    'subsets[].name': true,
+    'subsets[].labels': true,
+    'subsets[].trafficPolicy.loadBalancer.simple': ['UNSPECIFIED', 'ROUND_ROBIN', 'LEAST_REQUEST', 'LEAST_CONN'],
+    'subsets[].trafficPolicy.tls.mode': true,
+  },
+  Gateway: {
+    selector: true,
+    'servers[].name': true,
+    'servers[].port': true,
+    'servers[].hosts': true,
+    'servers[].tls.mode': ['SIMPLE'],
+    'servers[].tls.credentialName': true,
+    'servers[].tls.httpsRedirect': true,
+  },
+  PeerAuthentication: {
+    selector: true,
+    mtls: true,
+    portLevelMtls: true,
+  },
+};
+
+/** Fields of this spec that have no effect yet, each with its own path; the deepest path that says it all. */
+export function unhonouredFields(kind: Kind, spec: unknown): Diagnostic[] {
+  const table = honoured[kind];
+  if (table === undefined) return [warning(['spec'], `${kind} has no effect yet`)];
+  return findUnhonoured(table, spec, '', ['spec']);
+}
+
+function findUnhonoured(
+  table: Readonly<Record<string, Honour>>,
+  value: unknown,
+  pattern: string,
+  path: readonly PropertyKey[],
+): Diagnostic[] {
+  if (value === undefined || value === null) return [];
+  const honour = table[pattern];
+  if (honour === true) return [];
+  if (honour !== undefined) {
+    return honour.some((allowed) => allowed === value) ? [] : [warning(path, `${String(value)} has no effect yet`)];
+  }
+  const leadsOn = pattern === '' || Object.keys(table).some((key) => isBelow(key, pattern));
+  if (!leadsOn) return [warning(path, 'has no effect yet')];
+  if (Array.isArray(value)) {
+    return value.flatMap((item, index) => findUnhonoured(table, item, `${pattern}[]`, [...path, index]));
+  }
+  if (typeof value !== 'object') return [warning(path, 'has no effect yet')];
+  const isMap = Object.keys(table).some((key) => isBelow(key, `${pattern}{}`) || key === `${pattern}{}`);
+  return Object.entries(value).flatMap(([name, field]) => {
+    const next = isMap ? `${pattern}{}` : pattern === '' ? name : `${pattern}.${name}`;
+    return findUnhonoured(table, field, next, [...path, name]);
+  });
+}
+
+/** Whether `key` names something inside `pattern`. */
+function isBelow(key: string, pattern: string): boolean {
+  return key.length > pattern.length && key.startsWith(pattern) && '.[{'.includes(key.charAt(pattern.length));
+}
+
+function warning(path: readonly PropertyKey[], message: string): Diagnostic {
+  return { path: renderPath(path), message, severity: 'warning' };
+}
