@@ -1,0 +1,101 @@
+/** Keeps the workload's certificate fresh: a new key and request at half life, or at once when its root is no longer trusted. */
+import { readFile } from 'node:fs/promises';
+import { type Clock, type Component, LateenError } from '#runtime/core/index.ts';
+import { Backoff } from '../backoff.ts';
+import type { Logger } from '../log.ts';
+import type { RequestCertificate } from './authority.ts';
+import { buildCsr, generateKey } from './csr.ts';
+import { type IssuedCertificate, parseIssued, resolveRenewal } from './issued.ts';
+
+export interface WorkloadCertificateOptions {
+  /** SPIFFE id to ask for; the authority decides by the token what the certificate says. */
+  readonly uri: string;
+  readonly request: RequestCertificate;
+  /** PEM roots for the authority's own certificate; read at each attempt. */
+  readonly readRoots: () => Promise<string>;
+  /** File with the projected service-account token; read at each attempt because the kubelet replaces it. */
+  readonly tokenPath: string;
+  readonly grace: { readonly ratio: number; readonly spread: number };
+  readonly clock: Clock;
+  /** 0 up to 1. */
+  readonly random: () => number;
+  readonly log: Logger;
+  readonly onIssued: (issued: IssuedCertificate) => void;
+  readonly onFailure: () => void;
+}
+
+export class WorkloadCertificate implements Component {
+  readonly name = 'workload certificate';
+  readonly #options: WorkloadCertificateOptions;
+  readonly #backoff: Backoff;
+  #wake: AbortController = new AbortController();
+  #renew = false;
+
+  constructor(options: WorkloadCertificateOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(200, 10_000, options.random);
+  }
+
+  /** Asks for a new certificate now, instead of at half life or after the current back-off. */
+  renew(): void {
+    this.#renew = true;
+    this.#wake.abort();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      this.#renew = false;
+      const delay = await this.#attempt(signal);
+      if (!signal.aborted && !this.#renew) await this.#sleep(delay, signal);
+    }
+  }
+
+  /** One attempt; gives the milliseconds until the next. */
+  async #attempt(signal: AbortSignal): Promise<number> {
+    const { clock, log, random, grace, uri } = this.#options;
+    try {
+      const issued = await this.#issue(signal);
+      this.#backoff.reset();
+      this.#options.onIssued(issued);
+      const now = clock.now();
+      const renewal = resolveRenewal(issued, grace, random() * 2 - 1);
+      const delay = Math.max(1000, renewal - now);
+      log.info('workload certificate issued', {
+        uri,
+        expires: new Date(issued.notAfter).toISOString(),
+        renewsInSeconds: Math.round(delay / 1000),
+      });
+      return delay;
+    } catch (error) {
+      const cause = LateenError.from(error);
+      if (signal.aborted) return 0;
+      const delay = this.#backoff.next();
+      this.#options.onFailure();
+      log.warn('workload certificate not issued', {
+        code: cause.code,
+        error: cause.message,
+        attempt: this.#backoff.attempts,
+        retryInMs: delay,
+      });
+      return delay;
+    }
+  }
+
+  async #issue(signal: AbortSignal): Promise<IssuedCertificate> {
+    const { request, readRoots, tokenPath, clock, uri } = this.#options;
+    const roots = await readRoots();
+    if (roots === '') throw new LateenError('unavailable', 'no trusted root yet');
+    const token = (await readFile(tokenPath, 'utf8')).trim();
+    const privateKey = await generateKey();
+    const chain = await request({ csr: buildCsr(privateKey, uri), roots, token, signal });
+    return parseIssued(chain, privateKey, uri, clock.now());
+  }
+
+  async #sleep(delay: number, signal: AbortSignal): Promise<void> {
+    this.#wake = new AbortController();
+    const either = AbortSignal.any([signal, this.#wake.signal]);
+    await this.#options.clock.sleep(delay, either).catch((reason: unknown) => {
+      if (!either.aborted) throw reason;
+    });
+  }
+}

@@ -1,0 +1,44 @@
+/** The agent as the image ships it: one file, and what went into it. */
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+
+export interface AgentBundle {
+  readonly path: string;
+  /** Size in bytes. */
+  readonly size: number;
+  /** npm packages whose code is in the bundle, sorted. */
+  readonly packages: readonly string[];
+  /** Our own source files in the bundle, relative to the project, sorted. */
+  readonly sources: readonly string[];
+}
+
+/** Writes `pilot-agent.mjs` into the folder. */
+export async function buildAgentBundle(folder: string): Promise<AgentBundle> {
+  const path = join(folder, 'pilot-agent.mjs');
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: ['cmd/pilot-agent.ts'],
+    outfile: path,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node24',
+    metafile: true,
+    logLevel: 'silent',
+    // CommonJS packages inside an ES module call require for Node's own modules.
+    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  });
+  const [output] = Object.values(result.metafile.outputs);
+  const inputs = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);
+  const packages = new Set<string>();
+  const sources: string[] = [];
+  for (const [file] of inputs) {
+    const name = /.*node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(file)?.[1];
+    if (name === undefined) sources.push(file);
+    else packages.add(name);
+  }
+  return { path, size: output?.bytes ?? 0, packages: [...packages].sort(), sources: sources.sort() };
+}
