@@ -15,6 +15,11 @@ export interface ServedResource {
   readonly needs: readonly string[];
   /** For an EDS cluster: the name of its ClusterLoadAssignment, sent again behind every added or changed cluster. */
   readonly endpointsName?: string;
+  /**
+   * For a listener: names of the route configurations that the proxy will ask for because of it. When given, a snapshot
+   * counts as acknowledged only when those that it has are acknowledged too.
+   */
+  readonly routeNames?: readonly string[];
 }
 
 /** Everything one proxy may hold at one graph revision. */
@@ -71,10 +76,24 @@ export interface SnapshotSource {
 /** What a session reports as it goes; cmd/ joins it to delivery facts. All calls are cheap and synchronous. */
 export interface DeliveryObserver {
   connected(proxy: Proxy): void;
-  /** Everything up to this snapshot has been acknowledged (unchanged bytes count as acknowledged). */
+  /**
+   * Everything up to this snapshot has been acknowledged (unchanged bytes count as acknowledged), except what `rejected`
+   * named at this revision just before.
+   */
   acknowledged(connectionId: string, revision: number): void;
-  /** Envoy refused a response. `resources` are the (typeUrl, name, version) found to be at fault. */
-  rejected(connectionId: string, error: { readonly typeUrl: string; readonly resources: readonly string[]; readonly message: string; readonly revision: number }): void;
+  /**
+   * Envoy refused these resources, each sent by itself: all of one type that are refused as they stand. `message` is what
+   * it said last. Said again before each `acknowledged` for as long as it holds.
+   */
+  rejected(
+    connectionId: string,
+    error: {
+      readonly typeUrl: string;
+      readonly resources: readonly string[];
+      readonly message: string;
+      readonly revision: number;
+    },
+  ): void;
   /** A route or listener is held back and why (cluster names that do not warm), or an empty list when nothing is held. */
   waiting(connectionId: string, clusters: readonly string[]): void;
   disconnected(connectionId: string): void;

@@ -1,0 +1,35 @@
+/**
+ * Who is at the other end. The server proves identities through a port that cmd/ joins to the certificate authority and
+ * the token review; what a client claims about itself is checked against what it proved.
+ */
+import type { Proxy as MeshProxy } from './source.ts';
+
+/** What a call carries to prove who it is. */
+export interface PeerCredentials {
+  /** Values of the `authorization` metadata. */
+  readonly authorization: readonly string[];
+  /** DER of the client certificate, if TLS verified it against the accepted roots; else empty. */
+  readonly chain: readonly Uint8Array[];
+}
+
+export type ProvenIdentity = NonNullable<MeshProxy['identity']>;
+
+export type Authentication =
+  | { readonly ok: true; readonly identity: ProvenIdentity }
+  /** `reason` is for the log. `unavailable`: nobody could tell; the client may try again. */
+  | { readonly ok: false; readonly code: 'unauthenticated' | 'unavailable'; readonly reason: string };
+
+export interface PeerAuthenticator {
+  authenticate(credentials: PeerCredentials): Promise<Authentication>;
+}
+
+/** Why a proxy's claims contradict its proven identity; undefined: they don't. */
+export function contradiction(proxy: MeshProxy, identity: ProvenIdentity): string | undefined {
+  if (proxy.namespace !== identity.namespace) {
+    return `node claims namespace "${proxy.namespace}", its credential proves "${identity.namespace}"`;
+  }
+  if (proxy.serviceAccount !== '' && proxy.serviceAccount !== identity.serviceAccount) {
+    return `node claims service account "${proxy.serviceAccount}", its credential proves "${identity.serviceAccount}"`;
+  }
+  return undefined;
+}

@@ -1,0 +1,18 @@
+/**
+ * Owns: discovery sessions: who subscribes to what, what was acknowledged or refused, what is sent when (delta and
+ * state-of-the-world ADS), and the gRPC ports they are served on.
+ * May import: wire, runtime (@grpc/grpc-js). Knows neither Kubernetes nor user resources; see `source.ts` for its ports.
+ * Invariants: a route never waits longer than its bounds and never before them names a cluster that the proxy lacks; a
+ * refusal changes only what its own stream is sent; bytes not drained are bounded; without a proven identity no secrets.
+ */
+export type { Authentication, PeerAuthenticator, PeerCredentials, ProvenIdentity } from './identity.ts';
+export { createGrpcListener, type GrpcListenerOptions } from './listener.ts';
+export {
+  createDiscoveryService,
+  DEFAULT_DISCOVERY_SETTINGS,
+  type DiscoveryOptions,
+  type DiscoveryService,
+  type DiscoverySettings,
+} from './server.ts';
+export type { DeliveryObserver, Proxy, ServedResource, Snapshot, SnapshotSource, Subscription } from './source.ts';
+export type { StreamState } from './stream.ts';

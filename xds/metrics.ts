@@ -1,0 +1,82 @@
+/** What the xDS server measures, under Istio's names. */
+import type { Metrics } from '#runtime/index.ts';
+import { RESOURCE_TYPES, type ResourceType } from './types.ts';
+
+export interface XdsMetrics {
+  connected(version: string): void;
+  disconnected(version: string, nodeId: string): void;
+  pushed(type: ResourceType, bytes: number): void;
+  refused(type: ResourceType, nodeId: string): void;
+  staleNonce(type: ResourceType): void;
+  /** Seconds from the moment a session learned of a new snapshot until its proxy had acknowledged all of it. */
+  converged(seconds: number): void;
+  /** A stream was closed because its peer did not read. */
+  writeTimeout(): void;
+}
+
+const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 5, 10, 20, 30];
+const BYTES = [1_000, 10_000, 100_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000];
+
+/** Declares the metrics; once per registry. */
+export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
+  const byType = ['type'] as const;
+  const byNode = ['node'] as const;
+  const clients = metrics.gauge({
+    name: 'pilot_xds',
+    help: 'Proxies connected to this control plane.',
+    labels: ['version'],
+  });
+  const pushes = metrics.counter({ name: 'pilot_xds_pushes', help: 'Responses sent.', labels: byType });
+  const size = metrics.histogram({
+    name: 'pilot_xds_config_size_bytes',
+    help: 'Sizes of responses.',
+    labels: byType,
+    buckets: BYTES,
+  });
+  const rejects = metrics.counter({
+    name: 'pilot_total_xds_rejects',
+    help: 'Responses that a proxy refused.',
+    labels: byType,
+  });
+  const stale = metrics.counter({
+    name: 'pilot_xds_expired_nonce',
+    help: 'Answers to responses that no longer count.',
+    labels: byType,
+  });
+  const convergence = metrics.histogram({
+    name: 'pilot_proxy_convergence_time',
+    help: 'Seconds from a new snapshot until a proxy acknowledged all of it.',
+    buckets: SECONDS,
+  });
+  const timeouts = metrics.counter({
+    name: 'pilot_xds_write_timeout',
+    help: 'Streams closed because their peer did not read.',
+  });
+  const perType = new Map(
+    RESOURCE_TYPES.map(({ label }) => {
+      const name = `pilot_xds_${label}_reject`;
+      return [
+        label,
+        metrics.gauge({ name, help: `Refusals of ${label} by proxies that are connected.`, labels: byNode }),
+      ];
+    }),
+  );
+  return {
+    connected: (version) => clients.add({ version }, 1),
+    disconnected: (version, node) => {
+      clients.add({ version }, -1);
+      for (const gauge of perType.values()) gauge.remove({ node });
+    },
+    pushed: ({ label }, bytes) => {
+      pushes.increment({ type: label });
+      size.observe({ type: label }, bytes);
+    },
+    refused: ({ label }, node) => {
+      rejects.increment({ type: label });
+      perType.get(label)?.add({ node }, 1);
+    },
+    staleNonce: ({ label }) => stale.increment({ type: label }),
+    converged: (seconds) => convergence.observe({}, seconds),
+    writeTimeout: () => timeouts.increment({}),
+  };
+}

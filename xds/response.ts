@@ -1,0 +1,164 @@
+/**
+ * Discovery responses at the level of bytes: resources are copied as they were encoded once, bodies that go to many
+ * streams are built once, and what differs per stream (version, nonce) is appended. Protobuf allows fields in any order.
+ * Field numbers: envoy/service/discovery/v3/discovery.proto.
+ */
+import type { Protocol } from './request.ts';
+import type { Outgoing } from './session.ts';
+import type { ServedResource } from './source.ts';
+
+/** Key of a length-delimited field. */
+const field = (number: number): number => (number << 3) | 2;
+
+/** `DiscoveryResponse` and `DeltaDiscoveryResponse` number these fields alike. */
+const RESOURCES = field(2);
+const VERSION = field(1);
+const TYPE_URL = field(4);
+const NONCE = field(5);
+const REMOVED = field(6);
+/** `Resource` */
+const RESOURCE_VERSION = field(1);
+const RESOURCE_BODY = field(2);
+const RESOURCE_NAME = field(3);
+/** `google.protobuf.Any` */
+const ANY_TYPE_URL = field(1);
+const ANY_VALUE = field(2);
+
+/** A response in two parts: shared bytes and the stream's own. */
+export interface EncodedResponse {
+  readonly body: Buffer;
+  readonly tail: Buffer;
+}
+
+export interface ResponseEncoder {
+  encode(protocol: Protocol, response: Outgoing): EncodedResponse;
+}
+
+/** Keeps up to `cacheBytes` of bodies that were built last. */
+export function createResponseEncoder(cacheBytes: number): ResponseEncoder {
+  const bodies = new Map<string, Buffer>();
+  const ids = new WeakMap<ServedResource, number>();
+  let nextId = 0;
+  let cached = 0;
+  const idOf = (resource: ServedResource): number => {
+    let id = ids.get(resource);
+    if (id === undefined) {
+      nextId += 1;
+      id = nextId;
+      ids.set(resource, id);
+    }
+    return id;
+  };
+  return {
+    encode(protocol, response) {
+      const { type, resources, removed } = response;
+      const key = `${protocol} ${type.label} ${resources.map(idOf).join()} ${removed.map((name) => `-${name}`).join()}`;
+      let body = bodies.get(key);
+      if (body === undefined) {
+        body = encodeBody(protocol, response);
+        cached += body.length + key.length;
+      } else {
+        bodies.delete(key);
+      }
+      bodies.set(key, body);
+      for (const [oldest, bytes] of bodies) {
+        if (cached <= cacheBytes) break;
+        bodies.delete(oldest);
+        cached -= bytes.length + oldest.length;
+      }
+      return { body, tail: encodeTail(response) };
+    },
+  };
+}
+
+/** The whole message in one buffer. */
+export function joinResponse({ body, tail }: EncodedResponse): Buffer {
+  return Buffer.concat([body, tail], body.length + tail.length);
+}
+
+function encodeTail({ revision, nonce }: Outgoing): Buffer {
+  const version = String(revision);
+  const writer = new Writer(textSize(version) + textSize(nonce));
+  writer.text(VERSION, version);
+  writer.text(NONCE, nonce);
+  return writer.buffer;
+}
+
+function encodeBody(protocol: Protocol, { type, resources, removed }: Outgoing): Buffer {
+  const framed = resources.map((resource) => (protocol === 'delta' ? deltaSize(resource) : anySize(resource)));
+  let size = textSize(type.typeUrl);
+  for (const inner of framed) size += delimitedSize(inner);
+  for (const name of removed) size += textSize(name);
+  const writer = new Writer(size);
+  resources.forEach((resource, at) => {
+    writer.header(RESOURCES, framed[at] ?? 0);
+    if (protocol === 'delta') {
+      writer.text(RESOURCE_VERSION, resource.version);
+      writer.header(RESOURCE_BODY, anySize(resource));
+      writer.any(resource);
+      writer.text(RESOURCE_NAME, resource.name);
+    } else {
+      writer.any(resource);
+    }
+  });
+  for (const name of removed) writer.text(REMOVED, name);
+  writer.text(TYPE_URL, type.typeUrl);
+  return writer.buffer;
+}
+
+function deltaSize(resource: ServedResource): number {
+  return textSize(resource.version) + delimitedSize(anySize(resource)) + textSize(resource.name);
+}
+
+function anySize({ typeUrl, bytes }: ServedResource): number {
+  return textSize(typeUrl) + delimitedSize(bytes.length);
+}
+
+function textSize(text: string): number {
+  return delimitedSize(Buffer.byteLength(text));
+}
+
+/** Size of a field with a one-byte key, a length and so many bytes. */
+function delimitedSize(length: number): number {
+  return 1 + varintSize(length) + length;
+}
+
+function varintSize(value: number): number {
+  let size = 1;
+  for (let rest = value; rest > 0x7f; rest = Math.floor(rest / 128)) size += 1;
+  return size;
+}
+
+/** Writes fields into a buffer whose size was computed beforehand. */
+class Writer {
+  readonly buffer: Buffer;
+  #at = 0;
+
+  constructor(size: number) {
+    this.buffer = Buffer.allocUnsafe(size);
+  }
+
+  header(key: number, length: number): void {
+    this.buffer[this.#at] = key;
+    this.#at += 1;
+    let rest = length;
+    for (; rest > 0x7f; rest = Math.floor(rest / 128)) {
+      this.buffer[this.#at] = (rest & 0x7f) | 0x80;
+      this.#at += 1;
+    }
+    this.buffer[this.#at] = rest;
+    this.#at += 1;
+  }
+
+  text(key: number, text: string): void {
+    this.header(key, Buffer.byteLength(text));
+    this.#at += this.buffer.write(text, this.#at);
+  }
+
+  any({ typeUrl, bytes }: ServedResource): void {
+    this.text(ANY_TYPE_URL, typeUrl);
+    this.header(ANY_VALUE, bytes.length);
+    this.buffer.set(bytes, this.#at);
+    this.#at += bytes.length;
+  }
+}

@@ -1,0 +1,167 @@
+/** The aggregated discovery service: accepts streams, proves identities, and keeps what all streams share. */
+import { type Server, type ServiceDefinition, type sendUnaryData, status } from '@grpc/grpc-js';
+import { type Clock, LateenError, type Logger, type Metrics, systemClock } from '#runtime/index.ts';
+import type { PeerAuthenticator, ProvenIdentity } from './identity.ts';
+import { declareXdsMetrics } from './metrics.ts';
+import { createPacer } from './pacer.ts';
+import type { Protocol } from './request.ts';
+import { createResponseEncoder, type EncodedResponse, joinResponse } from './response.ts';
+import { DEFAULT_SESSION_SETTINGS, type SessionSettings } from './session.ts';
+import type { DeliveryObserver, SnapshotSource } from './source.ts';
+import { type DiscoveryCall, DiscoveryStream, type StreamContext, type StreamState } from './stream.ts';
+
+export interface DiscoverySettings extends SessionSettings {
+  /** Most bytes handed to sockets and not drained, in the whole process. */
+  readonly maxPendingBytes: number;
+  /** Most bytes of response bodies that are kept for other streams. */
+  readonly cacheBytes: number;
+  /** Longest time that written bytes may wait for the peer to read, in milliseconds. */
+  readonly writeTimeoutMs: number;
+}
+
+export const DEFAULT_DISCOVERY_SETTINGS: DiscoverySettings = {
+  ...DEFAULT_SESSION_SETTINGS,
+  maxPendingBytes: 64 << 20,
+  cacheBytes: 32 << 20,
+  writeTimeoutMs: 20_000,
+};
+
+export interface DiscoveryOptions {
+  readonly source: SnapshotSource;
+  readonly observer: DeliveryObserver;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly clock?: Clock;
+  readonly settings?: Partial<DiscoverySettings>;
+}
+
+export interface DiscoveryService {
+  /**
+   * Adds AggregatedDiscoveryService to a gRPC server. Without an authenticator its streams have no identity and get no
+   * secrets: only for a loopback port.
+   */
+  register(server: Server, authenticator?: PeerAuthenticator): void;
+  /** Every stream whose proxy is known. */
+  streams(): readonly StreamState[];
+  /** Ends all streams; the proxies reconnect elsewhere. New ones are refused from then on. */
+  close(): void;
+}
+
+const PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService';
+
+/** Requests reach the handler as bytes, so that bytes that are no request end as a status of our choice. */
+const method = (name: string) => ({
+  path: `${PATH}/${name}`,
+  requestStream: true as const,
+  responseStream: true as const,
+  requestSerialize: (bytes: Buffer) => bytes,
+  requestDeserialize: (bytes: Buffer) => bytes,
+  responseSerialize: joinResponse,
+  responseDeserialize: (body: Buffer): EncodedResponse => ({ body, tail: Buffer.alloc(0) }),
+});
+
+const definition = {
+  streamAggregatedResources: method('StreamAggregatedResources'),
+  deltaAggregatedResources: method('DeltaAggregatedResources'),
+} satisfies ServiceDefinition;
+
+/** Type URLs that nobody serves are remembered up to this many, so that logs cannot be flooded. */
+const MOST_REMEMBERED = 100;
+
+export function createDiscoveryService(options: DiscoveryOptions): DiscoveryService {
+  const { source, observer, logger, metrics, clock = systemClock } = options;
+  const settings: DiscoverySettings = { ...DEFAULT_DISCOVERY_SETTINGS, ...options.settings };
+  const streams = new Set<DiscoveryStream>();
+  const unknownTypes = new Set<string>();
+  let connections = 0;
+  let closed = false;
+
+  const context: StreamContext = {
+    source,
+    observer,
+    logger,
+    clock,
+    metrics: declareXdsMetrics(metrics),
+    pacer: createPacer({ maxPendingBytes: settings.maxPendingBytes }),
+    encoder: createResponseEncoder(settings.cacheBytes),
+    session: settings,
+    writeTimeoutMs: settings.writeTimeoutMs,
+    nextConnection: () => {
+      connections += 1;
+      return connections;
+    },
+    firstSeen: (typeUrl) => {
+      if (unknownTypes.has(typeUrl) || unknownTypes.size >= MOST_REMEMBERED) return false;
+      unknownTypes.add(typeUrl);
+      return true;
+    },
+  };
+
+  const serve = (call: DiscoveryCall, protocol: Protocol, identity: ProvenIdentity | undefined) => {
+    const stream: DiscoveryStream = new DiscoveryStream(call, protocol, context, identity, () =>
+      streams.delete(stream),
+    );
+    streams.add(stream);
+  };
+
+  const accept = async (call: DiscoveryCall, protocol: Protocol, authenticator: PeerAuthenticator | undefined) => {
+    if (closed) {
+      refuse(call, status.UNAVAILABLE, 'shutting down');
+      return;
+    }
+    if (authenticator === undefined) {
+      serve(call, protocol, undefined);
+      return;
+    }
+    let cancelled = false;
+    call.once('cancelled', () => {
+      cancelled = true;
+    });
+    const authentication = await authenticator.authenticate(readCredentials(call));
+    if (cancelled) return;
+    if (authentication.ok) {
+      serve(call, protocol, authentication.identity);
+      return;
+    }
+    const { code, reason } = authentication;
+    logger.warn('discovery stream without a proven identity', { peer: call.getPeer(), reason });
+    if (code === 'unavailable') refuse(call, status.UNAVAILABLE, 'identities cannot be verified now');
+    else refuse(call, status.UNAUTHENTICATED, 'authentication failure');
+  };
+
+  return {
+    register(server, authenticator) {
+      const handler = (protocol: Protocol) => (call: DiscoveryCall) => {
+        accept(call, protocol, authenticator).catch((thrown: unknown) => {
+          logger.error('discovery stream could not be accepted', {
+            peer: call.getPeer(),
+            error: LateenError.from(thrown),
+          });
+          refuse(call, status.INTERNAL, 'internal error');
+        });
+      };
+      server.addService(definition, {
+        streamAggregatedResources: handler('sotw'),
+        deltaAggregatedResources: handler('delta'),
+      });
+    },
+    streams: () => [...streams].flatMap(({ state }) => (state === undefined ? [] : [state])),
+    close() {
+      closed = true;
+      for (const stream of [...streams]) stream.fail(status.UNAVAILABLE, 'shutting down');
+    },
+  };
+}
+
+function readCredentials(call: DiscoveryCall) {
+  // Present only when the certificate chains to the roots that the server accepts.
+  const certificate = call.getAuthContext().sslPeerCertificate?.raw;
+  return {
+    authorization: call.metadata.get('authorization').map(String),
+    chain: certificate === undefined ? [] : [certificate],
+  };
+}
+
+function refuse(call: DiscoveryCall, code: status, details: string): void {
+  call.emit('error', { code, details } satisfies Parameters<sendUnaryData<never>>[0]);
+}

@@ -1,0 +1,358 @@
+/**
+ * What one client is sent, and when: the rules of all types of a stream together, without any I/O. Requests and
+ * snapshots go in, responses come out of `pump`; time is passed in, `deadline` says when to pump again if nothing happens.
+ */
+import { type Change, Channel } from './channel.ts';
+import { NO_RESOURCES, type Resources } from './difference.ts';
+import { Gate, type GateBounds } from './gate.ts';
+import type { ClientRequest, DeltaRequest, WorldRequest } from './request.ts';
+import type { ServedResource, Snapshot } from './source.ts';
+import { CLUSTER, ENDPOINT, LISTENER, RESOURCE_TYPES, type ResourceType, ROUTE, SECRET } from './types.ts';
+
+export interface SessionSettings extends GateBounds {
+  /** How long Envoy may go on using what a replaced or removed listener named, in milliseconds. */
+  readonly drainMs: number;
+  /** A delta response is cut into several beyond this many bytes of resources. */
+  readonly chunkBytes: number;
+}
+
+export const DEFAULT_SESSION_SETTINGS: SessionSettings = {
+  warmMs: 5_000,
+  missingMs: 10_000,
+  drainMs: 45_000,
+  chunkBytes: 1 << 20,
+};
+
+/** A response to be encoded and written. */
+export interface Outgoing {
+  readonly type: ResourceType;
+  readonly resources: readonly ServedResource[];
+  /** Names only; empty in the state-of-the-world protocol. */
+  readonly removed: readonly string[];
+  readonly nonce: string;
+  readonly revision: number;
+}
+
+export interface Rejection {
+  readonly typeUrl: string;
+  readonly resources: readonly string[];
+  readonly message: string;
+  readonly revision: number;
+}
+
+/** What a request turned out to be, for metrics and logs. */
+export type Reaction =
+  | { readonly kind: 'subscription' }
+  | { readonly kind: 'acknowledged' }
+  | { readonly kind: 'stale' }
+  | {
+      readonly kind: 'refused';
+      readonly message: string;
+      readonly resources: readonly string[];
+      readonly isolated: boolean;
+    };
+
+/** Types whose resources name clusters. */
+const NAMING = RESOURCE_TYPES.filter(
+  ({ typeUrl }) => typeUrl !== CLUSTER && typeUrl !== ENDPOINT && typeUrl !== SECRET,
+);
+
+/** More CDS responses than this are never in flight at once, however long clusters take to warm. */
+const MOST_OVERLAPPING = 8;
+
+export class Session {
+  readonly #settings: SessionSettings;
+  readonly #delta: boolean;
+  readonly #channels = new Map<string, Channel>(RESOURCE_TYPES.map((type) => [type.typeUrl, new Channel(type)]));
+  readonly #gates: ReadonlyMap<string, Gate>;
+  /** Clusters that draining listeners may still use, until when. */
+  readonly #draining = new Map<string, number>();
+  #snapshot: Snapshot | undefined;
+  #secrets: Resources = NO_RESOURCES;
+  #nonce = 0;
+  #removeClustersAfter = Number.NEGATIVE_INFINITY;
+
+  constructor(protocol: 'delta' | 'sotw', settings: SessionSettings) {
+    this.#delta = protocol === 'delta';
+    this.#settings = settings;
+    this.#gates = new Map(NAMING.map(({ typeUrl }) => [typeUrl, new Gate(settings)]));
+  }
+
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** Names of the secrets that the client asks for. */
+  get secretNames(): ReadonlySet<string> {
+    return this.#channel(SECRET).holdings.names;
+  }
+
+  /** Moves the target. Sessions go straight to the newest; what was never sent of older ones is forgotten. */
+  aim(snapshot: Snapshot | undefined, secrets: Resources): void {
+    this.#snapshot = snapshot;
+    this.#secrets = secrets;
+  }
+
+  request(request: ClientRequest, now: number): Reaction {
+    const channel = this.#channel(request.type.typeUrl);
+    const asked =
+      request.protocol === 'delta' ? this.#deltaRequest(channel, request, now) : this.#worldRequest(channel, request);
+    if (asked !== 'answer') return { kind: asked };
+    const answer = channel.answer(request.nonce, request.error);
+    switch (answer.kind) {
+      case 'stale':
+        return { kind: 'stale' };
+      case 'acknowledged':
+        if (channel.type.typeUrl === LISTENER) this.#drain(answer.replaced, channel, now);
+        return { kind: 'acknowledged' };
+      case 'refused': {
+        const resources = answer.sent.changes.map(({ name }) => name);
+        return { kind: 'refused', message: channel.refusal, resources, isolated: resources.length === 1 };
+      }
+    }
+  }
+
+  /** The responses that are due. */
+  pump(now: number): readonly Outgoing[] {
+    if (this.#snapshot === undefined) return [];
+    const due: Outgoing[] = [];
+    for (const channel of this.#channels.values()) {
+      if (!channel.open) continue;
+      const changes = this.#plan(channel, now);
+      if (changes !== undefined) due.push(this.#send(channel, changes, this.#snapshot.revision, now));
+    }
+    return due;
+  }
+
+  /** When `pump` may have something to send although nothing happened. */
+  deadline(now: number): number {
+    let deadline = Number.POSITIVE_INFINITY;
+    const consider = (at: number) => {
+      if (at > now) deadline = Math.min(deadline, at);
+    };
+    for (const gate of this.#gates.values()) consider(gate.deadline);
+    const last = this.#channel(CLUSTER).inFlight.at(-1);
+    if (last !== undefined) consider(last.sentAt + this.#settings.warmMs);
+    for (const [cluster, until] of this.#draining) {
+      if (until <= now) this.#draining.delete(cluster);
+      else consider(until);
+    }
+    consider(this.#removeClustersAfter);
+    return deadline;
+  }
+
+  /** Everything of the present snapshot is acknowledged, unless it was refused by itself. */
+  settled(): boolean {
+    if (this.#snapshot === undefined) return false;
+    if (!this.#channel(LISTENER).open) return false;
+    for (const channel of this.#channels.values()) {
+      if (!channel.open) continue;
+      if (channel.inFlight.length > 0 || channel.suspects.length > 0 || channel.owed) return false;
+      const left = channel.changes(this.#target(channel.type));
+      // The removal of a cluster that something draining still names may take its time.
+      if (left.some(({ resource }) => resource !== undefined || channel.type.typeUrl !== CLUSTER)) return false;
+    }
+    const routes = this.#channel(ROUTE).holdings;
+    for (const listener of this.#target(this.#channel(LISTENER).type).values()) {
+      if (!this.#channel(LISTENER).holdings.holds(listener.name)) continue;
+      if (listener.routeNames?.some((name) => this.#exists(ROUTE, name) && !routes.holds(name))) return false;
+    }
+    return true;
+  }
+
+  /** What is refused as it stands in the present snapshot, by type. */
+  rejections(): readonly Rejection[] {
+    const rejections: Rejection[] = [];
+    for (const channel of this.#channels.values()) {
+      const target = this.#target(channel.type);
+      for (const [name, version] of channel.refused)
+        if ((target.get(name)?.version ?? '') !== version) channel.refused.delete(name);
+      if (channel.refused.size === 0) continue;
+      const { typeUrl } = channel.type;
+      rejections.push({
+        typeUrl,
+        resources: [...channel.refused.keys()].sort(),
+        message: channel.refusal,
+        revision: this.#snapshot?.revision ?? 0,
+      });
+    }
+    return rejections;
+  }
+
+  /** Clusters that routes or listeners wait for, or went without. */
+  waitingFor(): readonly string[] {
+    const clusters = [...this.#gates.values()].flatMap((gate) =>
+      gate.missingClusters(
+        (cluster) => this.#holdsCluster(cluster),
+        (cluster) => this.#named(cluster),
+      ),
+    );
+    return [...new Set(clusters)].sort();
+  }
+
+  #deltaRequest(channel: Channel, request: DeltaRequest, now: number): 'subscription' | 'answer' {
+    const first = !channel.open;
+    channel.open = true;
+    const everything = first && channel.type.wildcard && request.subscribe.length === 0;
+    channel.subscribe(everything ? ['*'] : request.subscribe);
+    channel.unsubscribe(request.unsubscribe);
+    if (first) this.#reconnect(channel, request.initialVersions, now);
+    return request.nonce === '' ? 'subscription' : 'answer';
+  }
+
+  /** Endpoints are sent anew: a cluster that was warming when the stream broke waits for them, and Envoy won't ask. */
+  #reconnect(channel: Channel, versions: Readonly<Record<string, string>>, now: number): void {
+    const { typeUrl } = channel.type;
+    if (typeUrl === ENDPOINT || Object.keys(versions).length === 0) return;
+    channel.restore(versions);
+    // What its routes and listeners name is known only when their requests are here.
+    if (typeUrl === CLUSTER) this.#removeClustersAfter = now + this.#settings.warmMs;
+  }
+
+  #worldRequest(channel: Channel, request: WorldRequest): 'subscription' | 'stale' | 'answer' {
+    const { holdings } = channel;
+    const first = !channel.open;
+    const answers = channel.inFlight.some(({ nonce }) => nonce === request.nonce);
+    if (!first && !answers && request.nonce !== channel.lastNonce) return 'stale';
+    channel.open = true;
+    const names = new Set(request.names);
+    if (names.size === 0 && channel.type.wildcard && (first || (holdings.wildcard && holdings.names.size === 0)))
+      names.add('*');
+    channel.subscribe([...names].filter((name) => (name === '*' ? !holdings.wildcard : !holdings.names.has(name))));
+    const gone = [...holdings.names].filter((name) => !names.has(name));
+    channel.unsubscribe(holdings.wildcard && !names.has('*') ? [...gone, '*'] : gone);
+    return answers ? 'answer' : 'subscription';
+  }
+
+  /** What to send of a type now; undefined: nothing. */
+  #plan(channel: Channel, now: number): readonly Change[] | undefined {
+    if (channel.inFlight.length > 0 && !this.#mayOverlap(channel, now)) return undefined;
+    const target = this.#target(channel.type);
+    const suspect = channel.nextSuspect(target);
+    if (suspect !== undefined) return [suspect];
+    const due = this.#due(channel, channel.changes(target), now);
+    if (due.length === 0 && !(channel.owed && channel.inFlight.length === 0)) return undefined;
+    return this.#delta ? this.#firstChunk(due) : due;
+  }
+
+  #due(channel: Channel, changes: readonly Change[], now: number): readonly Change[] {
+    if (channel.type.typeUrl === CLUSTER) {
+      return changes.filter(({ name, resource }) => resource !== undefined || this.#removable(name, now));
+    }
+    const gate = this.#gates.get(channel.type.typeUrl);
+    // A client that asks for clusters only after it has read routes cannot hold them before.
+    if (gate === undefined || !this.#channel(CLUSTER).holdings.wildcard) return changes;
+    return gate.admit(changes, {
+      now,
+      holdsCluster: (cluster) => this.#holdsCluster(cluster),
+      clusterExists: (cluster) => this.#exists(CLUSTER, cluster),
+      held: (name) => channel.holdings.held(name),
+    });
+  }
+
+  /** Envoy withholds the acknowledgement while a cluster warms; one that never warms must not stop all others. */
+  #mayOverlap(channel: Channel, now: number): boolean {
+    if (channel.type.typeUrl !== CLUSTER || channel.inFlight.length >= MOST_OVERLAPPING) return false;
+    const last = channel.inFlight.at(-1);
+    return last !== undefined && now - last.sentAt >= this.#settings.warmMs;
+  }
+
+  #firstChunk(changes: readonly Change[]): readonly Change[] {
+    let bytes = 0;
+    for (let at = 0; at < changes.length; at += 1) {
+      bytes += changes[at]?.resource?.bytes.length ?? 0;
+      if (bytes > this.#settings.chunkBytes && at > 0) return changes.slice(0, at);
+    }
+    return changes;
+  }
+
+  #send(channel: Channel, changes: readonly Change[], revision: number, now: number): Outgoing {
+    this.#nonce += 1;
+    const nonce = String(this.#nonce);
+    const { type } = channel;
+    const resources = this.#content(channel, changes);
+    channel.sent({ nonce, changes, sentAt: now, revision });
+    if (type.typeUrl === CLUSTER) this.#sendEndpointsAgain(changes);
+    const removed = this.#delta ? changes.filter(({ resource }) => resource === undefined).map(({ name }) => name) : [];
+    return { type, resources, removed, nonce, revision };
+  }
+
+  #content(channel: Channel, changes: readonly Change[]): readonly ServedResource[] {
+    const changed = changes.flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
+    if (this.#delta || !channel.type.wholeState) return changed;
+    const content = new Map<string, ServedResource>();
+    for (const resource of channel.holdings.resources()) content.set(resource.name, resource);
+    for (const sent of channel.inFlight) applyChanges(content, sent.changes);
+    applyChanges(content, changes);
+    return [...content.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** A changed cluster warms again, and Envoy neither acknowledges it nor asks before its endpoints have come again. */
+  #sendEndpointsAgain(changes: readonly Change[]): void {
+    const endpoints = this.#channel(ENDPOINT);
+    for (const { resource } of changes) {
+      const name = resource?.endpointsName;
+      if (name !== undefined && endpoints.open && endpoints.holdings.subscribed(name)) endpoints.forced.add(name);
+    }
+  }
+
+  #drain(
+    replaced: readonly ({ readonly needs: readonly string[] | undefined } | undefined)[],
+    channel: Channel,
+    now: number,
+  ): void {
+    const until = now + this.#settings.drainMs;
+    for (const held of replaced) {
+      for (const cluster of held?.needs ?? []) if (!channel.holdings.needs(cluster)) this.#draining.set(cluster, until);
+    }
+  }
+
+  #removable(cluster: string, now: number): boolean {
+    if (now < this.#removeClustersAfter) return false;
+    const until = this.#draining.get(cluster);
+    if (until !== undefined && now < until) return false;
+    this.#draining.delete(cluster);
+    return !this.#named(cluster);
+  }
+
+  /** Something that the client holds, or may hold already, names this cluster. */
+  #named(cluster: string): boolean {
+    return NAMING.some(({ typeUrl }) => {
+      const { holdings, inFlight } = this.#channel(typeUrl);
+      return (
+        holdings.needs(cluster) ||
+        inFlight.some(({ changes }) => changes.some(({ resource }) => resource?.needs.includes(cluster)))
+      );
+    });
+  }
+
+  #holdsCluster(cluster: string): boolean {
+    const { holdings, inFlight } = this.#channel(CLUSTER);
+    if (!holdings.holds(cluster)) return false;
+    return !inFlight.some(({ changes }) =>
+      changes.some(({ name, resource }) => name === cluster && resource === undefined),
+    );
+  }
+
+  #exists(typeUrl: string, name: string): boolean {
+    return this.#snapshot?.types.get(typeUrl)?.has(name) ?? false;
+  }
+
+  #target(type: ResourceType): Resources {
+    if (type.typeUrl === SECRET) return this.#secrets;
+    return this.#snapshot?.types.get(type.typeUrl) ?? NO_RESOURCES;
+  }
+
+  #channel(typeUrl: string): Channel {
+    const channel = this.#channels.get(typeUrl);
+    if (channel === undefined) throw new RangeError(`no channel for ${typeUrl}`);
+    return channel;
+  }
+}
+
+function applyChanges(content: Map<string, ServedResource>, changes: readonly Change[]): void {
+  for (const { name, resource } of changes) {
+    if (resource === undefined) content.delete(name);
+    else content.set(name, resource);
+  }
+}

@@ -1,0 +1,307 @@
+/** One discovery stream: joins a gRPC call to a session, a snapshot source, the pacer and the delivery observer. */
+import { type ServerDuplexStream, status } from '@grpc/grpc-js';
+import { type Clock, LateenError, type Logger } from '#runtime/index.ts';
+import { NO_RESOURCES, type Resources } from './difference.ts';
+import { contradiction, type ProvenIdentity } from './identity.ts';
+import type { XdsMetrics } from './metrics.ts';
+import { parseNode } from './node.ts';
+import type { Pacer } from './pacer.ts';
+import { type ParsedRequest, type Protocol, parseRequest, UnknownTypeError } from './request.ts';
+import type { EncodedResponse, ResponseEncoder } from './response.ts';
+import { type Outgoing, type Reaction, Session, type SessionSettings } from './session.ts';
+import type { DeliveryObserver, Proxy as MeshProxy, ServedResource, SnapshotSource, Subscription } from './source.ts';
+import { SECRET } from './types.ts';
+
+/** A response is serialized when it is written, and never parsed by us. */
+export type DiscoveryCall = ServerDuplexStream<Buffer, EncodedResponse>;
+
+export interface StreamContext {
+  readonly source: SnapshotSource;
+  readonly observer: DeliveryObserver;
+  readonly pacer: Pacer;
+  readonly encoder: ResponseEncoder;
+  readonly metrics: XdsMetrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly session: SessionSettings;
+  /** Longest time that written bytes may wait for the peer to read, in milliseconds. */
+  readonly writeTimeoutMs: number;
+  /** A number that no other stream of this process has. */
+  readonly nextConnection: () => number;
+  /** Called with a type URL that nobody serves; true for the first time. */
+  readonly firstSeen: (typeUrl: string) => boolean;
+}
+
+/** Known from the first request on. */
+interface Client {
+  readonly proxy: MeshProxy;
+  readonly session: Session;
+  readonly subscription: Subscription;
+}
+
+/** What debugging shows of a stream. */
+export interface StreamState {
+  readonly proxy: MeshProxy;
+  readonly protocol: Protocol;
+  readonly acknowledgedRevision: number;
+  readonly revision: number;
+  readonly waitingFor: readonly string[];
+}
+
+export class DiscoveryStream {
+  readonly #call: DiscoveryCall;
+  readonly #protocol: Protocol;
+  readonly #context: StreamContext;
+  readonly #identity: ProvenIdentity | undefined;
+  readonly #closed = new AbortController();
+  readonly #onClosed: () => void;
+  /** What to call for written bytes that have not drained, and since when they wait. */
+  readonly #undrained = new Map<() => void, number>();
+  #client: Client | undefined;
+  #withdrawTurn: (() => void) | undefined;
+  #timerAt = Number.POSITIVE_INFINITY;
+  #timer: AbortController | undefined;
+  #secrets: Resources = NO_RESOURCES;
+  #changedAt: number | undefined;
+  #acknowledged = -1;
+  #waiting: readonly string[] = [];
+
+  constructor(
+    call: DiscoveryCall,
+    protocol: Protocol,
+    context: StreamContext,
+    identity: ProvenIdentity | undefined,
+    onClosed: () => void,
+  ) {
+    this.#call = call;
+    this.#protocol = protocol;
+    this.#context = context;
+    this.#identity = identity;
+    this.#onClosed = onClosed;
+    call.on('data', (bytes: Buffer) => this.#guard(() => this.#received(bytes)));
+    call.on('end', () => this.#end(() => call.end()));
+    call.on('error', () => this.#end());
+    call.on('cancelled', () => this.#end());
+  }
+
+  get state(): StreamState | undefined {
+    if (this.#client === undefined) return undefined;
+    const { proxy, session } = this.#client;
+    const revision = session.snapshot?.revision ?? -1;
+    return {
+      proxy,
+      protocol: this.#protocol,
+      acknowledgedRevision: this.#acknowledged,
+      revision,
+      waitingFor: this.#waiting,
+    };
+  }
+
+  /** Ends the stream with a status. */
+  fail(code: status, details: string): void {
+    this.#end(() => this.#call.emit('error', { code, details }));
+  }
+
+  #received(bytes: Buffer): void {
+    if (this.#closed.signal.aborted) return;
+    const { request, node } = parseRequest(this.#protocol, bytes);
+    this.#client ??= this.#open(node);
+    const { proxy, session, subscription } = this.#client;
+    const reaction = session.request(request, this.#context.clock.monotonic());
+    this.#note(reaction, request.type, proxy);
+    if (request.type.typeUrl === SECRET && this.#identity !== undefined)
+      subscription.watchSecrets(new Set(session.secretNames));
+    if (reaction.kind === 'refused' && reaction.isolated) this.#reportRejections(session, proxy);
+    this.#aim();
+    this.#schedule();
+    this.#report();
+  }
+
+  #open(node: ParsedRequest['node']): Client {
+    const { source, observer, metrics, logger, nextConnection, session: settings } = this.#context;
+    const claimed = parseNode(node, nextConnection());
+    const identity = this.#identity;
+    const contradicts = identity === undefined ? undefined : contradiction(claimed, identity);
+    if (contradicts !== undefined) throw new LateenError('forbidden', contradicts);
+    const proxy: MeshProxy =
+      identity === undefined ? claimed : { ...claimed, serviceAccount: identity.serviceAccount, identity };
+    const subscription = source.subscribe(proxy, () => this.#guard(() => this.#changed()));
+    this.#changedAt = this.#context.clock.monotonic();
+    observer.connected(proxy);
+    metrics.connected(proxy.istioVersion);
+    logger.info('proxy connected', { proxy: proxy.connectionId, node: proxy.nodeId, protocol: this.#protocol });
+    return { proxy, session: new Session(this.#protocol, settings), subscription };
+  }
+
+  /** The source has something new. */
+  #changed(): void {
+    if (this.#closed.signal.aborted) return;
+    this.#changedAt ??= this.#context.clock.monotonic();
+    this.#aim();
+    this.#schedule();
+    this.#report();
+  }
+
+  #aim(): void {
+    if (this.#client === undefined) return;
+    const { session, subscription } = this.#client;
+    // Without a proven identity there are no secrets, whatever the source would say.
+    if (this.#identity !== undefined) this.#secrets = currentSecrets(session.secretNames, subscription, this.#secrets);
+    session.aim(subscription.current(), this.#secrets);
+  }
+
+  #schedule(): void {
+    if (this.#withdrawTurn !== undefined) return;
+    let ran = false;
+    const withdraw = this.#context.pacer.turn(this.#acknowledged === -1 ? 'initial' : 'update', () => {
+      ran = true;
+      this.#withdrawTurn = undefined;
+      this.#guard(() => this.#pump());
+    });
+    if (!ran) this.#withdrawTurn = withdraw;
+  }
+
+  #pump(): void {
+    if (this.#client === undefined || this.#closed.signal.aborted) return;
+    const now = this.#context.clock.monotonic();
+    for (const response of this.#client.session.pump(now)) this.#write(response, now);
+    this.#report();
+    this.#arm();
+  }
+
+  #write(response: Outgoing, now: number): void {
+    const { encoder, pacer, metrics } = this.#context;
+    const encoded = encoder.encode(this.#protocol, response);
+    const bytes = encoded.body.length + encoded.tail.length;
+    const release = pacer.handed(bytes);
+    this.#undrained.set(release, now);
+    metrics.pushed(response.type, bytes);
+    this.#call.write(encoded, () => {
+      this.#undrained.delete(release);
+      release();
+    });
+  }
+
+  /** Reports what has become true; cheap when nothing has. */
+  #report(): void {
+    if (this.#client === undefined) return;
+    const { observer, metrics, clock } = this.#context;
+    const { session, proxy } = this.#client;
+    const revision = session.snapshot?.revision ?? -1;
+    if (revision > this.#acknowledged && session.settled()) {
+      this.#acknowledged = revision;
+      this.#reportRejections(session, proxy);
+      observer.acknowledged(proxy.connectionId, revision);
+      if (this.#changedAt !== undefined) metrics.converged((clock.monotonic() - this.#changedAt) / 1000);
+      this.#changedAt = undefined;
+    }
+    const waiting = session.waitingFor();
+    if (waiting.join() === this.#waiting.join()) return;
+    this.#waiting = waiting;
+    observer.waiting(proxy.connectionId, waiting);
+  }
+
+  #reportRejections(session: Session, proxy: MeshProxy): void {
+    for (const rejection of session.rejections()) this.#context.observer.rejected(proxy.connectionId, rejection);
+  }
+
+  #note(reaction: Reaction, type: Outgoing['type'], proxy: MeshProxy): void {
+    const { metrics, logger } = this.#context;
+    if (reaction.kind === 'stale') metrics.staleNonce(type);
+    if (reaction.kind !== 'refused') return;
+    metrics.refused(type, proxy.nodeId);
+    const { message, resources, isolated } = reaction;
+    const fields = {
+      proxy: proxy.connectionId,
+      type: type.label,
+      reason: message,
+      resources: resources.slice(0, 10),
+      count: resources.length,
+    };
+    if (isolated) logger.warn('proxy refused a resource', fields);
+    else logger.info('proxy refused a response, its resources are sent one by one', fields);
+  }
+
+  /** Sets the timer for the next moment at which something may be due. A timer that is early does no harm. */
+  #arm(): void {
+    const { clock, writeTimeoutMs } = this.#context;
+    const now = clock.monotonic();
+    const [oldest] = this.#undrained.values();
+    const stalled = oldest === undefined ? Number.POSITIVE_INFINITY : oldest + writeTimeoutMs;
+    const at = Math.min(this.#client?.session.deadline(now) ?? Number.POSITIVE_INFINITY, stalled);
+    if (at >= this.#timerAt) return;
+    this.#timer?.abort();
+    const timer = new AbortController();
+    this.#timer = timer;
+    this.#timerAt = at;
+    clock.sleep(Math.max(0, at - now), timer.signal).then(
+      () => this.#guard(() => this.#due()),
+      // Replaced by an earlier one, or the stream is closed.
+      () => undefined,
+    );
+  }
+
+  #due(): void {
+    this.#timer = undefined;
+    this.#timerAt = Number.POSITIVE_INFINITY;
+    if (this.#closed.signal.aborted) return;
+    const [oldest] = this.#undrained.values();
+    if (oldest !== undefined && this.#context.clock.monotonic() - oldest >= this.#context.writeTimeoutMs) {
+      this.#context.metrics.writeTimeout();
+      this.fail(status.DEADLINE_EXCEEDED, 'the client does not read what it is sent');
+      return;
+    }
+    this.#schedule();
+    this.#arm();
+  }
+
+  /** Runs a reaction to something from outside: whatever it throws ends this stream and nothing else. */
+  #guard(react: () => void): void {
+    try {
+      react();
+    } catch (thrown) {
+      const { logger, firstSeen } = this.#context;
+      const error = LateenError.from(thrown);
+      const fields = { proxy: this.#client?.proxy.connectionId, peer: this.#call.getPeer(), reason: error.message };
+      if (error.code === 'internal') {
+        logger.error('discovery stream failed', { ...fields, error });
+        this.fail(status.INTERNAL, 'internal error');
+        return;
+      }
+      if (!(error instanceof UnknownTypeError) || firstSeen(error.typeUrl))
+        logger.warn('discovery stream refused', fields);
+      this.fail(error.code === 'forbidden' ? status.PERMISSION_DENIED : status.INVALID_ARGUMENT, error.message);
+    }
+  }
+
+  #end(finish?: () => void): void {
+    if (this.#closed.signal.aborted) return;
+    this.#closed.abort();
+    this.#timer?.abort();
+    this.#withdrawTurn?.();
+    if (this.#client !== undefined) {
+      const { proxy, subscription } = this.#client;
+      subscription.close();
+      this.#context.observer.disconnected(proxy.connectionId);
+      this.#context.metrics.disconnected(proxy.istioVersion, proxy.nodeId);
+      this.#context.logger.info('proxy disconnected', { proxy: proxy.connectionId });
+    }
+    // Bytes for a peer that is gone are reported by nobody.
+    for (const release of this.#undrained.keys()) release();
+    this.#undrained.clear();
+    finish?.();
+    this.#onClosed();
+  }
+}
+
+/** The secrets as a collection; the same one as before while none has changed. */
+function currentSecrets(names: ReadonlySet<string>, subscription: Subscription, before: Resources): Resources {
+  const now = new Map<string, ServedResource>();
+  for (const name of names) {
+    const secret = subscription.secret(name);
+    if (secret !== undefined) now.set(name, secret);
+  }
+  const unchanged =
+    now.size === before.size && [...now].every(([name, secret]) => before.get(name)?.version === secret.version);
+  return unchanged ? before : now;
+}
