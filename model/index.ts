@@ -8,7 +8,7 @@
 export { readCompositionKeys } from './composition.ts';
 export type { ServiceEndpoint } from './discovery/endpoints.ts';
 export type { MeshService } from './discovery/services.ts';
-export { createMeshInputs, type MeshInputs } from './inputs.ts';
+export { createMeshInputs, type MeshInputs, type MeshKind } from './inputs.ts';
 export * from './keys.ts';
 export { listenerRouteTable } from './outbound/listeners.ts';
 export { renderProxyFacts } from './proxykeys.ts';

@@ -1,4 +1,5 @@
 /** The graph's inputs, written by `registry/` and read by the queries. */
+import type { kinds } from '#api/index.ts';
 import type { Graph, Input } from '#graph/types.ts';
 import { sameData, sameObject } from './equality.ts';
 import { resolveHost } from './hosts.ts';
@@ -20,6 +21,9 @@ import type {
   TlsSecret,
   Workload,
 } from './types/index.ts';
+
+/** Every kind of mesh resource. */
+export type MeshKind = Exclude<keyof typeof kinds, 'IstioOperator'>;
 
 export interface MeshInputs {
   /** The cluster's DNS domain, e.g. `cluster.local`. */
@@ -43,8 +47,8 @@ export interface MeshInputs {
   readonly gateways: Input<Config<GatewaySpec>>;
   /** Index `namespace`. */
   readonly peerAuthentications: Input<Config<PeerAuthenticationSpec>>;
-  /** Kinds without an effect yet. Key `Kind/cluster/namespace/name`. */
-  readonly otherConfigs: Input<Config<unknown>>;
+  /** Every mesh kind by name, those above included. Key `cluster/namespace/name`. */
+  readonly configs: Readonly<Record<MeshKind, Input<Config<unknown>>>>;
   /** Key `Kind/cluster/namespace/name`. Index `kind` (`Kind/namespace`). */
   readonly invalidConfigs: Input<InvalidConfig>;
   /** One key, `mesh`. */
@@ -56,6 +60,28 @@ export const gatewayLabels = ['istio', 'app', 'gateway.networking.k8s.io/gateway
 
 export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?: string } = {}): MeshInputs {
   const domainSuffix = options.domainSuffix ?? 'cluster.local';
+  const virtualServices = graph.input<Config<VirtualServiceSpec>>('virtualServices', {
+    equal: sameObject,
+    indexes: {
+      host: (config) => (boundToMesh(config.spec) ? hostsOf(config, domainSuffix) : []),
+      gateway: (config) => gatewaysOf(config),
+      exportedTo: (config) => namespacesNamed(config.spec.exportTo ?? [], config.namespace),
+      source: (config) => (boundToMesh(config.spec) && testsSource(config.spec) ? ['tested'] : []),
+    },
+  });
+  const destinationRules = graph.input<Config<DestinationRuleSpec>>('destinationRules', {
+    equal: sameObject,
+    indexes: {
+      namespace: (config) => [config.namespace],
+      exportedTo: (config) => namespacesNamed(config.spec.exportTo ?? [], config.namespace),
+    },
+  });
+  const gateways = graph.input<Config<GatewaySpec>>('gateways', { equal: sameObject });
+  const peerAuthentications = graph.input<Config<PeerAuthenticationSpec>>('peerAuthentications', {
+    equal: sameObject,
+    indexes: { namespace: (config) => [config.namespace] },
+  });
+  const plain = (name: string) => graph.input<Config<unknown>>(name, { equal: sameObject });
   return {
     domainSuffix,
     services: graph.input<Service>('services', {
@@ -87,28 +113,27 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
     nodes: graph.input<Node>('nodes', { equal: sameData }),
     namespaces: graph.input<Namespace>('namespaces', { equal: sameData }),
     tlsSecrets: graph.input<TlsSecret>('tlsSecrets', { equal: sameObject }),
-    virtualServices: graph.input<Config<VirtualServiceSpec>>('virtualServices', {
-      equal: sameObject,
-      indexes: {
-        host: (config) => (boundToMesh(config.spec) ? hostsOf(config, domainSuffix) : []),
-        gateway: (config) => gatewaysOf(config),
-        exportedTo: (config) => namespacesNamed(config.spec.exportTo ?? [], config.namespace),
-        source: (config) => (boundToMesh(config.spec) && testsSource(config.spec) ? ['tested'] : []),
-      },
-    }),
-    destinationRules: graph.input<Config<DestinationRuleSpec>>('destinationRules', {
-      equal: sameObject,
-      indexes: {
-        namespace: (config) => [config.namespace],
-        exportedTo: (config) => namespacesNamed(config.spec.exportTo ?? [], config.namespace),
-      },
-    }),
-    gateways: graph.input<Config<GatewaySpec>>('gateways', { equal: sameObject }),
-    peerAuthentications: graph.input<Config<PeerAuthenticationSpec>>('peerAuthentications', {
-      equal: sameObject,
-      indexes: { namespace: (config) => [config.namespace] },
-    }),
-    otherConfigs: graph.input<Config<unknown>>('otherConfigs', { equal: sameObject }),
+    virtualServices,
+    destinationRules,
+    gateways,
+    peerAuthentications,
+    configs: {
+      VirtualService: virtualServices,
+      DestinationRule: destinationRules,
+      Gateway: gateways,
+      PeerAuthentication: peerAuthentications,
+      ServiceEntry: plain('serviceEntries'),
+      Sidecar: plain('sidecars'),
+      WorkloadEntry: plain('workloadEntries'),
+      WorkloadGroup: plain('workloadGroups'),
+      EnvoyFilter: plain('envoyFilters'),
+      ProxyConfig: plain('proxyConfigs'),
+      AuthorizationPolicy: plain('authorizationPolicies'),
+      RequestAuthentication: plain('requestAuthentications'),
+      Telemetry: plain('telemetries'),
+      WasmPlugin: plain('wasmPlugins'),
+      TrafficExtension: plain('trafficExtensions'),
+    },
     invalidConfigs: graph.input<InvalidConfig>('invalidConfigs', {
       equal: sameObject,
       indexes: { kind: (config) => [`${config.kind}/${config.namespace}`] },

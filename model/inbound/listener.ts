@@ -147,7 +147,7 @@ function passthroughChains(
     .filter((port) => !served.some((target) => target.port === port))
     .sort((a, b) => a - b);
   const build = (shape: ChainShape, port?: number): FilterChain => ({
-    name: chainName(shape.http ? 'virtualInbound-catchall-http' : 'virtualInbound', shape),
+    name: chainName(port === undefined ? 'virtualInbound-catchall' : `virtualInbound-${port}`, shape),
     match: port === undefined ? shape.match : { destinationPort: port, ...shape.match },
     ...(shape.mtls ? { tls: { kind: 'mesh-mtls', alpn: alpnOf(shape) } } : {}),
     handler: shape.http

@@ -33,7 +33,7 @@ export interface ClusterParts {
 }
 
 export interface ClusterQueries {
-  /** By cluster key; a key whose service, port or subset is gone throws, because no list names it any more. */
+  /** By cluster key; undefined when its service, port or subset is gone. */
   readonly cluster: Query<Cluster | undefined>;
   /** By endpoint key. */
   readonly endpointGroup: Query<EndpointGroup>;

@@ -62,6 +62,7 @@ export function defineListenerLists(
     (reader, key) => {
       const { role, ns, cluster, families, mode, labels } = parseViewKey(key);
       if (role === 'router') return { slices: [], overrides: new Map(), extra: [] };
+      const bound = mode === 'NONE' ? mode : '';
       const suffix = renderFields(['cluster', 'families'] as const, { cluster, families });
       const changed = new Map<string, readonly string[]>();
       for (const service of reader.read(overrides.routedServices, ns)) {
@@ -69,10 +70,10 @@ export function defineListenerLists(
         if (keys.length > 0) changed.set(service, keys);
       }
       const extra = [
-        renderListenerKey({ kind: 'virtualOutbound', mode, families }),
+        renderListenerKey({ kind: 'virtualOutbound', mode: mode === 'TPROXY' ? mode : '', families }),
         ...reader
           .read(tables.viewHttpPorts, key)
-          .map((port) => renderListenerKey({ kind: 'http', port: String(port), mode, families })),
+          .map((port) => renderListenerKey({ kind: 'http', port: String(port), mode: bound, families })),
       ];
       return {
         slices: reader.read(services.visibleSlices, ns).map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),

@@ -1,0 +1,50 @@
+/** Mesh resources: checked by the public vocabulary, stripped of everything that isn't ours to read. */
+import { type KindDefinition, kinds } from '#api/index.ts';
+import type { Config, InvalidConfig, MeshKind } from '#model/index.ts';
+import { type AnyObject, type ClusterContext, parseOrigin } from './objects.ts';
+
+export const meshKinds = Object.keys(kinds).filter((kind): kind is MeshKind => kind !== 'IstioOperator');
+
+export type ParsedConfig =
+  | { readonly ok: true; readonly config: Config<unknown> }
+  | { readonly ok: false; readonly invalid: Omit<InvalidConfig, 'lastValidInForce'> };
+
+export function parseConfig(kind: MeshKind, object: AnyObject, context: ClusterContext): ParsedConfig {
+  const origin = { ...parseOrigin(object, context.clusterId), kind };
+  const definition: KindDefinition<unknown> = kinds[kind];
+  const parsed = definition.parse(object);
+  if (!parsed.ok) {
+    const selector = readSelector(object);
+    const errors = parsed.errors.map(({ path, message }) => ({ path, message }));
+    return { ok: false, invalid: { ...origin, errors, ...(selector === undefined ? {} : { selector }) } };
+  }
+  const { metadata, spec } = parsed.value;
+  return {
+    ok: true,
+    config: { ...origin, labels: keepOurs(metadata.labels), annotations: keepOurs(metadata.annotations), spec },
+  };
+}
+
+/** Labels and annotations of Istio's own domains; what other tools write on the object is theirs. */
+function keepOurs(pairs: Readonly<Record<string, string>> | undefined): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(pairs ?? {}).filter(([name]) => {
+      const domain = name.split('/', 1)[0] ?? '';
+      return domain === 'istio.io' || domain.endsWith('.istio.io');
+    }),
+  );
+}
+
+/** What a resource that failed its checks selects, where that much can be read. */
+function readSelector(object: AnyObject): Readonly<Record<string, string>> | undefined {
+  const spec = readField(object, 'spec');
+  const labels = readField(readField(spec, 'selector'), 'matchLabels');
+  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return undefined;
+  const pairs = Object.entries(labels).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
+  return pairs.length === Object.keys(labels).length && pairs.length > 0 ? Object.fromEntries(pairs) : undefined;
+}
+
+function readField(value: unknown, name: string): unknown {
+  if (typeof value !== 'object' || value === null) return undefined;
+  return Object.entries(value).find(([key]) => key === name)?.[1];
+}

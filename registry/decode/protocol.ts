@@ -1,0 +1,44 @@
+import type { Protocol } from '#model/index.ts';
+
+const byName: Readonly<Record<string, Protocol>> = {
+  http: 'HTTP',
+  http2: 'HTTP2',
+  grpc: 'GRPC',
+  'grpc-web': 'GRPC-Web',
+  http_proxy: 'HTTP_PROXY',
+  https: 'HTTPS',
+  tls: 'TLS',
+  tcp: 'TCP',
+  udp: 'UDP',
+  mongo: 'Mongo',
+  redis: 'Redis',
+  mysql: 'MySQL',
+};
+
+/** The names that Kubernetes itself gives to application protocols. */
+const standard: Readonly<Record<string, Protocol>> = {
+  'kubernetes.io/h2c': 'HTTP2',
+  'kubernetes.io/ws': 'HTTP',
+  'kubernetes.io/wss': 'HTTPS',
+};
+
+/** Ports where the server speaks first, so that waiting for the client to be recognized would never end. */
+const serverFirst = new Set([25, 53, 3306, 27017]);
+
+export interface PortDeclaration {
+  readonly name?: string;
+  readonly port: number;
+  readonly protocol?: string;
+  readonly appProtocol?: string;
+}
+
+/** The protocol of a service port: `appProtocol`, else the first word of its name, else detected from the traffic. */
+export function selectProtocol(port: PortDeclaration): Protocol {
+  if (port.protocol === 'UDP') return 'UDP';
+  const said = (port.appProtocol ?? port.name ?? '').toLowerCase();
+  const known = standard[said];
+  if (known !== undefined) return known;
+  const word = said.startsWith('grpc-web') ? 'grpc-web' : said.split('-', 1)[0];
+  const named = Object.hasOwn(byName, word ?? '') ? byName[word ?? ''] : undefined;
+  return named ?? (serverFirst.has(port.port) ? 'TCP' : 'Auto');
+}

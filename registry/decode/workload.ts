@@ -1,0 +1,66 @@
+import type { Namespace, Node, Workload } from '#model/index.ts';
+import { type AnyObject, type ClusterContext, type PodObject, parseOrigin } from './objects.ts';
+
+/** A Pod; undefined once it has ended. */
+export function parsePod(object: PodObject, context: ClusterContext): Workload | undefined {
+  const { phase } = object.status ?? {};
+  if (phase === 'Succeeded' || phase === 'Failed') return undefined;
+  const { spec = {}, metadata } = object;
+  const labels = metadata.labels ?? {};
+  const sidecars = (spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
+  return {
+    ...parseOrigin(object, context.clusterId),
+    generation: 0,
+    ips: spec.hostNetwork === true ? [] : addressesOf(object),
+    labels,
+    serviceAccount: spec.serviceAccountName ?? 'default',
+    node: spec.nodeName ?? '',
+    network: labels['topology.istio.io/network'] ?? context.network,
+    acceptsMtls: labels['security.istio.io/tlsMode'] === 'istio',
+    workloadName: workloadNameOf(object),
+    containerPorts: [...(spec.containers ?? []), ...sidecars].flatMap((container) =>
+      (container.ports ?? []).map((port) => ({
+        name: port.name ?? '',
+        port: port.containerPort,
+        protocol: port.protocol ?? 'TCP',
+      })),
+    ),
+  };
+}
+
+function addressesOf(object: PodObject): readonly string[] {
+  const all = (object.status?.podIPs ?? []).flatMap((entry) => (entry.ip === undefined ? [] : [entry.ip]));
+  const main = object.status?.podIP;
+  return all.length === 0 && main !== undefined ? [main] : all;
+}
+
+/** The name of what the pod was made by: the Deployment behind a ReplicaSet, the CronJob behind a Job. */
+function workloadNameOf(object: PodObject): string {
+  const { metadata } = object;
+  const said = metadata.labels?.['service.istio.io/workload-name'];
+  if (said !== undefined) return said;
+  const owner = metadata.ownerReferences?.find((reference) => reference.controller === true);
+  if (owner === undefined) return metadata.name;
+  const hash = metadata.labels?.['pod-template-hash'];
+  if (owner.kind === 'ReplicaSet' && hash !== undefined && owner.name.endsWith(`-${hash}`)) {
+    return owner.name.slice(0, -hash.length - 1);
+  }
+  return owner.kind === 'Job' ? owner.name.replace(/-\d{8,}$/, '') : owner.name;
+}
+
+export function parseNode(object: AnyObject, context: ClusterContext): Node {
+  const labels = object.metadata.labels ?? {};
+  return {
+    cluster: context.clusterId,
+    name: object.metadata.name,
+    locality: {
+      region: labels['topology.kubernetes.io/region'] ?? '',
+      zone: labels['topology.kubernetes.io/zone'] ?? '',
+      subzone: labels['topology.istio.io/subzone'] ?? '',
+    },
+  };
+}
+
+export function parseNamespace(object: AnyObject, context: ClusterContext): Namespace {
+  return { cluster: context.clusterId, name: object.metadata.name, labels: object.metadata.labels ?? {} };
+}

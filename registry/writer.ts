@@ -1,0 +1,156 @@
+/**
+ * Turns objects of one cluster into edits of the graph's inputs. Remembers which keys it wrote, so that a new list
+ * also removes, and which mesh resources were valid, so that their last valid version stays in force.
+ */
+import { parseMeshConfig } from '#api/index.ts';
+import type { Edit, Input } from '#graph/index.ts';
+import { type MeshInputs, type MeshKind, renderObjectKey } from '#model/index.ts';
+import { meshKinds, parseConfig } from './decode/config.ts';
+import { parseEndpointSlice } from './decode/endpointslice.ts';
+import type {
+  AnyObject,
+  ClusterContext,
+  EndpointSliceObject,
+  PodObject,
+  SecretObject,
+  ServiceObject,
+} from './decode/objects.ts';
+import { parseTlsSecret } from './decode/secret.ts';
+import { parseService } from './decode/service.ts';
+import { parseNamespace, parseNode, parsePod } from './decode/workload.ts';
+import type { Generations } from './generations.ts';
+
+export type CoreKind = 'Service' | 'EndpointSlice' | 'Pod' | 'Node' | 'Namespace' | 'Secret';
+export type ObjectKind = CoreKind | MeshKind;
+
+export const coreKinds: readonly CoreKind[] = ['Service', 'EndpointSlice', 'Pod', 'Node', 'Namespace', 'Secret'];
+
+export function isObjectKind(kind: string): kind is ObjectKind {
+  return coreKinds.some((known) => known === kind) || meshKinds.some((known) => known === kind);
+}
+
+interface ObjectId {
+  readonly namespace?: string;
+  readonly name: string;
+}
+
+export interface ClusterWriter {
+  readonly context: ClusterContext;
+  set(edit: Edit, kind: ObjectKind, object: AnyObject): void;
+  delete(edit: Edit, kind: ObjectKind, object: ObjectId): void;
+  /** The whole collection as it is now; whatever is not in it is removed. */
+  replace(edit: Edit, kind: ObjectKind, objects: readonly AnyObject[]): void;
+}
+
+/** The input of a core kind and how its objects are decoded; undefined stands for an object that counts as absent. */
+type CoreTable = { readonly [Kind in CoreKind]: (edit: Edit, key: string, object: AnyObject | undefined) => void };
+
+export function createClusterWriter(
+  inputs: MeshInputs,
+  context: ClusterContext,
+  generations: Generations,
+): ClusterWriter {
+  const core = createCoreTable(inputs, context);
+  const configs = createConfigTable(inputs, context, generations);
+  const known = new Map<ObjectKind, Set<string>>();
+
+  const write = (edit: Edit, kind: ObjectKind, id: ObjectId, object: AnyObject | undefined) => {
+    const { clusterId } = context;
+    const named = kind === 'Node' || kind === 'Namespace' ? `${clusterId}/${id.name}` : undefined;
+    const key = named ?? renderObjectKey(clusterId, id.namespace ?? '', id.name);
+    const keys = known.get(kind) ?? new Set<string>();
+    known.set(kind, keys);
+    if (object === undefined) keys.delete(key);
+    else keys.add(key);
+    if (isCore(kind)) core[kind](edit, key, object);
+    else configs(edit, kind, key, object);
+  };
+
+  return {
+    context,
+    set: (edit, kind, object) => write(edit, kind, object.metadata, object),
+    delete: (edit, kind, object) => write(edit, kind, object, undefined),
+    replace(edit, kind, objects) {
+      const gone = new Set(known.get(kind));
+      for (const object of objects) {
+        write(edit, kind, object.metadata, object);
+        gone.delete(
+          kind === 'Node' || kind === 'Namespace'
+            ? `${context.clusterId}/${object.metadata.name}`
+            : renderObjectKey(context.clusterId, object.metadata.namespace ?? '', object.metadata.name),
+        );
+      }
+      for (const key of gone) {
+        const [, first = '', second] = key.split('/');
+        write(edit, kind, second === undefined ? { name: first } : { namespace: first, name: second }, undefined);
+      }
+    },
+  };
+}
+
+function isCore(kind: ObjectKind): kind is CoreKind {
+  return coreKinds.some((known) => known === kind);
+}
+
+function createCoreTable(inputs: MeshInputs, context: ClusterContext): CoreTable {
+  const table =
+    <O extends AnyObject, V>(input: Input<V>, parse: (object: O, context: ClusterContext) => V | undefined) =>
+    (edit: Edit, key: string, object: AnyObject | undefined) => {
+      // The kind of the watch or document says which of the shapes an object has.
+      const value = object === undefined ? undefined : parse(object as O, context);
+      if (value === undefined) edit.delete(input, key);
+      else edit.set(input, key, value);
+    };
+  return {
+    Service: table<ServiceObject, ValueOf<typeof inputs.services>>(inputs.services, parseService),
+    EndpointSlice: table<EndpointSliceObject, ValueOf<typeof inputs.endpointSlices>>(
+      inputs.endpointSlices,
+      parseEndpointSlice,
+    ),
+    Pod: table<PodObject, ValueOf<typeof inputs.workloads>>(inputs.workloads, parsePod),
+    Node: table<AnyObject, ValueOf<typeof inputs.nodes>>(inputs.nodes, parseNode),
+    Namespace: table<AnyObject, ValueOf<typeof inputs.namespaces>>(inputs.namespaces, parseNamespace),
+    Secret: table<SecretObject, ValueOf<typeof inputs.tlsSecrets>>(inputs.tlsSecrets, parseTlsSecret),
+  };
+}
+
+type ValueOf<I> = I extends Input<infer V> ? V : never;
+
+type WriteConfig = (edit: Edit, kind: MeshKind, key: string, object: AnyObject | undefined) => void;
+
+function createConfigTable(inputs: MeshInputs, context: ClusterContext, generations: Generations): WriteConfig {
+  const valid = new Set<string>();
+  return (edit, kind, key, object) => {
+    const resource = `${kind}/${key}`;
+    const input = inputs.configs[kind];
+    if (object === undefined) {
+      const [cluster = '', namespace = '', name = ''] = key.split('/');
+      valid.delete(resource);
+      edit.delete(input, key);
+      edit.delete(inputs.invalidConfigs, resource);
+      generations.forget({ cluster, kind, namespace, name });
+      return;
+    }
+    const parsed = parseConfig(kind, object, context);
+    const { cluster, namespace, name, uid, generation } = parsed.ok ? parsed.config : parsed.invalid;
+    generations.note({ cluster, kind, namespace, name, uid, generation });
+    if (parsed.ok) {
+      valid.add(resource);
+      edit.set(input, key, parsed.config);
+      edit.delete(inputs.invalidConfigs, resource);
+    } else {
+      edit.set(inputs.invalidConfigs, resource, { ...parsed.invalid, lastValidInForce: valid.has(resource) });
+    }
+  };
+}
+
+/** What reading a MeshConfig found; a faulty one changes nothing. */
+export type MeshConfigOutcome = { readonly ok: true } | { readonly ok: false; readonly errors: readonly string[] };
+
+/** Takes over a MeshConfig as YAML was read; an invalid one leaves the one in force as it is. */
+export function writeMeshConfig(edit: Edit, inputs: MeshInputs, yaml: unknown): MeshConfigOutcome {
+  const parsed = parseMeshConfig(yaml);
+  if (!parsed.ok) return { ok: false, errors: parsed.errors.map(({ path, message }) => `${path}: ${message}`) };
+  edit.set(inputs.meshConfig, 'mesh', parsed.value);
+  return { ok: true };
+}
