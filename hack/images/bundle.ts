@@ -1,0 +1,82 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { contentHash } from '../setup/cache.ts';
+import { filesLayer, type Layer } from './layer.ts';
+import type { TarEntry } from './tar.ts';
+
+/** A program of ours as it goes into an image: bundled JavaScript, what it reads beside itself, and a command to start it. */
+export interface ProgramPlan {
+  /** Its command's name; its files lie in /usr/local/lib/NAME. */
+  readonly name: string;
+  /** The TypeScript file it starts in. */
+  readonly entry: string;
+  readonly nodeOptions?: readonly string[];
+  /** Further files: path in the image, without a leading slash, to path on this machine. */
+  readonly files?: Readonly<Record<string, string>>;
+}
+
+const root = join(import.meta.dirname, '../..');
+
+// CommonJS packages inside an ES module still ask for require, __filename and __dirname.
+const banner = [
+  "import { createRequire as __createRequire } from 'node:module';",
+  'const require = __createRequire(import.meta.url);',
+  'const __filename = import.meta.filename;',
+  'const __dirname = import.meta.dirname;',
+].join('');
+
+/** The layer that holds a program. Parts that it imports only on demand stay files of their own, loaded when needed. */
+export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Promise<Layer> {
+  const folder = `usr/local/lib/${plan.name}`;
+  const result = await build({
+    absWorkingDir: root,
+    entryPoints: { [plan.name]: plan.entry },
+    outdir: '/',
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node24',
+    minify: true,
+    keepNames: true,
+    legalComments: 'none',
+    banner: { js: banner },
+    logLevel: 'silent',
+    write: false,
+  });
+  const node = ['/usr/local/bin/node', ...(plan.nodeOptions ?? [])].join(' ');
+  const entries: TarEntry[] = [
+    ...result.outputFiles.map(
+      ({ path, contents }): TarEntry => ({ type: 'file', path: `${folder}${path}`, content: Buffer.from(contents) }),
+    ),
+    {
+      type: 'file',
+      path: `usr/local/bin/${plan.name}`,
+      content: `#!/bin/sh\nexec ${node} /${folder}/${plan.name}.mjs "$@"\n`,
+      mode: 0o755,
+    },
+  ];
+  for (const [path, source] of Object.entries(plan.files ?? {})) {
+    entries.push({ type: 'file', path, content: await readFile(source) });
+  }
+  const parts = entries.flatMap((entry) => [entry.path, entry.type === 'file' ? entry.content : '']);
+  return filesLayer(contentHash(...parts), withFolders(entries), signal);
+}
+
+/** Adds the folders that the files lie in, each before what is in it. */
+function withFolders(entries: readonly TarEntry[]): TarEntry[] {
+  const seen = new Set<string>();
+  return entries.flatMap((entry) => {
+    const steps = entry.path.split('/').slice(0, -1);
+    const missing: TarEntry[] = [];
+    for (let depth = 1; depth <= steps.length; depth += 1) {
+      const path = steps.slice(0, depth).join('/');
+      if (seen.has(path)) continue;
+      seen.add(path);
+      missing.push({ type: 'directory', path });
+    }
+    return [...missing, entry];
+  });
+}
