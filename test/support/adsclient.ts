@@ -98,11 +98,6 @@ export class AdsStream<Request, Response> {
     return this.#responses;
   }
 
-  /** Stops reading, so that the peer's writes pile up. */
-  stopReading(): void {
-    this.#call.pause();
-  }
-
   /** Breaks the stream as a client that goes away does. */
   close(): void {
     this.#call.cancel();

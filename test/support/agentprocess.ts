@@ -18,6 +18,7 @@ export class AgentProcess {
   readonly ports: AgentPorts;
   readonly #program: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #nodeFlags: readonly string[];
   #child: ChildProcess | undefined;
   #ended: Promise<number> = Promise.resolve(0);
 
@@ -37,6 +38,7 @@ export class AgentProcess {
     readonly token: string;
     readonly env?: Readonly<Record<string, string>>;
     readonly proxyConfig?: Readonly<Record<string, unknown>>;
+    readonly nodeFlags?: readonly string[];
   }): Promise<AgentProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'lateen-agent-'));
     const [admin = 0, status = 0, readiness = 0, metrics = 0] = await findPorts(4);
@@ -78,6 +80,7 @@ export class AgentProcess {
         }),
         ...options.env,
       },
+      options.nodeFlags ?? [],
     );
   }
 

@@ -15,21 +15,20 @@ export interface AgentBundle {
   readonly sources: readonly string[];
 }
 
-/** Writes `pilot-agent.mjs` into the folder. */
+/** Writes `pilot-agent.cjs` into the folder. */
 export async function buildAgentBundle(folder: string): Promise<AgentBundle> {
-  const path = join(folder, 'pilot-agent.mjs');
+  const path = join(folder, 'pilot-agent.cjs');
   const result = await build({
     absWorkingDir: root,
     entryPoints: ['cmd/pilot-agent.ts'],
     outfile: path,
     bundle: true,
     platform: 'node',
-    format: 'esm',
+    // As an ES module every export of node:http would be evaluated, its WebSocket too, and with it all of undici: 7 MB.
+    format: 'cjs',
     target: 'node24',
     metafile: true,
     logLevel: 'silent',
-    // CommonJS packages inside an ES module call require for Node's own modules.
-    banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
   });
   const [output] = Object.values(result.metafile.outputs);
   const inputs = Object.entries(output?.inputs ?? {}).filter(([, { bytesInOutput }]) => bytesInOutput > 0);

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
@@ -63,4 +64,57 @@ async function runInto(path: string, command: string, args: readonly string[]): 
   } finally {
     await output.close();
   }
+}
+
+/** A running Envoy. */
+export interface RunningEnvoy {
+  /** A path of its admin interface, as text. */
+  admin(path: string): Promise<string>;
+  /** Ends the process and waits until it is gone. */
+  stop(): Promise<void>;
+}
+
+/** Starts the real Envoy and waits until it serves; throws what it said when it ends before that or takes too long. */
+export async function startEnvoy(bootstrap: Bootstrap, adminPort: number): Promise<RunningEnvoy> {
+  const folder = await mkdtemp(join(tmpdir(), 'lateen-envoy-'));
+  const file = join(folder, 'bootstrap.pb');
+  await writeFile(file, encode('envoy.config.bootstrap.v3.Bootstrap', withAdmin(bootstrap, adminPort)));
+  const output = await open(join(folder, 'output'), 'w');
+  const args = ['--config-path', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'warning'];
+  const child = spawn(await envoyBinary(silent), args, { stdio: ['ignore', output.fd, output.fd] });
+  const ended = once(child, 'exit');
+  const admin = async (path: string) => (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text();
+  const stop = async () => {
+    child.kill('SIGKILL');
+    await ended;
+    await output.close();
+    await rm(folder, { recursive: true });
+  };
+  const deadline = performance.now() + 15_000;
+  for (;;) {
+    const state = await admin('/ready').catch(() => '');
+    if (state.startsWith('LIVE')) return { admin, stop };
+    if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline) {
+      const said = await readFile(join(folder, 'output'), 'utf8');
+      await stop();
+      throw new Error(`Envoy does not serve: ${said}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+function withAdmin(bootstrap: Bootstrap, portValue: number): Bootstrap {
+  return { ...bootstrap, admin: { address: { socketAddress: { address: '127.0.0.1', portValue } } } };
+}
+
+/** A TCP port of loopback that nobody listens on at this moment. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
 }

@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { type ClusterLayout, runKubectl } from '../cluster/index.ts';
+import { defaultMeshImages, loadImages, meshImages, sampleImages } from '../images/index.ts';
+import type { Progress } from '../setup/index.ts';
+
+const root = join(import.meta.dirname, '../..');
+
+/** What is applied, in this order; folders hold a kustomization. */
+export const manifests = {
+  crds: join(root, 'crds'),
+  operator: join(root, 'config/operator'),
+  mesh: join(root, 'config/samples/mesh.yaml'),
+  sample: join(root, 'config/samples/bookinfo'),
+} as const;
+
+/** The namespace that Bookinfo is put into; its label asks for sidecars. */
+export const sampleNamespace = 'bookinfo';
+
+const meshPatienceSeconds = 180;
+const samplePatienceSeconds = 120;
+
+/** Builds the images of the mesh and of the sample and loads those that the cluster lacks. */
+export async function provideImages(layout: ClusterLayout, progress: Progress, signal?: AbortSignal): Promise<void> {
+  const images = [
+    ...(await meshImages(defaultMeshImages, progress, signal)),
+    ...(await sampleImages(progress, signal)),
+  ];
+  await loadImages(layout, images, progress);
+}
+
+/** Applies the CRDs, the operator and the one resource that describes the mesh, and waits until that says Ready. */
+export async function installMesh(layout: ClusterLayout, progress: Progress): Promise<void> {
+  progress('custom resource definitions');
+  await apply(layout, ['-k', manifests.crds]);
+  await runKubectl(layout, ['wait', '--for=condition=Established', '--timeout=30s', '-k', manifests.crds]);
+  progress('operator');
+  await apply(layout, ['-k', manifests.operator]);
+  progress('mesh');
+  await apply(layout, ['-f', manifests.mesh]);
+  await runKubectl(layout, [
+    'wait',
+    '--for=condition=Ready',
+    `--timeout=${meshPatienceSeconds}s`,
+    '-f',
+    manifests.mesh,
+  ]);
+}
+
+/** Deploys Bookinfo with its routes into a namespace whose pods get sidecars, and waits until all of it is available. */
+export async function installSample(layout: ClusterLayout, progress: Progress): Promise<void> {
+  const namespace = {
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: sampleNamespace, labels: { 'istio-injection': 'enabled' } },
+  };
+  await apply(layout, ['-f', '-'], JSON.stringify(namespace));
+  progress('services and routes');
+  // File by file: the folder also holds the services' sources.
+  const files = ['bookinfo.yaml', 'destination-rules.yaml', 'gateway.yaml'];
+  const named = files.flatMap((file) => ['-f', join(manifests.sample, file)]);
+  await apply(layout, ['-n', sampleNamespace, ...named]);
+  progress('waiting for the pods');
+  const timeout = `--timeout=${samplePatienceSeconds}s`;
+  const deployments = ['deployment', '--all', '-n', sampleNamespace];
+  await runKubectl(layout, ['wait', '--for=condition=Available', timeout, ...deployments]);
+}
+
+async function apply(layout: ClusterLayout, parameters: readonly string[], input?: string): Promise<void> {
+  const command = ['apply', '--server-side', '--force-conflicts', '--field-manager=lateen-demo', ...parameters];
+  await runKubectl(layout, command, input);
+}
