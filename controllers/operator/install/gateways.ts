@@ -1,3 +1,4 @@
+import { resolveImage } from './image.ts';
 import type { GatewayPlan } from './installation.ts';
 import { isObject, type Json, type JsonObject } from './json.ts';
 import { ValuesReader } from './values.ts';
@@ -59,7 +60,7 @@ export function resolveGateways(components: JsonObject, values: ValuesReader, na
       const place = reader.text('namespace') ?? namespace;
       readers.push({ reader, field: kind.field, name, namespace: reader.text('namespace') ?? '' });
       if (reader.boolean('enabled') === false) {
-        reader.handOn('label', 'k8s');
+        reader.handOn('label', 'k8s', 'hub', 'tag');
         continue;
       }
       gateways.push(resolveGateway(kind, { name, namespace: place, label, reader, values }));
@@ -85,6 +86,12 @@ function resolveGateway(
     component: kind.component,
     name,
     namespace,
+    image: resolveImage(
+      values,
+      values.text('global.proxy.image') ?? 'proxyv2',
+      reader.text('hub'),
+      reader.scalar('tag'),
+    ),
     labels: {
       app: name,
       istio: kind.istioLabel,

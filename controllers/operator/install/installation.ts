@@ -64,6 +64,7 @@ export interface GatewayPlan {
   readonly component: 'IngressGateways' | 'EgressGateways';
   readonly name: string;
   readonly namespace: string;
+  readonly image: string;
   /** Selects its pods; what Gateway resources name in `spec.selector`. */
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceType: string;
@@ -104,7 +105,6 @@ export interface Installation {
 
 /** What every workload of the installation has in common. */
 export interface SharedSettings {
-  readonly proxyImage: string;
   readonly imagePullSecrets: readonly string[];
   readonly clusterDomain: string;
   readonly clusterId: string;

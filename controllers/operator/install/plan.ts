@@ -1,7 +1,8 @@
 import { resolveGateways } from './gateways.ts';
+import { resolveImage } from './image.ts';
 import { injectorValues, resolveInjector } from './injector.ts';
 import type { Installation, Owner, PilotPlan, SharedSettings, WebhookPlan } from './installation.ts';
-import { isObject, type JsonObject, leafPaths, overlayObject } from './json.ts';
+import { isObject, type JsonObject, leafPaths, overlayObject, withPath } from './json.ts';
 import { resolveMesh, resolveNetworks } from './mesh.ts';
 import type { Problem } from './problem.ts';
 import type { Profiles } from './profiles.ts';
@@ -48,7 +49,13 @@ function resolve(owner: Owner, given: JsonObject, merged: JsonObject): PlanResul
   const values = new ValuesReader(allValues, 'spec.values');
   const revision = spec.text('revision') ?? values.text('revision') ?? 'default';
   const suffix = revision === 'default' ? '' : `-${revision}`;
-  const namespace = spec.text('namespace') ?? values.text('global.istioNamespace') ?? 'istio-system';
+  const components = readMap(merged, 'components');
+  const pilotComponent = new ValuesReader(readMap(components, 'pilot'), 'spec.components.pilot');
+  const namespace =
+    pilotComponent.text('namespace') ??
+    spec.text('namespace') ??
+    values.text('global.istioNamespace') ??
+    owner.namespace;
   values.handOn('revision', 'global.istioNamespace');
   const discoveryAddress = resolveDiscoveryAddress(values, namespace, suffix);
   const mesh = resolveMesh(merged, values, {
@@ -59,8 +66,6 @@ function resolve(owner: Owner, given: JsonObject, merged: JsonObject): PlanResul
   });
   const shared = resolveShared(values, mesh, discoveryAddress);
   const version = String(spec.scalar('tag') ?? values.scalar('global.tag') ?? '');
-  const components = readMap(merged, 'components');
-  const pilotComponent = new ValuesReader(readMap(components, 'pilot'), 'spec.components.pilot');
   const baseComponent = new ValuesReader(readMap(components, 'base'), 'spec.components.base');
   baseComponent.boolean('enabled');
   const pilot = pilotComponent.boolean('enabled') === true ? resolvePilot(values, pilotComponent) : undefined;
@@ -80,7 +85,9 @@ function resolve(owner: Owner, given: JsonObject, merged: JsonObject): PlanResul
     ...(webhooks === undefined ? {} : { webhooks }),
     mesh,
     meshNetworks: resolveNetworks(values),
-    ...(injects ? { injector: resolveInjector(allValues, values, revision) } : {}),
+    ...(injects
+      ? { injector: resolveInjector(withPath(allValues, 'global.istioNamespace', namespace), values, revision) }
+      : {}),
     shared,
   };
   const problems = [spec, values, pilotComponent, baseComponent, ...readers.map(({ reader }) => reader)].flatMap(
@@ -121,20 +128,14 @@ function resolveDiscoveryAddress(values: ValuesReader, namespace: string, suffix
       : `${remote}:15012`;
 }
 
-/** `hub/name:tag`, unless the name is a whole image already. */
-function resolveImage(values: ValuesReader, name: string, hub?: string, tag?: string): string {
-  if (name.includes('/')) return name;
-  return `${hub ?? values.text('global.hub') ?? ''}/${name}:${tag ?? values.scalar('global.tag') ?? ''}`;
-}
-
 function resolvePilot(values: ValuesReader, component: ValuesReader): PilotPlan {
-  const tag = values.scalar('pilot.tag');
+  const tag = component.scalar('tag') ?? values.scalar('pilot.tag');
   return {
     image: resolveImage(
       values,
       values.text('pilot.image') ?? 'pilot',
-      values.text('pilot.hub'),
-      tag === undefined || tag === '' ? undefined : String(tag),
+      component.text('hub') ?? values.text('pilot.hub'),
+      tag,
     ),
     keepaliveMaxServerConnectionAge: values.text('pilot.keepaliveMaxServerConnectionAge') ?? '30m',
     extraArgs: (values.list('pilot.extraContainerArgs') ?? []).map(String),
@@ -146,7 +147,6 @@ function resolveShared(values: ValuesReader, mesh: JsonObject, discoveryAddress:
   const network = values.text('global.network');
   const trustDomain = typeof mesh.trustDomain === 'string' ? mesh.trustDomain : 'cluster.local';
   return {
-    proxyImage: resolveImage(values, values.text('global.proxy.image') ?? 'proxyv2'),
     imagePullSecrets: (values.list('global.imagePullSecrets') ?? []).map(String),
     clusterDomain: values.text('global.proxy.clusterDomain') ?? 'cluster.local',
     clusterId: values.text('global.multiCluster.clusterName') ?? 'Kubernetes',

@@ -73,23 +73,25 @@ export function resolveWorkload({ values, prefix, component, label }: WorkloadSo
   };
 }
 
+/** Everything is read whether it counts or not, so that a wrong type is found before the day it would matter. */
 function resolveScaling(values: ValuesReader, prefix: string, component: ValuesReader): Scaling {
   const hpaSpec = component.object('k8s.hpaSpec');
   const replicas = component.number('k8s.replicaCount') ?? values.number(`${prefix}.replicaCount`);
-  if (values.boolean(`${prefix}.autoscaleEnabled`) !== true && hpaSpec === undefined) {
-    return replicas === undefined ? { kind: 'fixed' } : { kind: 'fixed', replicas };
-  }
   const minReplicas = values.number(`${prefix}.autoscaleMin`) ?? 1;
-  const behavior = values.object(`${prefix}.autoscaleBehavior`);
+  const maxReplicas = values.number(`${prefix}.autoscaleMax`) ?? 5;
+  const behavior = values.object(`${prefix}.autoscaleBehavior`) ?? {};
   const metrics = [
     utilization('cpu', values.number(`${prefix}.cpu.targetAverageUtilization`)),
     utilization('memory', values.number(`${prefix}.memory.targetAverageUtilization`)),
   ].filter((metric) => metric !== undefined);
+  if (values.boolean(`${prefix}.autoscaleEnabled`) !== true && hpaSpec === undefined) {
+    return replicas === undefined ? { kind: 'fixed' } : { kind: 'fixed', replicas };
+  }
   const base: JsonObject = {
     minReplicas: Math.max(minReplicas, replicas ?? 0),
-    maxReplicas: Math.max(values.number(`${prefix}.autoscaleMax`) ?? 5, replicas ?? 0),
+    maxReplicas: Math.max(maxReplicas, replicas ?? 0),
     metrics,
-    ...(behavior !== undefined && hasEntries(behavior) ? { behavior } : {}),
+    ...(hasEntries(behavior) ? { behavior } : {}),
   };
   return { kind: 'auto', spec: overlayObject(base, hpaSpec ?? {}) };
 }

@@ -1,4 +1,4 @@
-import type { Resource } from '#kube/index.ts';
+import type { OwnerReference, Resource } from '#kube/index.ts';
 import type { ComponentName, Installation } from '../install/installation.ts';
 import type { Json, JsonObject } from '../install/json.ts';
 
@@ -15,7 +15,7 @@ export interface ChildObject {
     readonly namespace?: string;
     readonly labels: Readonly<Record<string, string>>;
     readonly annotations?: Readonly<Record<string, string>>;
-    readonly ownerReferences?: readonly JsonObject[];
+    readonly ownerReferences?: readonly OwnerReference[];
   };
   readonly [field: string]: Json | ChildObject['metadata'];
 }
@@ -72,7 +72,7 @@ export function buildChild(
   };
 }
 
-function buildOwnerReference({ owner }: Installation): JsonObject {
+function buildOwnerReference({ owner }: Installation): OwnerReference {
   return {
     apiVersion: ownerApiVersion,
     kind: 'IstioOperator',

@@ -103,7 +103,7 @@ function buildProxy(installation: Installation, gateway: GatewayPlan): JsonObjec
   const { shared } = installation;
   return {
     name: 'istio-proxy',
-    image: shared.proxyImage,
+    image: gateway.image,
     ...dropAbsent({ imagePullPolicy: settings.imagePullPolicy }),
     args: [
       'proxy',
