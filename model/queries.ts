@@ -4,6 +4,9 @@ import { defineEndpoints, type EndpointQueries } from './discovery/endpoints.ts'
 import { defineServices, type ServiceQueries } from './discovery/services.ts';
 import { defineRules } from './frontend/istio/destinationrules.ts';
 import { defineVirtualServices } from './frontend/istio/virtualservices.ts';
+import { defineGateways, type GatewayQueries } from './gateway/gateway.ts';
+import { defineGatewaySecrets, type SecretQueries } from './gateway/secrets.ts';
+import { defineGatewayTables, type GatewayTableQueries } from './gateway/tables.ts';
 import { defineInbound, type InboundQueries } from './inbound/listener.ts';
 import type { MeshInputs } from './inputs.ts';
 import { type ClusterQueries, defineClusters } from './outbound/cluster.ts';
@@ -29,7 +32,10 @@ export interface MeshQueries
     ClusterQueries,
     ListenerListQueries,
     RouteTableQueries,
-    InboundQueries {
+    InboundQueries,
+    GatewayQueries,
+    GatewayTableQueries,
+    SecretQueries {
   /** Key ''. */
   readonly settings: Query<MeshSettings>;
   /** By `renderProxyFacts`. */
@@ -54,6 +60,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
   const ports = definePorts(graph, services);
   const overrides = defineOverrides(graph, services, virtualServices);
   const routeTables = defineRouteTables(graph, services, ports, overrides);
+  const gateways = defineGateways(graph, { inputs, services, virtualServices });
   const { proxyKeys } = defineProxyKeys(graph, { inputs, settings, peerPolicies });
   return {
     settings,
@@ -64,6 +71,9 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...routeTables,
     ...defineListenerLists(graph, services, endpoints, routeTables, overrides),
     ...defineInbound(graph, { settings, services, peerPolicies }),
+    ...gateways,
+    ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),
+    ...defineGatewaySecrets(graph, inputs, gateways),
     proxyKeys,
     listener: defineListeners(graph, { services, virtualServices }),
     virtualHost: defineVirtualHosts(graph, { services, virtualServices }),

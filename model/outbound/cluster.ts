@@ -74,7 +74,7 @@ function buildCluster(reader: Reader, parts: ClusterParts, text: string): Cluste
   if (key.special !== '') return specialCluster(key.special, settings);
   const target = readTarget(reader, parts, key);
   if (target === undefined) return undefined;
-  const { service, port, rule, name } = target;
+  const { service, port, name } = target;
   const policy = policyOf(target, key.subset);
   const discovery = resolveDiscovery(target, policy, key.role);
   const connectionPool = resolveConnectionPool(policy.connectionPool);

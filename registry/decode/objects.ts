@@ -1,23 +1,8 @@
 /** The fields of Kubernetes objects that are read here. */
+import type { KubeObject } from '#kube/index.ts';
 import type { Origin } from '#model/index.ts';
 
-export interface Metadata {
-  readonly name: string;
-  readonly namespace?: string;
-  readonly uid?: string;
-  readonly generation?: number;
-  readonly resourceVersion?: string;
-  readonly creationTimestamp?: string;
-  readonly labels?: Readonly<Record<string, string>>;
-  readonly annotations?: Readonly<Record<string, string>>;
-  readonly ownerReferences?: readonly { readonly kind: string; readonly name: string; readonly controller?: boolean }[];
-}
-
-export interface AnyObject {
-  readonly apiVersion?: string;
-  readonly kind?: string;
-  readonly metadata: Metadata;
-}
+export type AnyObject = KubeObject;
 
 export interface ServiceObject extends AnyObject {
   readonly spec?: {

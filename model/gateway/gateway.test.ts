@@ -1,0 +1,243 @@
+import { expect } from 'chai';
+import { createTestMesh, type TestMesh } from '../testing/mesh.ts';
+import { podObject, reviews, serviceObjects } from '../testing/objects.ts';
+
+const ingress = { app: 'istio-ingressgateway', istio: 'ingressgateway' };
+
+function meshWithIngress(yaml: string): { readonly mesh: TestMesh; readonly gateway: string } {
+  const mesh = createTestMesh();
+  mesh.source.apply([
+    ...serviceObjects(reviews),
+    ...serviceObjects({
+      name: 'istio-ingressgateway',
+      namespace: 'istio-system',
+      address: '10.96.0.2',
+      ports: ['http2:80:8080', 'https:443:8443'],
+      selector: ingress,
+    }),
+    podObject({ name: 'ingress-1', ip: '10.0.0.9', labels: ingress }, 'istio-system'),
+  ]);
+  mesh.source.apply(yaml);
+  const keys = mesh.keysOf({ type: 'router', namespace: 'istio-system', podName: 'ingress-1' });
+  expect(keys.class).to.equal(undefined);
+  return { mesh, gateway: keys.gateway ?? '' };
+}
+
+function hostsOf(mesh: TestMesh, gateway: string, table: string) {
+  const key = mesh.read(mesh.queries.gatewayRouteTables, gateway).find((name) => name.endsWith(`|${table}`)) ?? '';
+  return mesh
+    .read(mesh.queries.gatewayRouteTable, key)
+    .virtualHosts.map((host) => mesh.read(mesh.queries.gatewayVirtualHost, host));
+}
+
+const bookinfo = `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: bookinfo, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: ["*.example.com"]
+  - port: {number: 443, name: https, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialName: bookinfo-cert}
+    hosts: [books.example.com]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: bookinfo, namespace: default}
+spec:
+  hosts: [books.example.com, elsewhere.org]
+  gateways: [bookinfo]
+  http:
+  - match: [{uri: {exact: /productpage}}]
+    route: [{destination: {host: reviews, port: {number: 9080}}}]
+`;
+
+describe('gateways', () => {
+  it('listen on the target ports of the services that select the router', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo);
+    const listeners = mesh.read(mesh.queries.gatewayListeners, gateway);
+    expect(listeners.map((listener) => listener.name)).to.deep.equal(['0.0.0.0_8080', '0.0.0.0_8443']);
+    expect(listeners[1]?.filterChains.map((chain) => [chain.name, chain.match, chain.tls])).to.deep.equal([
+      [
+        'https.443.https.bookinfo.default',
+        { serverNames: ['books.example.com'] },
+        { kind: 'server', secret: 'kubernetes://bookinfo-cert', alpn: ['h2', 'http/1.1'] },
+      ],
+    ]);
+    expect(listeners.map((listener) => listener.sources[0]?.name)).to.deep.equal(['bookinfo', 'bookinfo']);
+  });
+
+  it('serve the hosts that a server and a VirtualService have in common', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo);
+    const [host, ...others] = hostsOf(mesh, gateway, 'http.8080');
+    expect(others).to.deep.equal([]);
+    expect(host?.name).to.equal('books.example.com:80');
+    expect(host?.domains).to.deep.equal(['books.example.com']);
+    expect(host?.routes[0]?.match.path).to.deep.equal({ kind: 'exact', value: '/productpage' });
+    expect(host?.sources.map((source) => source.kind)).to.deep.equal(['Gateway', 'VirtualService']);
+    expect(hostsOf(mesh, gateway, 'https.443.https.bookinfo.default').map((found) => found.name)).to.deep.equal([
+      'books.example.com:443',
+    ]);
+  });
+
+  it('answer 404 to hosts that nothing routes', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo);
+    mesh.source.delete('VirtualService', 'default', 'bookinfo');
+    expect(hostsOf(mesh, gateway, 'http.8080').map((host) => [host.name, host.domains, host.routes])).to.deep.equal([
+      ['blackhole:80', ['*'], []],
+    ]);
+  });
+
+  it('redirect to HTTPS where a server asks for it, with or without routes', () => {
+    const { mesh, gateway } = meshWithIngress(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: redirect, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    tls: {httpsRedirect: true}
+    hosts: [a.example.com]
+`);
+    expect(hostsOf(mesh, gateway, 'http.8080').map((host) => [host.domains, host.requireTls])).to.deep.equal([
+      [['a.example.com'], true],
+    ]);
+  });
+
+  it('take VirtualServices of the named namespace only', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo.replace('"*.example.com"', '"other/*.example.com"'));
+    expect(hostsOf(mesh, gateway, 'http.8080').map((host) => host.name)).to.deep.equal(['blackhole:80']);
+  });
+
+  it('merge the routes of several VirtualServices on one host, the oldest first and what catches all last', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo);
+    const more = (name: string, match: string) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${name}, namespace: default}
+spec:
+  hosts: [books.example.com]
+  gateways: [default/bookinfo]
+  http: [{${match} route: [{destination: {host: ${name}}}]}]
+---
+`;
+    mesh.source.apply(more('all', '') + more('late', 'match: [{uri: {prefix: /late}}],'));
+    const [host] = hostsOf(mesh, gateway, 'http.8080');
+    expect(host?.routes.map((route) => route.match.path.value)).to.deep.equal(['/productpage', '/late', '/']);
+  });
+
+  it('are not selected by labels that the router lacks', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo.replace('istio: ingressgateway', 'istio: egressgateway'));
+    expect(mesh.read(mesh.queries.gatewayListeners, gateway)).to.deep.equal([]);
+  });
+
+  it('never serve a port as two protocols: the older server keeps it', () => {
+    const { mesh, gateway } = meshWithIngress(`${bookinfo}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: late, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: tls, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialName: late}
+    hosts: ["*"]
+  - port: {number: 443, name: https, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialName: late}
+    hosts: [books.example.com, more.example.com]
+`);
+    const plan = mesh.read(mesh.queries.gatewayServers, gateway);
+    expect(plan.conflicts.map(({ index, host }) => [index, host])).to.deep.equal([
+      [0, undefined],
+      [1, 'books.example.com'],
+    ]);
+    const tls = mesh.read(mesh.queries.gatewayListeners, gateway)[1];
+    expect(tls?.filterChains.map((chain) => chain.match.serverNames)).to.deep.equal([
+      ['books.example.com'],
+      ['more.example.com'],
+    ]);
+  });
+
+  it('close a TLS server whose certificate has no name rather than answer in plaintext', () => {
+    const { mesh, gateway } = meshWithIngress(
+      bookinfo.replace('credentialName: bookinfo-cert', 'serverCertificate: /a.crt, privateKey: /a.key'),
+    );
+    expect(mesh.read(mesh.queries.gatewayListeners, gateway).map((listener) => listener.name)).to.deep.equal([
+      '0.0.0.0_8080',
+    ]);
+  });
+
+  it('name the secrets of their routers, and find roots beside the certificate or apart from it', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo.replace('mode: SIMPLE', 'mode: MUTUAL'));
+    expect(mesh.read(mesh.queries.gatewaySecretNames, gateway)).to.deep.equal([
+      'kubernetes://bookinfo-cert',
+      'kubernetes://bookinfo-cert-cacert',
+    ]);
+    expect(mesh.read(mesh.queries.referencedSecrets, '')).to.deep.equal([
+      'Kubernetes/istio-system/bookinfo-cert',
+      'Kubernetes/istio-system/bookinfo-cert-cacert',
+    ]);
+    const encode = (text: string) => Buffer.from(text).toString('base64');
+    const roots = 'Kubernetes/istio-system/kubernetes://bookinfo-cert-cacert';
+    expect(mesh.read(mesh.queries.gatewaySecret, roots)).to.equal(undefined);
+    mesh.source.apply([
+      {
+        kind: 'Secret',
+        metadata: { name: 'bookinfo-cert', namespace: 'istio-system' },
+        ...{ data: { 'tls.crt': encode('chain'), 'tls.key': encode('key'), 'ca.crt': encode('ca') } },
+      },
+    ]);
+    const found = mesh.read(mesh.queries.gatewaySecret, roots);
+    expect(found?.kind === 'roots' && Buffer.from(found.caCertificates).toString()).to.equal('ca');
+    expect(mesh.read(mesh.queries.gatewaySecret, 'Kubernetes/istio-system/kubernetes://bookinfo-cert')?.kind).to.equal(
+      'certificate',
+    );
+  });
+
+  it('pass TLS through by server name and TCP by port', () => {
+    const { mesh, gateway } = meshWithIngress(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: raw, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: tls, protocol: TLS}
+    tls: {mode: PASSTHROUGH}
+    hosts: ["*.example.com"]
+  - port: {number: 9000, name: tcp, protocol: TCP}
+    hosts: ["*"]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: raw, namespace: default}
+spec:
+  hosts: ["*"]
+  gateways: [raw]
+  tls:
+  - match: [{sniHosts: [a.example.com]}]
+    route: [{destination: {host: reviews, port: {number: 9080}}}]
+  - match: [{sniHosts: [other.org]}]
+    route: [{destination: {host: reviews, port: {number: 9080}}}]
+  tcp:
+  - match: [{port: 9000}]
+    route: [{destination: {host: reviews}}]
+`);
+    const [tls, tcp] = mesh.read(mesh.queries.gatewayListeners, gateway);
+    expect(tls?.filterChains.map((chain) => [chain.match.serverNames, chain.tls])).to.deep.equal([
+      [['a.example.com'], undefined],
+    ]);
+    expect(tcp?.filterChains.map((chain) => chain.handler.kind === 'tcp' && chain.handler.clusters)).to.deep.equal([
+      [
+        {
+          cluster: { direction: 'outbound', port: 9080, subset: '', hostname: 'reviews.default.svc.cluster.local' },
+          weight: 1,
+        },
+      ],
+    ]);
+  });
+});

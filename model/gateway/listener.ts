@@ -1,0 +1,141 @@
+/** One listener of a router. */
+import type { Reader } from '#graph/types.ts';
+import { tcpRoutes, tlsRoutes } from '../frontend/istio/connectionroute.ts';
+import {
+  type PlacedPort,
+  type PlacedServer,
+  passesThrough,
+  servesHttp,
+  splitServerHost,
+} from '../frontend/istio/gatewayservers.ts';
+import { hostWithin } from '../hosts.ts';
+import type { GatewayKey } from '../keys.ts';
+import { parseLabels } from '../keys.ts';
+import { anyAddress } from '../outbound/listener.ts';
+import { findClusterFor } from '../outbound/virtualhost.ts';
+import { sourceOf } from '../selection.ts';
+import type { DownstreamTls, FilterChain, FilterChainMatch, Listener } from '../types/resolved.ts';
+import { boundVirtualServices } from './bindings.ts';
+import type { GatewayParts } from './gateway.ts';
+import { resolveServerTls } from './servertls.ts';
+import { tableName } from './tables.ts';
+
+/** Undefined when nothing would be served, so that nothing listens. */
+export function buildGatewayListener(
+  reader: Reader,
+  parts: GatewayParts,
+  key: GatewayKey,
+  placed: PlacedPort,
+): Listener | undefined {
+  const chains = chainsOf(reader, parts, key, placed);
+  if (chains.length === 0) return undefined;
+  const addresses =
+    placed.bind === '' ? anyAddress(key.families, placed.port) : [{ address: placed.bind, port: placed.port }];
+  const settings = reader.read(parts.virtualServices.settings, '');
+  return {
+    name: `${addresses[0]?.address}_${placed.port}`,
+    addresses,
+    direction: 'gateway',
+    bindToPort: true,
+    useOriginalDst: false,
+    transparent: false,
+    tlsInspector: placed.class === 'tls',
+    httpInspector: false,
+    detectionTimeoutMs: settings.protocolDetectionTimeoutMs,
+    filterChains: chains,
+    sources: uniqueSources(placed),
+  };
+}
+
+function uniqueSources(placed: PlacedPort): Listener['sources'] {
+  return [...new Map(placed.servers.map((server) => [server.gatewayKey, server.source])).values()];
+}
+
+function chainsOf(reader: Reader, parts: GatewayParts, key: GatewayKey, placed: PlacedPort): readonly FilterChain[] {
+  const [first] = placed.servers;
+  if (first === undefined) return [];
+  if (placed.class === 'http')
+    return [httpChain(tableName(placed, first), placed, {}, undefined, uniqueSources(placed))];
+  return placed.servers.flatMap((server): readonly FilterChain[] => {
+    const match = placed.class === 'tls' ? serverNames(server) : {};
+    const tls =
+      placed.class === 'tls' && !passesThrough(server.server)
+        ? resolveServerTls(server.server, servesHttp(server.server))
+        : undefined;
+    // A server whose certificate cannot be found must not answer in plaintext.
+    if (placed.class === 'tls' && !passesThrough(server.server) && tls === undefined) return [];
+    if (servesHttp(server.server)) return [httpChain(tableName(placed, server), placed, match, tls, [server.source])];
+    return connectionChains(reader, parts, key, server, match, tls);
+  });
+}
+
+function serverNames(server: PlacedServer): FilterChainMatch {
+  const hosts = server.hosts.map((host) => splitServerHost(host, '').host);
+  return hosts.includes('*') ? {} : { serverNames: [...new Set(hosts)].sort() };
+}
+
+function httpChain(
+  rds: string,
+  placed: PlacedPort,
+  match: FilterChainMatch,
+  tls: DownstreamTls | undefined,
+  sources: FilterChain['sources'],
+): FilterChain {
+  return {
+    name: rds,
+    match,
+    ...(tls === undefined ? {} : { tls }),
+    handler: {
+      kind: 'http',
+      routes: { rds },
+      statPrefix: `outbound_${placed.bind || '0.0.0.0'}_${placed.port}`,
+      role: 'gateway',
+      useRemoteAddress: true,
+      forwardClientCert: 'SANITIZE_SET',
+    },
+    sources,
+  };
+}
+
+/** TLS that is passed through is routed by server name, everything else by the first TCP route. */
+function connectionChains(
+  reader: Reader,
+  parts: GatewayParts,
+  key: GatewayKey,
+  server: PlacedServer,
+  match: FilterChainMatch,
+  tls: DownstreamTls | undefined,
+): readonly FilterChain[] {
+  const port = server.server.port.number;
+  const { domainSuffix } = parts.inputs;
+  return boundVirtualServices(reader, parts.virtualServices, server, key.ns).flatMap(({ config }) => {
+    const context = {
+      scope: { port, gateways: [server.gateway], namespace: key.ns, labels: parseLabels(key.labels) },
+      findCluster: findClusterFor(reader, parts.services, domainSuffix, config.namespace, port),
+    };
+    const through = passesThrough(server.server);
+    const routes = through ? tlsRoutes(config, context) : tcpRoutes(config, context).slice(0, 1);
+    return routes
+      .filter((route) => route.clusters.length > 0 && (!through || servedNames(route.match, server)))
+      .map(
+        (route, at): FilterChain => ({
+          name: `${server.gateway}.${server.server.port.name}.${config.namespace}.${config.name}.${at}`,
+          match: through ? route.match : match,
+          ...(tls === undefined ? {} : { tls }),
+          handler: {
+            kind: 'tcp',
+            statPrefix: `outbound|${port}||${config.name}.${config.namespace}`,
+            clusters: route.clusters,
+          },
+          sources: [server.source, sourceOf('VirtualService', config)],
+        }),
+      );
+  });
+}
+
+/** Every name of the route must be one that the server serves. */
+function servedNames(match: FilterChainMatch, server: PlacedServer): boolean {
+  const served = server.hosts.map((host) => splitServerHost(host, '').host);
+  const names = match.serverNames ?? ['*'];
+  return names.every((name) => served.some((host) => hostWithin(name, host)));
+}

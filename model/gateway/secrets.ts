@@ -1,0 +1,102 @@
+/** Secrets that Gateways refer to: which ones exist in the mesh's eyes, and which router may ask for which. */
+import type { Graph, Query, Reader } from '#graph/types.ts';
+import { sameData } from '../equality.ts';
+import { gatewayLabels, type MeshInputs } from '../inputs.ts';
+import { renderObjectKey } from '../keys.ts';
+import { selects } from '../selection.ts';
+import type { Server } from '../specs.ts';
+import type { GatewayQueries } from './gateway.ts';
+import { clientCaOf, credentialOf, secretName } from './servertls.ts';
+
+/** What a router gets under an SDS name. Never printed. */
+export type GatewaySecret =
+  | { readonly kind: 'certificate'; readonly certificateChain: Uint8Array; readonly privateKey: Uint8Array }
+  | { readonly kind: 'roots'; readonly caCertificates: Uint8Array };
+
+export interface SecretQueries {
+  /** By gateway key: the SDS names that its servers use, and so the only ones it may read. */
+  readonly gatewaySecretNames: Query<readonly string[]>;
+  /** By `cluster/namespace/SDS-name` (the router's cluster and namespace). */
+  readonly gatewaySecret: Query<GatewaySecret | undefined>;
+  /** Key '': input keys of all Secrets that Gateways refer to, in the namespaces of the routers they select. */
+  readonly referencedSecrets: Query<readonly string[]>;
+  /** By input key of a Gateway: the places (`cluster/namespace`) of the routers it selects. */
+  readonly gatewayPlaces: Query<readonly string[]>;
+}
+
+export function defineGatewaySecrets(graph: Graph, inputs: MeshInputs, gateways: GatewayQueries): SecretQueries {
+  const gatewaySecretNames = graph.query<readonly string[]>(
+    'gatewaySecretNames',
+    (reader, key) => {
+      const servers = reader.read(gateways.gatewayServers, key).ports.flatMap((port) => port.servers);
+      const names = servers.flatMap(({ server }) => secretsOf(server)).map(secretName);
+      return [...new Set(names)].sort();
+    },
+    { equal: sameData },
+  );
+
+  const gatewaySecret = graph.query<GatewaySecret | undefined>(
+    'gatewaySecret',
+    (reader, key) => readSecret(reader, inputs, key),
+    { equal: sameData },
+  );
+
+  const gatewayPlaces = graph.query<readonly string[]>(
+    'gatewayPlaces',
+    (reader, key) => {
+      const selector = reader.get(inputs.gateways, key)?.spec.selector ?? {};
+      const places = workloadsFor(reader, inputs, selector)
+        .filter((workload) => selects(selector, workload.labels))
+        .map((workload) => `${workload.cluster}/${workload.namespace}`);
+      return [...new Set(places)].sort();
+    },
+    { equal: sameData },
+  );
+
+  const referencedSecrets = graph.query<readonly string[]>(
+    'referencedSecrets',
+    (reader) => {
+      const keys = new Set<string>();
+      for (const gateway of reader.keys(inputs.gateways)) {
+        const servers = reader.get(inputs.gateways, gateway)?.spec.servers ?? [];
+        const names = servers.flatMap(secretsOf);
+        if (names.length === 0) continue;
+        for (const place of reader.read(gatewayPlaces, gateway)) for (const name of names) keys.add(`${place}/${name}`);
+      }
+      return [...keys].sort();
+    },
+    { equal: sameData },
+  );
+
+  return { gatewaySecretNames, gatewaySecret, referencedSecrets, gatewayPlaces };
+}
+
+/** Names of the Secrets of one server. */
+export function secretsOf(server: Server): readonly string[] {
+  return [credentialOf(server), clientCaOf(server)].filter((name) => name !== undefined);
+}
+
+/** Candidates for a selector; one of the usual labels answers from the index. */
+function workloadsFor(reader: Reader, inputs: MeshInputs, selector: Readonly<Record<string, string>>) {
+  if (Object.keys(selector).length === 0) return [];
+  const indexed = gatewayLabels.find((name) => selector[name] !== undefined);
+  if (indexed !== undefined) return reader.bucket(inputs.workloads, 'gateway', `${indexed}:${selector[indexed]}`);
+  return reader.keys(inputs.workloads).flatMap((key) => reader.get(inputs.workloads, key) ?? []);
+}
+
+/** The roots for `NAME-cacert` are in the Secret of that name, or beside the certificate in `NAME`. */
+function readSecret(reader: Reader, inputs: MeshInputs, key: string): GatewaySecret | undefined {
+  const [cluster = '', namespace = '', ...rest] = key.split('/');
+  const name = rest.join('/').replace(/^kubernetes:\/\//, '');
+  const secret = reader.get(inputs.tlsSecrets, renderObjectKey(cluster, namespace, name));
+  if (name.endsWith('-cacert')) {
+    const beside = reader.get(inputs.tlsSecrets, renderObjectKey(cluster, namespace, name.slice(0, -'-cacert'.length)));
+    const caCertificates = secret?.caCertificates ?? secret?.certificateChain ?? beside?.caCertificates;
+    return caCertificates === undefined || caCertificates.length === 0 ? undefined : { kind: 'roots', caCertificates };
+  }
+  if (secret === undefined) return undefined;
+  const { certificateChain, privateKey, caCertificates } = secret;
+  if (certificateChain.length > 0 && privateKey.length > 0)
+    return { kind: 'certificate', certificateChain, privateKey };
+  return caCertificates === undefined ? undefined : { kind: 'roots', caCertificates };
+}
