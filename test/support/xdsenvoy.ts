@@ -1,0 +1,108 @@
+/** A real Envoy that gets everything from a discovery server on loopback, and small resources to serve to it. */
+import { pack } from '#wire/index.ts';
+import type { ServedResource } from '#xds/index.ts';
+import { sidecarNode } from './adsclient.ts';
+import { freePort, type RunningEnvoy, startEnvoy } from './envoy.ts';
+import { serve } from './snapshots.ts';
+
+const ADS = { ads: {}, resourceApiVersion: 'V3' } as const;
+const SECOND = { seconds: 1 };
+
+/** Starts an Envoy whose clusters and listeners come from the server on this port. */
+export async function startXdsEnvoy(discoveryPort: number, protocol: 'delta' | 'sotw'): Promise<RunningEnvoy> {
+  const address = { socketAddress: { address: '127.0.0.1', portValue: discoveryPort } };
+  return startEnvoy(
+    {
+      node: { ...sidecarNode('web'), cluster: 'web.default' },
+      staticResources: {
+        clusters: [
+          {
+            name: 'xds-grpc',
+            type: 'STATIC',
+            connectTimeout: SECOND,
+            loadAssignment: {
+              clusterName: 'xds-grpc',
+              endpoints: [{ lbEndpoints: [{ endpoint: { address } }] }],
+            },
+            typedExtensionProtocolOptions: {
+              'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(
+                'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+                { explicitHttpConfig: { http2ProtocolOptions: {} } },
+              ),
+            },
+          },
+        ],
+      },
+      dynamicResources: {
+        adsConfig: {
+          apiType: protocol === 'delta' ? 'DELTA_GRPC' : 'GRPC',
+          transportApiVersion: 'V3',
+          setNodeOnFirstMessageOnly: true,
+          grpcServices: [{ envoyGrpc: { clusterName: 'xds-grpc' } }],
+        },
+        cdsConfig: ADS,
+        ldsConfig: ADS,
+      },
+    },
+    await freePort(),
+  );
+}
+
+/** A cluster whose endpoints come by EDS. A changed timeout makes it another cluster to Envoy. */
+export function edsCluster(name: string, connectTimeoutSeconds = 1): ServedResource {
+  return serve(
+    'envoy.config.cluster.v3.Cluster',
+    name,
+    {
+      name,
+      type: 'EDS',
+      connectTimeout: { seconds: connectTimeoutSeconds },
+      edsClusterConfig: { edsConfig: { ...ADS, initialFetchTimeout: { seconds: 15 } } },
+    },
+    { endpointsName: name },
+  );
+}
+
+export function endpoint(clusterName: string, port: number): ServedResource {
+  const address = { socketAddress: { address: '127.0.0.1', portValue: port } };
+  return serve('envoy.config.endpoint.v3.ClusterLoadAssignment', clusterName, {
+    clusterName,
+    endpoints: [{ lbEndpoints: [{ endpoint: { address } }] }],
+  });
+}
+
+/** One virtual host that sends everything to one cluster. `note` changes the bytes and nothing else. */
+export function routeTo(cluster: string, note = ''): ServedResource {
+  return serve(
+    'envoy.config.route.v3.RouteConfiguration',
+    'web',
+    {
+      name: 'web',
+      virtualHosts: [{ name: `all${note}`, domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster } }] }],
+    },
+    { needs: [cluster] },
+  );
+}
+
+export function httpListener(name: string, port: number): ServedResource {
+  const manager = pack('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
+    statPrefix: name,
+    rds: { routeConfigName: 'web', configSource: ADS },
+    httpFilters: [{ name: 'router', typedConfig: pack('envoy.extensions.filters.http.router.v3.Router', {}) }],
+  });
+  return serve(
+    'envoy.config.listener.v3.Listener',
+    name,
+    {
+      name,
+      address: { socketAddress: { address: '127.0.0.1', portValue: port } },
+      filterChains: [{ filters: [{ name: 'http', typedConfig: manager }] }],
+    },
+    { routeNames: ['web'] },
+  );
+}
+
+/** Envoy refuses it: it has no address. */
+export function brokenListener(name: string): ServedResource {
+  return serve('envoy.config.listener.v3.Listener', name, { name, filterChains: [] });
+}
