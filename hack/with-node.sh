@@ -35,7 +35,7 @@ if ! current; then
   flock 9
   if ! node hack/setup/modules-current.mjs; then
     echo "lateen: installing node modules"
-    npm ci --no-progress || fail "npm ci failed (its own words are above)"
+    npm ci --no-progress --loglevel=error || fail "npm ci failed (its own words are above)"
   fi
   if ! [ -x "$node" ]; then
     # npm may be set not to run install scripts; this is the package's own.
