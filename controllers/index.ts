@@ -18,5 +18,10 @@ export {
   type SourceKey,
 } from './delivery/facts.ts';
 export { DeliveryLedger, type LedgerSource, type SourceIdentity, type SourceIndex } from './delivery/ledger.ts';
+export {
+  createRootCertificates,
+  type RootCertificateOptions,
+  rootCertificateManager,
+} from './rootcert/root-certificates.ts';
 export { createStatusController, type StatusControllerOptions } from './status/controller.ts';
 export type { StatusSubject, StatusSubjects } from './status/subjects.ts';

@@ -3,6 +3,7 @@ import { type ConditionFacts, planConditions, type StatusCondition } from './con
 
 const valid: ConditionFacts = {
   generation: 2,
+  honoured: true,
   errors: [],
   warnings: [],
   lastValidInForce: false,
@@ -37,7 +38,7 @@ describe('status conditions', () => {
       pending ?? [],
       later,
     );
-    expect(verdicts(done)['Programmed']).to.equal('True/Programmed');
+    expect(verdicts(done).Programmed).to.equal('True/Programmed');
     expect(done?.find((condition) => condition.type === 'Programmed')?.lastTransitionTime).to.equal(later);
     expect(
       done?.find((condition) => condition.type === 'Accepted')?.lastTransitionTime,
@@ -62,7 +63,7 @@ describe('status conditions', () => {
       done,
       later,
     );
-    expect(verdicts(next)['Programmed']).to.equal('False/Pending');
+    expect(verdicts(next).Programmed).to.equal('False/Pending');
     expect(next?.every((condition) => condition.observedGeneration === 3)).to.equal(true);
   });
 
@@ -101,7 +102,14 @@ describe('status conditions', () => {
       reason: 'Invalid',
       message: 'spec.hosts: at least one host is needed (the last valid version stays in force)',
     });
-    expect(verdicts(invalid)['Programmed']).to.equal('False/Invalid');
+    expect(verdicts(invalid).Programmed).to.equal('False/Invalid');
+  });
+
+  it('say so when nothing acts upon the kind', () => {
+    expect(verdicts(planConditions({ ...valid, honoured: false }, [], at))).to.include({
+      Accepted: 'True/NotHonoured',
+      Programmed: 'False/NotHonoured',
+    });
   });
 
   it('keep the entries of another revision apart', () => {

@@ -14,6 +14,8 @@ export interface StatusCondition {
 /** What is known of one resource when its status is decided. */
 export interface ConditionFacts {
   readonly generation: number;
+  /** Whether this control plane acts upon the kind at all. */
+  readonly honoured: boolean;
   /** Errors: the present version is invalid. */
   readonly errors: readonly Diagnostic[];
   /** Fields that are set and not honoured, unknown fields. */
@@ -44,6 +46,13 @@ function resolveAccepted(facts: ConditionFacts): Verdict {
     const consequence = facts.lastValidInForce ? 'the last valid version stays in force' : 'it is not in force';
     return { status: 'False', reason: 'Invalid', message: `${renderDiagnostics(facts.errors)} (${consequence})` };
   }
+  if (!facts.honoured) {
+    return {
+      status: 'True',
+      reason: 'NotHonoured',
+      message: 'valid, and without effect: this version does not act upon the kind',
+    };
+  }
   if (facts.warnings.length > 0)
     return {
       status: 'True',
@@ -65,6 +74,8 @@ function resolveReferences(unresolved: readonly Diagnostic[]): Verdict {
 function resolveProgrammed(facts: ConditionFacts, previous: StatusCondition | undefined): Verdict {
   if (facts.errors.length > 0)
     return { status: 'False', reason: 'Invalid', message: 'an invalid version is not sent to any proxy' };
+  if (!facts.honoured)
+    return { status: 'False', reason: 'NotHonoured', message: 'this version does not act upon the kind' };
   const { delivery } = facts;
   if (delivery?.rejection !== undefined) {
     return {

@@ -9,6 +9,7 @@ export interface StatusSubject {
   readonly name: string;
   readonly uid: string;
   readonly generation: number;
+  readonly honoured: boolean;
   readonly errors: readonly Diagnostic[];
   readonly warnings: readonly Diagnostic[];
   readonly lastValidInForce: boolean;
