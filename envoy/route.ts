@@ -43,13 +43,17 @@ function buildDecorator(action: Forward): RouteMessage {
   return { decorator: { operation: `${first.hostname}:${first.port}/*` } };
 }
 
+/**
+ * Without a timeout of the route a gRPC deadline is the caller's own affair. Where the route has one this must not be
+ * set: Envoy would take it instead of the timeout.
+ */
+const WITHOUT_TIMEOUT = { maxStreamDuration: buildDuration(0), grpcTimeoutHeaderMax: buildDuration(0) };
+
 function buildForward(action: Forward): RouteActionMessage {
-  const timeout = buildDuration(action.timeoutMs);
   return {
     ...buildClusters(action.clusters),
-    timeout,
-    // A gRPC deadline is the caller's own affair, within the route's timeout if there is one.
-    maxStreamDuration: { maxStreamDuration: buildDuration(0), grpcTimeoutHeaderMax: timeout },
+    timeout: buildDuration(action.timeoutMs),
+    ...(action.timeoutMs === 0 ? { maxStreamDuration: WITHOUT_TIMEOUT } : {}),
     ...(action.retry ? { retryPolicy: buildRetry(action.retry) } : {}),
     ...buildRewrite(action.rewrite),
   };

@@ -15,7 +15,7 @@ const tags: readonly Json[] = [
 
 /** What a proxy keeps of Envoy's own statistics; everything else would cost memory in every pod. */
 const keptPrefixes = [
-  'istio_',
+  'istio.',
   'cluster_manager',
   'listener_manager',
   'server',

@@ -1,0 +1,220 @@
+/** One query per kind of resource: the resolved value in, the encoded resource out. Equal bytes cut off here. */
+import {
+  buildCluster,
+  buildListener,
+  buildLoadAssignment,
+  buildRouteTableHead,
+  buildVirtualHost,
+  type ListenerSettings,
+  renderClusterName,
+  VIRTUAL_HOSTS_FIELD,
+} from '#envoy/index.ts';
+import type { Graph, Query, Reader } from '#graph/index.ts';
+import {
+  type Cluster,
+  type Listener,
+  type MeshQueries,
+  readCompositionKeys,
+  type SourceRef,
+  type VirtualHost,
+} from '#model/index.ts';
+import { encode } from '#wire/index.ts';
+import { appendFields } from './concatenate.ts';
+import { ABSENT, buildEntry, type Entry, mergeSources, sameEntry, sameSources } from './entry.ts';
+import {
+  clustersOfListener,
+  clustersOfVirtualHost,
+  routeTablesOfListener,
+  sourcesOfListener,
+  sourcesOfVirtualHost,
+} from './needs.ts';
+import { encodeResource, ROUTE_TYPE, resolveResource } from './resource.ts';
+import { resolveListenerSettings } from './settings.ts';
+
+/** A virtual host as it stands in a route table. */
+export interface VirtualHostPart {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly needs: readonly string[];
+  readonly sources: readonly SourceRef[];
+}
+
+export interface EntryQueries {
+  /** Key: the model's ClusterKey. */
+  readonly cluster: Query<Entry>;
+  /** Key: the model's EndpointKey. */
+  readonly endpoints: Query<Entry>;
+  /** Key: the model's ListenerKey. */
+  readonly listener: Query<Entry>;
+  /** Key: the model's RouteTableKey. */
+  readonly routeTable: Query<Entry>;
+  /** Key: the model's ClassKey. */
+  readonly inboundListener: Query<Entry>;
+  readonly inboundClusters: Query<readonly Entry[]>;
+  /** Key: the model's GatewayKey. */
+  readonly gatewayListeners: Query<readonly Entry[]>;
+  /** Key: the model's GatewayRouteTableKey. */
+  readonly gatewayRouteTable: Query<Entry>;
+}
+
+export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueries {
+  const equal = { equal: sameEntry };
+  const equalLists = { equal: sameEntryLists };
+
+  const settings = graph.query(
+    'translate.listenerSettings',
+    (reader) => resolveListenerSettings(reader.read(model.settings, '')),
+    { equal: (a, b) => JSON.stringify(a) === JSON.stringify(b) },
+  );
+  const virtualHost = createPartQuery(graph, 'translate.virtualHost', model.virtualHost);
+  const gatewayVirtualHost = createPartQuery(graph, 'translate.gatewayVirtualHost', model.gatewayVirtualHost);
+
+  return {
+    cluster: graph.query(
+      'translate.cluster',
+      (reader, key) => buildEntry(key, () => whenPresent(reader.read(model.cluster, key), translateCluster)),
+      equal,
+    ),
+    endpoints: graph.query(
+      'translate.endpoints',
+      (reader, key) =>
+        buildEntry(key, () => {
+          const message = buildLoadAssignment(reader.read(model.endpointGroup, key));
+          const name = message.clusterName ?? '';
+          return {
+            resource: encodeResource('envoy.config.endpoint.v3.ClusterLoadAssignment', message, { name }),
+            sources: [],
+          };
+        }),
+      equal,
+    ),
+    listener: graph.query(
+      'translate.listener',
+      (reader, key) =>
+        buildEntry(key, () =>
+          whenPresent(reader.read(model.listener, key), (listener) =>
+            translateListener(listener, reader.read(settings, '')),
+          ),
+        ),
+      equal,
+    ),
+    routeTable: graph.query(
+      'translate.routeTable',
+      (reader, key) =>
+        buildEntry(key, () => {
+          const table = reader.read(model.routeTable, key);
+          const parts = readCompositionKeys(reader, model.routeSlice, table);
+          return assembleRouteTable(table.name, readParts(reader, virtualHost, parts));
+        }),
+      equal,
+    ),
+    inboundListener: graph.query(
+      'translate.inboundListener',
+      (reader, key) =>
+        buildEntry(key, () => translateListener(reader.read(model.inboundListener, key), reader.read(settings, ''))),
+      equal,
+    ),
+    inboundClusters: graph.query(
+      'translate.inboundClusters',
+      (reader, key) =>
+        reader
+          .read(model.inboundClusters, key)
+          .map((cluster) => buildEntry(renderClusterName(cluster.name), () => translateCluster(cluster))),
+      equalLists,
+    ),
+    gatewayListeners: graph.query(
+      'translate.gatewayListeners',
+      (reader, key) => {
+        const own = reader.read(settings, '');
+        return reader
+          .read(model.gatewayListeners, key)
+          .map((listener) => buildEntry(listener.name, () => translateListener(listener, own)));
+      },
+      equalLists,
+    ),
+    gatewayRouteTable: graph.query(
+      'translate.gatewayRouteTable',
+      (reader, key) =>
+        buildEntry(key, () => {
+          const table = reader.read(model.gatewayRouteTable, key);
+          return assembleRouteTable(table.name, readParts(reader, gatewayVirtualHost, table.virtualHosts));
+        }),
+      equal,
+    ),
+  };
+}
+
+export function sameEntryLists(a: readonly Entry[], b: readonly Entry[]): boolean {
+  return a.length === b.length && a.every((entry, at) => isSame(entry, b[at]));
+}
+
+function isSame(a: Entry, b: Entry | undefined): boolean {
+  return b !== undefined && sameEntry(a, b);
+}
+
+type Built = Extract<Entry, { resource: unknown }>;
+
+/** A key may outlive what it stands for by one step of the build; then there is nothing to serve. */
+function whenPresent<V>(value: V | undefined, translate: (value: V) => Built): Entry {
+  return value === undefined ? ABSENT : translate(value);
+}
+
+function translateCluster(cluster: Cluster): Built {
+  const name = renderClusterName(cluster.name);
+  return {
+    resource: encodeResource('envoy.config.cluster.v3.Cluster', buildCluster(cluster), {
+      name,
+      ...(cluster.discovery.kind === 'eds' ? { endpointsName: name } : {}),
+    }),
+    sources: cluster.sources,
+  };
+}
+
+function translateListener(listener: Listener, settings: ListenerSettings): Built {
+  return {
+    resource: encodeResource('envoy.config.listener.v3.Listener', buildListener(listener, settings), {
+      name: listener.name,
+      needs: clustersOfListener(listener),
+      routeNames: routeTablesOfListener(listener),
+    }),
+    sources: mergeSources(sourcesOfListener(listener)),
+  };
+}
+
+function createPartQuery(graph: Graph, name: string, values: Query<VirtualHost>): Query<VirtualHostPart> {
+  return graph.query(
+    name,
+    (reader, key) => {
+      const host = reader.read(values, key);
+      return {
+        name: host.name,
+        bytes: encode('envoy.config.route.v3.VirtualHost', buildVirtualHost(host)),
+        needs: [...new Set(clustersOfVirtualHost(host))],
+        sources: mergeSources(sourcesOfVirtualHost(host)),
+      };
+    },
+    { equal: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0 && sameSources(a.sources, b.sources) },
+  );
+}
+
+function readParts(reader: Reader, query: Query<VirtualHostPart>, keys: readonly string[]): readonly VirtualHostPart[] {
+  const parts = keys.map((key) => reader.read(query, key));
+  return parts.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+}
+
+/** A route table of virtual hosts that are encoded already. */
+function assembleRouteTable(name: string, parts: readonly VirtualHostPart[]): Built {
+  const head = encode('envoy.config.route.v3.RouteConfiguration', buildRouteTableHead(name));
+  return {
+    resource: resolveResource(ROUTE_TYPE, {
+      name,
+      bytes: appendFields(
+        head,
+        VIRTUAL_HOSTS_FIELD,
+        parts.map((part) => part.bytes),
+      ),
+      needs: parts.flatMap((part) => part.needs),
+    }),
+    sources: mergeSources(parts.map((part) => part.sources)),
+  };
+}

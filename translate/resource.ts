@@ -1,0 +1,46 @@
+/** Served resources: encoded once, versioned by content, one shared instance per content. */
+import { hash } from 'node:crypto';
+import { createIntern } from '#graph/index.ts';
+import { encode, type Message, type TypeName, typeUrl } from '#wire/index.ts';
+import type { ServedResource } from '#xds/source.ts';
+
+export const CLUSTER_TYPE = typeUrl('envoy.config.cluster.v3.Cluster');
+export const ENDPOINT_TYPE = typeUrl('envoy.config.endpoint.v3.ClusterLoadAssignment');
+export const LISTENER_TYPE = typeUrl('envoy.config.listener.v3.Listener');
+export const ROUTE_TYPE = typeUrl('envoy.config.route.v3.RouteConfiguration');
+export const SECRET_TYPE = typeUrl('envoy.extensions.transport_sockets.tls.v3.Secret');
+
+/** What a resource needs follows from its bytes, so these three say it all. */
+const intern = createIntern<ServedResource>(({ typeUrl: type, name, version }) => `${type}\n${name}\n${version}`);
+
+export interface ResourceParts {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Clusters that must be held before; any order, duplicates allowed. */
+  readonly needs?: Iterable<string>;
+  readonly endpointsName?: string;
+  /** Of a listener: the route tables that it asks for. */
+  readonly routeNames?: Iterable<string>;
+}
+
+/** The shared instance of a resource: equal content yields the identical object. */
+export function resolveResource(type: string, parts: ResourceParts): ServedResource {
+  return intern({
+    typeUrl: type,
+    name: parts.name,
+    version: hash('sha256', parts.bytes, 'base64url').slice(0, 22),
+    bytes: parts.bytes,
+    needs: [...new Set(parts.needs ?? [])].sort(),
+    ...(parts.endpointsName === undefined ? {} : { endpointsName: parts.endpointsName }),
+    ...(parts.routeNames === undefined ? {} : { routeNames: [...new Set(parts.routeNames)].sort() }),
+  });
+}
+
+/** Encodes a message and makes it a resource. */
+export function encodeResource<T extends TypeName>(
+  typeName: T,
+  message: Message<T>,
+  parts: Omit<ResourceParts, 'bytes'>,
+): ServedResource {
+  return resolveResource(typeUrl(typeName), { ...parts, bytes: encode(typeName, message) });
+}

@@ -1,0 +1,303 @@
+/** Snapshots of connected proxies, kept current: the join of the graph with the xDS sessions. */
+import type { Builder, Graph, Root, RootResult } from '#graph/index.ts';
+import { type MeshQueries, type ProxyFacts, renderProxyFacts, type SourceRef } from '#model/index.ts';
+import type { Clock, Component } from '#runtime/core/index.ts';
+import type { Proxy, ServedResource, Snapshot, SnapshotSource, Subscription } from '#xds/source.ts';
+import { createEntryQueries } from './entries.ts';
+import type { Entry, Summary } from './entry.ts';
+import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
+import { createSnapshotQueries, gatewayOf, type Types } from './snapshots.ts';
+import { Wake } from './wake.ts';
+
+export interface SnapshotSourceOptions {
+  readonly graph: Graph;
+  /** The door through which the graph is edited; `onEdited` of it must call `edited`. */
+  readonly builder: Builder;
+  readonly model: MeshQueries;
+  /** Settles once every source has delivered its first list: before it no snapshot exists. */
+  readonly synced: Promise<void>;
+  readonly secrets: SecretAuthorizer;
+  readonly clock: Clock;
+  /** A bug in building one resource or an unreachable authorizer: logged and lived with. Called once per distinct message and build. */
+  readonly onFault: (what: string, error: unknown) => void;
+  /** Called after each build, when `settledRevision` has grown. */
+  readonly onSettled?: () => void;
+}
+
+/** The source with what status and debugging ask of it. Ids are connection ids; unknown ones yield nothing. */
+export interface MeshSnapshotSource extends SnapshotSource, Component {
+  /** The graph has a new revision; cheap. */
+  edited(): void;
+  /** The user resources that contribute to what this proxy is served now, and the revision that this came in with. */
+  snapshotOf(connectionId: string): { readonly revision: number; readonly sources: readonly SourceRef[] } | undefined;
+  /** The user resources behind the named resources of one type, as served to this proxy. */
+  blame(connectionId: string, typeUrl: string, names: readonly string[]): readonly SourceRef[];
+  /** Connection ids of the proxies whose snapshot a user resource contributes to. */
+  affected(source: Pick<SourceRef, 'cluster' | 'kind' | 'namespace' | 'name'>): readonly string[];
+  /** Every snapshot has been rebuilt at this revision or later; -1 before the first build. */
+  settledRevision(): number;
+  /** How many proxies share which combination of view and class or gateway; for debugging. */
+  combinations(): ReadonlyMap<string, number>;
+}
+
+/** Time between two clean-ups of what no connected proxy needs any more. */
+const SWEEP_INTERVAL_MS = 60_000;
+/** How often permissions to read secrets are looked at again. */
+const PERMISSION_INTERVAL_MS = 5_000;
+
+interface Subscriber {
+  readonly proxy: Proxy;
+  readonly facts: string;
+  readonly onChange: () => void;
+  combination: string | undefined;
+  /** The key of its gateway, for routers. */
+  gateway: string | undefined;
+  snapshot: Snapshot | undefined;
+  watched: ReadonlySet<string>;
+  /** What was last offered of the watched secrets. */
+  secrets: ReadonlyMap<string, ServedResource | undefined>;
+}
+
+interface Built {
+  readonly combination: string;
+  readonly types: Types;
+  readonly summary: Summary;
+}
+
+export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapshotSource {
+  const { graph, builder, clock } = options;
+  const queries = createSnapshotQueries(graph, options.model, createEntryQueries(graph, options.model));
+  const secrets = createSecretQueries(graph, options.model);
+  const permissions = new SecretPermissions(options.secrets, clock);
+  const builtQuery = graph.query<Built>(
+    'translate.proxy',
+    (reader, facts) => {
+      const combination = reader.read(queries.combination, facts);
+      const types = reader.read(queries.types, combination);
+      return { combination, types, summary: reader.read(queries.summary, combination) };
+    },
+    { equal: (a, b) => a.combination === b.combination && a.types === b.types && a.summary === b.summary },
+  );
+  const subscribers = new Map<string, Subscriber>();
+  const snapshots = new WeakMap<Types, Snapshot>();
+  /** Of the combinations in use, as of the last build. */
+  const summaries = new Map<string, Summary>();
+  const wake = new Wake();
+  const background = new Set<Promise<void>>();
+  let settled = -1;
+  let departed = 0;
+  let reported: ReadonlySet<string> = new Set();
+
+  const snapshotAt = (types: Types, revision: number): Snapshot => {
+    const known = snapshots.get(types);
+    if (known !== undefined) return known;
+    const snapshot = { revision, types };
+    snapshots.set(types, snapshot);
+    return snapshot;
+  };
+
+  const secretOf = (subscriber: Subscriber, name: string): ServedResource | undefined => {
+    const { proxy, gateway } = subscriber;
+    const key = resolveSecretKey(proxy, name);
+    if (key === undefined || gateway === undefined || proxy.identity === undefined) return undefined;
+    if (!permissions.allows(proxy.identity) || !graph.read(secrets.names, gateway).has(name)) return undefined;
+    return graph.read(secrets.secret, key);
+  };
+
+  /** Takes over a build's result; says whether anything the proxy is served changed. */
+  const publish = (subscriber: Subscriber, result: RootResult<Built>, revision: number): boolean => {
+    if ('error' in result) {
+      options.onFault(`snapshot of ${subscriber.proxy.nodeId}`, result.error);
+      return false;
+    }
+    const { combination, types, summary } = result.value;
+    summaries.set(combination, summary);
+    subscriber.combination = combination;
+    subscriber.gateway = gatewayOf(combination);
+    if (subscriber.snapshot?.types === types) return false;
+    subscriber.snapshot = snapshotAt(types, revision);
+    return true;
+  };
+
+  const publishSecrets = (subscriber: Subscriber): boolean => {
+    if (subscriber.watched.size === 0) return false;
+    const offered = new Map([...subscriber.watched].map((name) => [name, secretOf(subscriber, name)]));
+    const changed = [...offered].some(([name, secret]) => subscriber.secrets.get(name) !== secret);
+    subscriber.secrets = offered;
+    return changed;
+  };
+
+  /** Tells about resources that a bug kept from being built, each message once as long as it lasts. */
+  const reportFaults = (): void => {
+    const current = new Set<string>();
+    for (const { faults } of summaries.values()) {
+      for (const { name, fault } of faults) {
+        const message = `${name}: ${fault.message}`;
+        if (!reported.has(message) && !current.has(message)) options.onFault(name, fault);
+        current.add(message);
+      }
+    }
+    reported = current;
+  };
+
+  const build = async (signal: AbortSignal): Promise<void> => {
+    const present = [...subscribers.values()];
+    const roots = present.map((subscriber): Root<Built> => ({ query: builtQuery, key: subscriber.facts }));
+    const outcome = await builder.build(roots, { signal });
+    if (outcome.kind !== 'built') return;
+    settled = outcome.revision;
+    summaries.clear();
+    for (const [at, subscriber] of present.entries()) {
+      const result = outcome.results[at];
+      if (result === undefined || subscribers.get(subscriber.proxy.connectionId) !== subscriber) continue;
+      const served = publish(subscriber, result, outcome.revision);
+      const offered = publishSecrets(subscriber);
+      if (served || offered) subscriber.onChange();
+    }
+    reportFaults();
+    options.onSettled?.();
+  };
+
+  /** Runs beside the builds, which must not wait for the API server. */
+  const refreshPermissions = (signal: AbortSignal): void => {
+    const identities = [...subscribers.values()].flatMap(({ watched, proxy: { identity } }) =>
+      watched.size > 0 && identity !== undefined ? [identity] : [],
+    );
+    const refreshing = permissions
+      .refresh(identities, signal, (error) => options.onFault('authorization of secrets', error))
+      .then((changed) => {
+        if (changed) wake.up();
+      })
+      .finally(() => background.delete(refreshing));
+    background.add(refreshing);
+  };
+
+  const sweep = (): void => {
+    const roots = [...subscribers.values()].map(({ facts }) => ({ query: builtQuery, key: facts }));
+    graph.sweep(roots);
+    departed = 0;
+  };
+
+  const subscriberOf = (connectionId: string) => subscribers.get(connectionId);
+
+  return {
+    name: 'snapshots',
+
+    async run(signal) {
+      const end = new Promise<void>((resolve) => {
+        if (signal.aborted) resolve();
+        else signal.addEventListener('abort', () => resolve(), { once: true });
+      });
+      await Promise.race([options.synced, end]);
+      let sweepDue = clock.monotonic() + SWEEP_INTERVAL_MS;
+      wake.up();
+      while (!signal.aborted) {
+        await wake.wait(clock, PERMISSION_INTERVAL_MS, signal);
+        if (signal.aborted) break;
+        if (wake.take()) await build(signal).catch(unlessAborted(signal));
+        refreshPermissions(signal);
+        if (departed > 0 && clock.monotonic() >= sweepDue) {
+          sweepDue = clock.monotonic() + SWEEP_INTERVAL_MS;
+          sweep();
+        }
+      }
+      await Promise.all(background);
+    },
+
+    edited: () => wake.up(),
+
+    subscribe(proxy, onChange): Subscription {
+      const subscriber: Subscriber = {
+        proxy,
+        facts: renderProxyFacts(factsOf(proxy)),
+        onChange,
+        combination: undefined,
+        gateway: undefined,
+        snapshot: undefined,
+        watched: new Set(),
+        secrets: new Map(),
+      };
+      subscribers.set(proxy.connectionId, subscriber);
+      wake.up();
+      return {
+        current: () => subscriber.snapshot,
+        secret: (name) => subscriber.secrets.get(name),
+        watchSecrets(names) {
+          subscriber.watched = new Set(names);
+          wake.up();
+        },
+        close() {
+          if (subscribers.get(proxy.connectionId) !== subscriber) return;
+          subscribers.delete(proxy.connectionId);
+          departed += 1;
+        },
+      };
+    },
+
+    snapshotOf(connectionId) {
+      const subscriber = subscriberOf(connectionId);
+      if (subscriber?.snapshot === undefined || subscriber.combination === undefined) return undefined;
+      return { revision: subscriber.snapshot.revision, sources: summaries.get(subscriber.combination)?.sources ?? [] };
+    },
+
+    blame(connectionId, type, names) {
+      const combination = subscriberOf(connectionId)?.combination;
+      if (combination === undefined) return [];
+      const wanted = new Set(names);
+      const isMeant = (entry: Entry) => 'resource' in entry && wanted.has(entry.resource.name);
+      const entries = graph.read(queries.entries, combination).get(type) ?? [];
+      return entries.filter(isMeant).flatMap((entry) => entry.sources);
+    },
+
+    affected(source) {
+      return [...subscribers.values()]
+        .filter(({ combination }) => hasSource(summaries.get(combination ?? '')?.sources ?? [], source))
+        .map(({ proxy }) => proxy.connectionId);
+    },
+
+    settledRevision: () => settled,
+
+    combinations() {
+      const counts = new Map<string, number>();
+      for (const { combination } of subscribers.values()) {
+        if (combination !== undefined) counts.set(combination, (counts.get(combination) ?? 0) + 1);
+      }
+      return counts;
+    },
+  };
+}
+
+/** Being told to stop in the middle of a build is no fault. */
+function unlessAborted(signal: AbortSignal): (error: unknown) => void {
+  return (error) => {
+    if (!signal.aborted) throw error;
+  };
+}
+
+function hasSource(
+  sources: readonly SourceRef[],
+  wanted: Pick<SourceRef, 'cluster' | 'kind' | 'namespace' | 'name'>,
+): boolean {
+  return sources.some(
+    ({ cluster, kind, namespace, name }) =>
+      cluster === wanted.cluster && kind === wanted.kind && namespace === wanted.namespace && name === wanted.name,
+  );
+}
+
+/** What the model reads of a proxy; where an identity is proven, it is the identity that counts and not the claim. */
+function factsOf(proxy: Proxy): ProxyFacts {
+  return {
+    type: proxy.type,
+    namespace: proxy.identity?.namespace ?? proxy.namespace,
+    podName: proxy.podName,
+    ipAddresses: proxy.ipAddresses,
+    labels: proxy.labels,
+    serviceAccount: proxy.identity?.serviceAccount ?? proxy.serviceAccount,
+    clusterId: proxy.clusterId,
+    network: proxy.network,
+    locality: proxy.locality,
+    interceptionMode: proxy.interceptionMode,
+    envoyVersion: proxy.envoyVersion,
+    extensions: proxy.extensions,
+  };
+}
