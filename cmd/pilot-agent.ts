@@ -4,7 +4,7 @@ import { systemClock } from '#runtime/core/index.ts';
 
 const signals = ['SIGTERM', 'SIGINT'] as const;
 
-process.exitCode = await runAgent(process.argv.slice(2), {
+const ended = runAgent(process.argv.slice(2), {
   env: process.env,
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
@@ -17,3 +17,14 @@ process.exitCode = await runAgent(process.argv.slice(2), {
     };
   },
 });
+
+// No top-level await: the image ships a CommonJS bundle (see test/support/bundle.ts).
+ended.then(
+  (code) => {
+    process.exitCode = code;
+  },
+  (error: unknown) => {
+    process.stderr.write(`pilot-agent: ${error instanceof Error ? error.stack : String(error)}\n`);
+    process.exitCode = 1;
+  },
+);

@@ -6,6 +6,7 @@
  * isn't read (status, managed fields, foreign labels and annotations) never reaches an input; only Secrets that gateways
  * refer to are read; all initial lists arrive as one edit.
  */
+export { type ClusterSource, type ClusterSourceOptions, createClusterSource } from './cluster.ts';
 export { meshKinds } from './decode/config.ts';
 export type { AnyObject, ClusterContext } from './decode/objects.ts';
 export { type GenerationEntry, Generations } from './generations.ts';

@@ -22,7 +22,7 @@ export const deliveryDefinition = {
 export type Empty = Readonly<Record<string, never>>;
 
 /** Whether the caller behind a stream is a replica of this control plane. */
-export type ReplicaCheck = (call: ServerWritableStream<Empty, DeliveryReport>) => boolean;
+export type ReplicaCheck = (call: ServerWritableStream<Empty, DeliveryReport>) => Promise<boolean>;
 
 /** Changes come in bursts (a push to many proxies): one report tells of all within this time. */
 const coalesceMs = 100;
@@ -51,31 +51,39 @@ export function createDeliveryService(
 ): UntypedServiceImplementation {
   return {
     Watch: (call: ServerWritableStream<Empty, DeliveryReport>) => {
-      if (!isReplica(call)) {
-        call.emit('error', {
-          code: status.PERMISSION_DENIED,
-          details: 'delivery facts are for replicas of this control plane',
-        });
-        return;
-      }
-      const ended = new AbortController();
-      let blocked = false;
-      let pending = false;
-      const send = () => {
-        pending = blocked;
-        if (!blocked) blocked = !call.write(ledger.report());
-      };
-      const stop = ledger.onChange(createCoalescer(clock, ended.signal, send));
-      call.on('drain', () => {
-        blocked = false;
-        if (pending) send();
-      });
-      call.once('cancelled', () => {
-        stop();
-        ended.abort();
-        call.end();
-      });
-      send();
+      isReplica(call).then(
+        (allowed) => {
+          if (allowed) stream(call, ledger, clock);
+          else refuse(call, status.PERMISSION_DENIED, 'delivery facts are for replicas of this control plane');
+        },
+        () => refuse(call, status.UNAVAILABLE, 'the caller cannot be verified now'),
+      );
     },
   };
+}
+
+function refuse(call: ServerWritableStream<Empty, DeliveryReport>, code: status, details: string): void {
+  call.emit('error', { code, details });
+}
+
+function stream(call: ServerWritableStream<Empty, DeliveryReport>, ledger: DeliveryLedger, clock: Clock): void {
+  const ended = new AbortController();
+  let blocked = false;
+  let pending = false;
+  const send = () => {
+    pending = blocked;
+    if (!blocked) blocked = !call.write(ledger.report());
+  };
+  const stop = ledger.onChange(createCoalescer(clock, ended.signal, send));
+  call.on('drain', () => {
+    blocked = false;
+    if (pending) send();
+  });
+  call.once('cancelled', () => {
+    stop();
+    ended.abort();
+    call.end();
+  });
+  if (call.cancelled) call.emit('cancelled');
+  else send();
 }

@@ -33,9 +33,9 @@ describe('delivery facts between replicas', () => {
     for (const stop of stops.splice(0)) stop();
   });
 
-  async function serve(ledger: DeliveryLedger, isReplica = () => true): Promise<string> {
+  async function serve(ledger: DeliveryLedger, isReplica = true): Promise<string> {
     const server = new Server();
-    server.addService(deliveryDefinition, createDeliveryService(ledger, systemClock, isReplica));
+    server.addService(deliveryDefinition, createDeliveryService(ledger, systemClock, () => Promise.resolve(isReplica)));
     const port = await new Promise<number>((resolve, reject) =>
       server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
         error === null ? resolve(bound) : reject(error),
@@ -112,7 +112,7 @@ describe('delivery facts between replicas', () => {
   });
 
   it('is refused to anybody who is not a replica, and nothing is claimed for a replica that does not answer', async () => {
-    const watched = watch(createReplica('a'), [await serve(createReplica('b'), () => false)]);
+    const watched = watch(createReplica('a'), [await serve(createReplica('b'), false)]);
     await until(() => watched.troubles.some((message) => message.includes('PERMISSION_DENIED')), 'a refusal');
     await until(() => watched.reports().length === 2, 'a report');
     expect(watched.reports().map((report) => report.replica)).to.deep.equal(['a', '']);

@@ -1,0 +1,230 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { type ChannelCredentials, credentials, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
+import {
+  addCertificateService,
+  buildServerCredentials,
+  CallerAuthenticator,
+  CertificateAuthority,
+  declareCaMetrics,
+  type Identity,
+  readCredentials,
+  ServerCertificate,
+} from '#ca/index.ts';
+import {
+  createRootCertificates,
+  createStatusController,
+  DeliveryLedger,
+  type DeliveryReport,
+} from '#controllers/index.ts';
+import type { KubeClient } from '#kube/index.ts';
+import { createClusterSource } from '#registry/index.ts';
+import { type Component, type Logger, type Metrics, runComponents, systemClock } from '#runtime/index.ts';
+import { createSnapshotSource } from '#translate/index.ts';
+import { createDiscoveryService, createGrpcListener } from '#xds/index.ts';
+import { createAdmission } from './admission.ts';
+import { createDeliveryClient } from './delivery-client.ts';
+import { createDeliveryService, deliveryDefinition, type Empty } from './delivery-service.ts';
+import { createRootStore, createSecretAuthorizer, createTokenVerifier } from './kube-adapters.ts';
+import { createLeader } from './leader.ts';
+import { createMesh } from './mesh.ts';
+import { createReplicas } from './replicas.ts';
+import type { DiscoverySettings } from './settings.ts';
+import { createSourceIndex } from './source-index.ts';
+import { createStatusSubjects } from './status-subjects.ts';
+import { readTrustDomain, revisioned } from './trust-domain.ts';
+
+export interface ControlPlaneOptions {
+  readonly settings: DiscoverySettings;
+  readonly client: KubeClient;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+export interface ControlPlane extends Component {
+  /** What must still happen before this replica is ready, in words; empty when it is. */
+  missing(): readonly string[];
+}
+
+/** The audience of tokens that pods present to the control plane. */
+const audience = 'istio-ca';
+
+/** Everything of istiod but the probe and the metrics page. */
+export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
+  const waiting = new Set(['the API server', 'the first lists', 'the certificate authority', 'the webhooks']);
+  return {
+    name: 'control plane',
+    missing: () => [...waiting],
+    run: async (signal) => {
+      const trustDomain = await readTrustDomain(options, signal);
+      waiting.delete('the API server');
+      if (!signal.aborted)
+        await runComponents(join(options, trustDomain, waiting), signal, {
+          logger: options.logger,
+          shutdownMs: options.settings.shutdownTimeout,
+        });
+    },
+  };
+}
+
+/** Joins every part; order is start order, and the opposite is the order of stopping. */
+function join(
+  { settings, client, logger, metrics }: ControlPlaneOptions,
+  trustDomain: string,
+  waiting: Set<string>,
+): readonly Component[] {
+  const clock = systemClock;
+  const random = Math.random;
+  const scoped = (scope: string) => logger.child({ scope });
+  const suffix = settings.revision === 'default' ? '' : `-${settings.revision}`;
+  const serviceName = `istiod${suffix}`;
+  const own: Identity = { trustDomain, namespace: settings.namespace, serviceAccount: settings.serviceAccount };
+
+  const mesh = createMesh(settings.domain);
+  const source = createClusterSource({
+    client,
+    inputs: mesh.inputs,
+    generations: mesh.generations,
+    edit: (batch) => mesh.builder.edit(batch),
+    clusterId: settings.clusterId,
+    meshConfig: { namespace: settings.namespace, name: revisioned('istio', settings.revision) },
+    referencedSecrets: () => mesh.graph.read(mesh.model.referencedSecrets, ''),
+    onEdited: mesh.onEdited,
+    logger: scoped('registry'),
+    clock,
+    random,
+  });
+  void source.synced.then(() => waiting.delete('the first lists'));
+
+  const caMetrics = declareCaMetrics(metrics);
+  const authority = new CertificateAuthority({
+    store: createRootStore(client, settings.namespace),
+    trustDomain,
+    clock,
+    logger: scoped('ca'),
+    metrics: caMetrics,
+    random,
+    defaultTtl: settings.workloadCertTtl,
+    maxTtl: settings.maxWorkloadCertTtl,
+  });
+  authority.onChange(() => waiting.delete('the certificate authority'));
+  const names = [serviceName, ...(suffix === '' ? [] : ['istiod'])].flatMap((name) => [
+    `${name}.${settings.namespace}.svc`,
+    `${name}.${settings.namespace}`,
+    `${name}.${settings.namespace}.svc.${settings.domain}`,
+  ]);
+  const certificate = new ServerCertificate({ authority, dnsNames: names, clock, logger: scoped('ca') });
+  const callers = new CallerAuthenticator({
+    tokens: createTokenVerifier(client),
+    audiences: [audience],
+    trustDomain,
+    trust: () => authority.trust,
+    clock,
+  });
+
+  const faults = scoped('translate');
+  const snapshots = createSnapshotSource({
+    graph: mesh.graph,
+    builder: mesh.builder,
+    model: mesh.model,
+    synced: source.synced,
+    secrets: createSecretAuthorizer(client),
+    clock,
+    onFault: (what, error) => faults.error('a resource could not be built', { resource: what, error }),
+    onSettled: () => ledger.touch(),
+  });
+  mesh.onEdited(() => snapshots.edited());
+  const ledger = new DeliveryLedger(settings.podName, createSourceIndex(snapshots, mesh.generations));
+  const discovery = createDiscoveryService({
+    source: snapshots,
+    observer: ledger,
+    logger: scoped('xds'),
+    metrics,
+    clock,
+    settings: {
+      warmMs: settings.xds.warmTimeout,
+      missingMs: settings.xds.missingClusterTimeout,
+      maxPendingBytes: settings.xds.maxPendingBytes,
+    },
+  });
+
+  const isReplica = async (call: ServerWritableStream<Empty, DeliveryReport>) => {
+    const verdict = await callers.authenticate({ ...readCredentials(call), authorization: [] });
+    return (
+      verdict.ok &&
+      verdict.identity.namespace === own.namespace &&
+      verdict.identity.serviceAccount === own.serviceAccount
+    );
+  };
+  const replicas = createReplicas({
+    ...mesh,
+    service: `${settings.clusterId}/${settings.namespace}/${serviceName}`,
+    ownAddress: settings.podIp,
+  });
+  const plaintext =
+    settings.grpcAddr === ''
+      ? []
+      : [
+          createGrpcListener({
+            name: 'plaintext xds',
+            address: settings.grpcAddr,
+            credentials: ServerCredentials.createInsecure(),
+            services: [(server) => discovery.register(server)],
+            onStop: () => discovery.close(),
+            logger,
+          }),
+        ];
+  const listeners = [
+    ...plaintext,
+    createGrpcListener({
+      name: 'secure xds',
+      address: settings.secureGrpcAddr,
+      credentials: buildServerCredentials(certificate),
+      services: [
+        (server) => discovery.register(server, callers),
+        (server) => addCertificateService(server, { authority, callers, metrics: caMetrics, logger: scoped('ca') }),
+        (server) => server.addService(deliveryDefinition, createDeliveryService(ledger, clock, isReplica)),
+      ],
+      onStop: () => discovery.close(),
+      logger,
+    }),
+  ];
+
+  const leaderWork = (): readonly Component[] => [
+    createStatusController({
+      client,
+      subjects: createStatusSubjects({ ...mesh, clusterId: settings.clusterId }),
+      delivery: createDeliveryClient({
+        ledger,
+        addresses: replicas,
+        credentials: () => buildClientCredentials(authority, own),
+        serverName: `${serviceName}.${settings.namespace}.svc`,
+        clock,
+        onTrouble: (address, error) =>
+          scoped('status').warn('a replica cannot be asked for its delivery facts', { address, error }),
+      }),
+      revision: settings.revision,
+      clock,
+      random,
+      logger: scoped('status'),
+    }),
+    createRootCertificates({
+      client,
+      root: () => authority.rootsPem,
+      onRootChange: (changed) => authority.onChange(changed),
+      logger: scoped('root certificates'),
+      clock,
+      random,
+    }),
+  ];
+  const admission = createAdmission({ settings, client, mesh, certificate, logger, metrics });
+  certificate.onChange(() => waiting.delete('the webhooks'));
+  const leader = createLeader({ settings, client, logger, work: leaderWork, synced: source.synced });
+  return [source, authority, certificate, snapshots, admission, ...listeners, leader];
+}
+
+function buildClientCredentials(authority: CertificateAuthority, own: Identity): ChannelCredentials {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { chain } = authority.issueWorkload(own, publicKey);
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  return credentials.createSsl(Buffer.from(authority.rootsPem), Buffer.from(key), Buffer.from(chain.join('')));
+}

@@ -1,0 +1,38 @@
+import { type Builder, createBuilder, createGraph, type Graph } from '#graph/index.ts';
+import { createMeshInputs, createMeshQueries, type MeshInputs, type MeshQueries } from '#model/index.ts';
+import { Generations } from '#registry/index.ts';
+
+/** The graph of one process with what is defined on it, and who wants to know when it changed. */
+export interface Mesh {
+  readonly graph: Graph;
+  /** The one door for edits and builds. */
+  readonly builder: Builder;
+  readonly inputs: MeshInputs;
+  readonly model: MeshQueries;
+  readonly generations: Generations;
+  /** Calls the listener after each edit that changed something, generations stamped; returns how to stop. Must be cheap. */
+  onEdited(listener: () => void): () => void;
+}
+
+export function createMesh(domainSuffix: string): Mesh {
+  const graph = createGraph();
+  const inputs = createMeshInputs(graph, { domainSuffix });
+  const model = createMeshQueries(graph, inputs);
+  const generations = new Generations();
+  const listeners = new Set<() => void>();
+  const builder = createBuilder(graph, (revision) => {
+    generations.settle(revision);
+    for (const listener of listeners) listener();
+  });
+  return {
+    graph,
+    builder,
+    inputs,
+    model,
+    generations,
+    onEdited: (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}

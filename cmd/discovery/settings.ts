@@ -1,0 +1,61 @@
+import { z } from 'zod';
+import { durationSetting, processSettings } from '#runtime/index.ts';
+
+/** Everything `lateen discovery` can be told. */
+export const discoverySettings = z.object({
+  ...processSettings,
+  kubeconfig: z
+    .string()
+    .default('')
+    .describe('kubeconfig file, for running outside the cluster; empty: the service account of the pod'),
+  revision: z.string().min(1).default('default').describe('the revision this control plane serves'),
+  clusterId: z.string().min(1).default('Kubernetes').describe('name of the cluster whose objects it watches'),
+  namespace: z.string().min(1).default('istio-system').describe('namespace of the control plane'),
+  serviceAccount: z
+    .string()
+    .min(1)
+    .default('istiod')
+    .describe('service account of the control plane, its own identity in the mesh'),
+  domain: z.string().min(1).default('cluster.local').describe("the cluster's DNS domain"),
+  podName: z.string().min(1).default('istiod-local').describe('unique name of this replica'),
+  podIp: z.string().default('').describe('address of this replica, by which it knows itself among the replicas'),
+  grpcAddr: z
+    .string()
+    .default('')
+    .describe('address of plaintext xDS, e.g. 127.0.0.1:15010; proxies there have no identity; empty: not served'),
+  secureGrpcAddr: z.string().default(':15012').describe('address of xDS and the certificate service over TLS'),
+  httpsAddr: z.string().default(':15017').describe('address of the injection and validation webhooks'),
+  httpAddr: z.string().default(':8080').describe('address of /ready'),
+  monitoringAddr: z.string().default(':15014').describe('address of /metrics and /version'),
+  pluggedCertificates: z
+    .string()
+    .default('/etc/cacerts')
+    .describe('folder of a plugged-in CA (ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem)'),
+  descriptors: z.string().default('').describe('file of protobuf descriptors; empty: beside the program'),
+  leaderElection: z
+    .stringbool()
+    .default(true)
+    .describe(
+      'write status and root certificates only as the lease holder; false for a single process outside the cluster',
+    ),
+  workloadCertTtl: durationSetting()
+    .prefault('24h')
+    .describe('life of a workload certificate when the request names none'),
+  maxWorkloadCertTtl: durationSetting().prefault('2160h').describe('longest life of a workload certificate'),
+  xds: z
+    .object({
+      warmTimeout: durationSetting().prefault('5s').describe('how long a route waits for its clusters to warm'),
+      missingClusterTimeout: durationSetting()
+        .prefault('10s')
+        .describe('how long a route waits for a cluster that does not exist'),
+      maxPendingBytes: z
+        .number()
+        .int()
+        .positive()
+        .default(64 * 1024 * 1024)
+        .describe('most bytes handed to sockets and not drained, in all'),
+    })
+    .prefault({}),
+});
+
+export type DiscoverySettings = z.output<typeof discoverySettings>;

@@ -1,0 +1,81 @@
+import { type Diagnostic, honoured as honouredFields, type Kind, unhonouredFields } from '#api/index.ts';
+import {
+  parseSourceKey,
+  renderSourceKey,
+  type SourceKey,
+  type StatusSubject,
+  type StatusSubjects,
+} from '#controllers/index.ts';
+import type { Graph } from '#graph/index.ts';
+import type { MeshInputs, MeshKind, MeshQueries, StatusFact } from '#model/index.ts';
+import type { Generations } from '#registry/index.ts';
+
+export interface StatusSubjectsOptions {
+  readonly graph: Graph;
+  readonly inputs: Pick<MeshInputs, 'configs' | 'invalidConfigs'>;
+  readonly model: Pick<MeshQueries, 'diagnostics'>;
+  readonly generations: Generations;
+  /** Only resources of this cluster: others are written by the control planes of theirs. */
+  readonly clusterId: string;
+  readonly onEdited: (listener: () => void) => () => void;
+}
+
+/** What the graph knows of one resource; identity and generation come from the record of generations. */
+type Findings = Omit<StatusSubject, 'key' | 'kind' | 'namespace' | 'name' | 'uid' | 'generation'>;
+
+/** Mesh resources as the status controller sees them. Findings are a query, so only what changed is looked at again. */
+export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubjects {
+  const { graph, inputs, model, generations, clusterId, onEdited } = options;
+  const findings = graph.query<Findings | undefined>('status.findings', (reader, key) => {
+    const { kind, path } = splitKey(key);
+    const config = reader.get(inputs.configs[kind], path);
+    const invalid = reader.get(inputs.invalidConfigs, key);
+    if (config === undefined && invalid === undefined) return undefined;
+    const honoured = Object.hasOwn(honouredFields, kind);
+    if (invalid !== undefined) {
+      const errors = invalid.errors.map((error): Diagnostic => ({ ...error, severity: 'error' }));
+      return { honoured, errors, warnings: [], lastValidInForce: invalid.lastValidInForce, conflicts: [] };
+    }
+    const facts = reader.read(model.diagnostics, key);
+    const of = (type: StatusFact['type']) =>
+      facts
+        .filter((fact) => fact.type === type)
+        .map(({ path, message }): Diagnostic => ({ path, message, severity: 'warning' }));
+    return {
+      honoured,
+      errors: of('Accepted'),
+      warnings: honoured ? [...unhonouredFields(kind, config?.spec), ...of('NotHonoured')] : [],
+      lastValidInForce: false,
+      conflicts: of('Conflicted'),
+      ...(honoured ? { unresolved: of('ResolvedRefs') } : {}),
+    };
+  });
+
+  const find = (key: SourceKey): StatusSubject | undefined => {
+    const { cluster, kind, namespace, name } = parseSourceKey(key);
+    const graphKey = `${kind}/${cluster}/${namespace}/${name}`;
+    const entry = generations.get(graphKey);
+    if (entry === undefined || cluster !== clusterId) return undefined;
+    const found = graph.read(findings, graphKey);
+    return found === undefined
+      ? undefined
+      : { ...found, key, kind, namespace, name, uid: entry.uid, generation: entry.generation };
+  };
+
+  return {
+    find,
+    all: function* () {
+      for (const entry of generations.values()) {
+        const subject = find(renderSourceKey(entry));
+        if (subject !== undefined) yield subject;
+      }
+    },
+    onChange: onEdited,
+  };
+}
+
+/** `Kind/cluster/namespace/name` into the kind and its input's key. */
+function splitKey(key: string): { readonly kind: MeshKind & Kind; readonly path: string } {
+  const at = key.indexOf('/');
+  return { kind: key.slice(0, at) as MeshKind, path: key.slice(at + 1) };
+}
