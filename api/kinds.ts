@@ -1,22 +1,35 @@
 /** Every kind we serve, in one table. */
+
+import { checkTrafficExtension, checkWasmPlugin } from './extensions/checks.ts';
 import { TrafficExtensionSpec } from './extensions/trafficextension.ts';
 import { WasmPluginSpec } from './extensions/wasmplugin.ts';
 import { istioOperator } from './install/kind.ts';
+import { checkDestinationRule } from './networking/destinationrule/checks.ts';
 import { DestinationRuleSpec } from './networking/destinationrule/schema.ts';
 import { EnvoyFilterSpec } from './networking/envoyfilter.ts';
+import { checkEnvoyFilter } from './networking/envoyfilterchecks.ts';
 import { GatewaySpec } from './networking/gateway.ts';
+import { checkGateway } from './networking/gatewaychecks.ts';
 import { ProxyConfigSpec } from './networking/proxyconfig.ts';
 import { ServiceEntrySpec } from './networking/serviceentry.ts';
+import { checkServiceEntry } from './networking/serviceentrychecks.ts';
 import { SidecarSpec } from './networking/sidecar.ts';
+import { checkSidecar } from './networking/sidecarchecks.ts';
+import { checkVirtualService } from './networking/virtualservice/checks.ts';
 import { VirtualServiceSpec } from './networking/virtualservice/schema.ts';
+import { checkWorkloadEntry, checkWorkloadGroup } from './networking/workloadchecks.ts';
 import { WorkloadEntrySpec } from './networking/workloadentry.ts';
 import { WorkloadGroupSpec } from './networking/workloadgroup.ts';
 import { age, column, inForce } from './schema/columns.ts';
 import { defineKind } from './schema/kind.ts';
+import { checkAuthorizationPolicy } from './security/authorizationchecks.ts';
 import { AuthorizationPolicySpec } from './security/authorizationpolicy.ts';
 import { PeerAuthenticationSpec } from './security/peerauthentication.ts';
+import { checkPeerAuthentication } from './security/peerchecks.ts';
 import { RequestAuthenticationSpec } from './security/requestauthentication.ts';
+import { checkRequestAuthentication } from './security/requestchecks.ts';
 import { IstioStatus } from './shared/status.ts';
+import { checkTelemetry } from './telemetry/checks.ts';
 import { TelemetrySpec } from './telemetry/telemetry.ts';
 
 const networking = {
@@ -50,6 +63,7 @@ export const kinds = {
     shortNames: ['vs'],
     description: 'Routes for the traffic to a host.',
     spec: VirtualServiceSpec,
+    check: checkVirtualService,
     columns: [
       column('Gateways', '.spec.gateways', 'Gateways that get the routes.'),
       column('Hosts', '.spec.hosts', 'Hosts that the routes are about.'),
@@ -64,6 +78,7 @@ export const kinds = {
     shortNames: ['dr'],
     description: 'Policies for the traffic to a service after routing, and its subsets.',
     spec: DestinationRuleSpec,
+    check: checkDestinationRule,
     columns: [column('Host', '.spec.host', 'Service that the policies are for.'), ...inForce, age],
   }),
   Gateway: defineKind<GatewaySpec>({
@@ -73,6 +88,7 @@ export const kinds = {
     shortNames: ['gw'],
     description: 'Ports, hosts and certificates of a gateway at the edge of the mesh.',
     spec: GatewaySpec,
+    check: checkGateway,
     columns: [...inForce, age],
   }),
   ServiceEntry: defineKind<ServiceEntrySpec>({
@@ -82,6 +98,7 @@ export const kinds = {
     shortNames: ['se'],
     description: 'A service that Kubernetes does not know.',
     spec: ServiceEntrySpec,
+    check: checkServiceEntry,
     specRequired: true,
     columns: [
       column('Hosts', '.spec.hosts', 'Names of the service.'),
@@ -96,6 +113,7 @@ export const kinds = {
     plural: 'sidecars',
     description: 'What the proxies of workloads listen to and can see.',
     spec: SidecarSpec,
+    check: checkSidecar,
     columns: [age],
   }),
   WorkloadEntry: defineKind<WorkloadEntrySpec>({
@@ -105,6 +123,7 @@ export const kinds = {
     shortNames: ['we'],
     description: 'One workload outside Kubernetes.',
     spec: WorkloadEntrySpec,
+    check: checkWorkloadEntry,
     specRequired: true,
     columns: [age, column('Address', '.spec.address', 'Address of the workload.')],
   }),
@@ -115,6 +134,7 @@ export const kinds = {
     shortNames: ['wg'],
     description: 'A template for workloads outside Kubernetes.',
     spec: WorkloadGroupSpec,
+    check: checkWorkloadGroup,
     specRequired: true,
     columns: [age],
   }),
@@ -126,6 +146,7 @@ export const kinds = {
     plural: 'envoyfilters',
     description: 'Changes to the configuration of Envoy itself.',
     spec: EnvoyFilterSpec,
+    check: checkEnvoyFilter,
     columns: [age],
   }),
   ProxyConfig: defineKind<ProxyConfigSpec>({
@@ -145,6 +166,7 @@ export const kinds = {
     shortNames: ['ap'],
     description: 'Who may call what.',
     spec: AuthorizationPolicySpec,
+    check: checkAuthorizationPolicy,
     columns: [column('Action', '.spec.action', 'What a match means.'), age],
   }),
   PeerAuthentication: defineKind<PeerAuthenticationSpec>({
@@ -154,6 +176,7 @@ export const kinds = {
     shortNames: ['pa'],
     description: 'Whether workloads ask callers for mutual TLS.',
     spec: PeerAuthenticationSpec,
+    check: checkPeerAuthentication,
     columns: [column('Mode', '.spec.mtls.mode', 'Mode for all ports.'), age],
   }),
   RequestAuthentication: defineKind<RequestAuthenticationSpec>({
@@ -163,6 +186,7 @@ export const kinds = {
     shortNames: ['ra'],
     description: 'Which tokens workloads accept.',
     spec: RequestAuthenticationSpec,
+    check: checkRequestAuthentication,
     columns: [age],
   }),
   Telemetry: defineKind<TelemetrySpec>({
@@ -176,6 +200,7 @@ export const kinds = {
     shortNames: ['telemetry'],
     description: 'Traces, metrics and access logs of workloads.',
     spec: TelemetrySpec,
+    check: checkTelemetry,
     columns: [age],
   }),
   WasmPlugin: defineKind<WasmPluginSpec>({
@@ -184,6 +209,7 @@ export const kinds = {
     plural: 'wasmplugins',
     description: 'A Wasm module in the filter chain of workloads.',
     spec: WasmPluginSpec,
+    check: checkWasmPlugin,
     specRequired: true,
     columns: [age],
   }),
@@ -193,6 +219,7 @@ export const kinds = {
     plural: 'trafficextensions',
     description: 'A Wasm module or Lua script in the filter chain of workloads.',
     spec: TrafficExtensionSpec,
+    check: checkTrafficExtension,
     specRequired: true,
     columns: [age],
   }),

@@ -106,7 +106,7 @@ const Abort = atMostOne(
   z.object({
     percentage: Percent.optional().describe('Share of requests that are aborted.'),
     httpStatus: int32().optional().describe('Status code to answer with.'),
-    grpcStatus: z.string().optional().describe('gRPC status to answer with, by name or number.'),
+    grpcStatus: z.string().optional().describe('gRPC status to answer with, by name.'),
     http2Error: z.string().optional().describe('HTTP/2 error code; not supported by Envoy.'),
   }),
   'httpStatus',

@@ -1,0 +1,117 @@
+import type { Diagnostic } from '../resource.ts';
+import { duplicates, each, errorIf, type Path, warningIf } from '../schema/findings.ts';
+import type { ServerTLSSettings } from './servertls.ts';
+
+/** Where certificates may come from; one place at most. */
+function countSources(tls: ServerTLSSettings): number {
+  return [
+    Boolean(tls.serverCertificate && tls.privateKey),
+    Boolean(tls.credentialName),
+    (tls.credentialNames ?? []).length > 0,
+    (tls.tlsCertificates ?? []).length > 0,
+  ].filter(Boolean).length;
+}
+
+export function checkServerTls(tls: ServerTLSSettings, path: Path): Diagnostic[] {
+  return [...checkCertificates(tls, path), ...checkCiphers(tls, path)];
+}
+
+function checkCertificates(tls: ServerTLSSettings, path: Path): Diagnostic[] {
+  switch (tls.mode ?? 'PASSTHROUGH') {
+    case 'ISTIO_MUTUAL':
+      return checkMeshOnly(tls, path);
+    case 'PASSTHROUGH':
+    case 'AUTO_PASSTHROUGH':
+      return checkPassthrough(tls, path);
+    default:
+      return checkTerminating(tls, path);
+  }
+}
+
+const certificateFields = [
+  'serverCertificate',
+  'privateKey',
+  'caCertificates',
+  'tlsCertificates',
+  'credentialName',
+  'credentialNames',
+] as const;
+
+const isSet = (tls: ServerTLSSettings, field: (typeof certificateFields)[number]) => (tls[field] ?? '').length > 0;
+
+function checkMeshOnly(tls: ServerTLSSettings, path: Path): Diagnostic[] {
+  return certificateFields.flatMap((field) =>
+    errorIf(isSet(tls, field), [...path, field], 'cannot be set for ISTIO_MUTUAL, which uses the workload certificate'),
+  );
+}
+
+function checkPassthrough(tls: ServerTLSSettings, path: Path): Diagnostic[] {
+  const unused = certificateFields.some((field) => isSet(tls, field)) || Boolean(tls.caCrl);
+  return [
+    ...warningIf(unused, path, `${tls.mode ?? 'PASSTHROUGH'} uses no certificates`),
+    ...errorIf(countSources(tls) > 1, path, 'certificates may come from one place only'),
+    ...errorIf(Boolean(tls.caCrl && tls.credentialName), [...path, 'caCrl'], 'cannot go with credentialName'),
+  ];
+}
+
+function checkTerminating(tls: ServerTLSSettings, path: Path): Diagnostic[] {
+  const found = errorIf(countSources(tls) > 1, path, 'certificates may come from one place only');
+  if (tls.credentialName || (tls.credentialNames ?? []).length > 0) return found;
+  const mutual = tls.mode !== 'SIMPLE';
+  const files = (tls.tlsCertificates ?? []).length > 0;
+  const missing = `is required for ${tls.mode} where there is no credentialName`;
+  return [
+    ...found,
+    ...errorIf(mutual && !tls.caCertificates, [...path, 'caCertificates'], missing),
+    ...errorIf(!files && !tls.serverCertificate, [...path, 'serverCertificate'], missing),
+    ...errorIf(!files && !tls.privateKey, [...path, 'privateKey'], missing),
+    ...each(tls.tlsCertificates, [...path, 'tlsCertificates'], (certificate, at) => [
+      ...errorIf(!certificate.serverCertificate, [...at, 'serverCertificate'], 'is required'),
+      ...errorIf(!certificate.privateKey, [...at, 'privateKey'], 'is required'),
+    ]),
+    ...errorIf(!mutual && Boolean(tls.caCrl), [...path, 'caCrl'], 'cannot be set for SIMPLE'),
+  ];
+}
+
+const ciphers = new Set([
+  'ECDHE-ECDSA-AES128-GCM-SHA256',
+  'ECDHE-RSA-AES128-GCM-SHA256',
+  'ECDHE-ECDSA-AES256-GCM-SHA384',
+  'ECDHE-RSA-AES256-GCM-SHA384',
+  'ECDHE-ECDSA-CHACHA20-POLY1305',
+  'ECDHE-RSA-CHACHA20-POLY1305',
+  'ECDHE-ECDSA-AES128-SHA',
+  'ECDHE-RSA-AES128-SHA',
+  'ECDHE-ECDSA-AES256-SHA',
+  'ECDHE-RSA-AES256-SHA',
+  'AES128-GCM-SHA256',
+  'AES256-GCM-SHA384',
+  'AES128-SHA',
+  'AES256-SHA',
+  'DES-CBC3-SHA',
+]);
+
+/** BoringSSL's names; an entry that begins with an operator is left to Envoy. */
+const isCipher = (name: string) => name === '' || name === 'ALL' || !/^[A-Za-z0-9]/.test(name) || ciphers.has(name);
+
+function checkCiphers(tls: ServerTLSSettings, path: Path): Diagnostic[] {
+  const old = tls.minProtocolVersion === 'TLSV1_0' || tls.minProtocolVersion === 'TLSV1_1';
+  const at = [...path, 'cipherSuites'];
+  const repeated = duplicates(
+    tls.cipherSuites,
+    at,
+    (name) => name,
+    (name) => `${name} is listed twice`,
+  );
+  return [
+    ...warningIf(
+      old && (tls.cipherSuites ?? []).length === 0,
+      at,
+      `${tls.minProtocolVersion} needs ciphers of its time`,
+    ),
+    ...each(tls.cipherSuites, at, (name, here) =>
+      warningIf(!isCipher(name), here, `"${name}" is no cipher and is ignored`),
+    ),
+    ...repeated.map((diagnostic): Diagnostic => ({ ...diagnostic, severity: 'warning' })),
+  ];
+}
