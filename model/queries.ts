@@ -1,5 +1,6 @@
 /** All queries of the model, joined. The comment at each says what its key is (forms: keys.ts). */
 import type { Graph, Query } from '#graph/types.ts';
+import { defineDiagnostics } from './diagnostics/diagnostics.ts';
 import { defineEndpoints, type EndpointQueries } from './discovery/endpoints.ts';
 import { defineServices, type ServiceQueries } from './discovery/services.ts';
 import { defineRules } from './frontend/istio/destinationrules.ts';
@@ -20,6 +21,7 @@ import { defineVirtualHosts } from './outbound/virtualhost.ts';
 import { defineProxyKeys } from './proxykeys.ts';
 import { definePeerPolicies } from './security/peerauthentication.ts';
 import { defineSettings } from './settings.ts';
+import type { StatusFact } from './types/facts.ts';
 import type { Workload } from './types/inputs.ts';
 import type { ProxyKeys } from './types/proxy.ts';
 import type { Listener, VirtualHost } from './types/resolved.ts';
@@ -44,6 +46,8 @@ export interface MeshQueries
   readonly listener: Query<Listener | undefined>;
   /** By virtual host key. */
   readonly virtualHost: Query<VirtualHost>;
+  /** By `Kind/cluster/namespace/name`: complaints about the resource. */
+  readonly diagnostics: Query<readonly StatusFact[]>;
   /** By `cluster/address`. */
   readonly workloadByIp: Query<Workload | undefined>;
 }
@@ -61,6 +65,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
   const overrides = defineOverrides(graph, services, virtualServices);
   const routeTables = defineRouteTables(graph, services, ports, overrides);
   const gateways = defineGateways(graph, { inputs, services, virtualServices });
+  const secrets = defineGatewaySecrets(graph, inputs, gateways);
   const { proxyKeys } = defineProxyKeys(graph, { inputs, settings, peerPolicies });
   return {
     settings,
@@ -73,7 +78,8 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...defineInbound(graph, { settings, services, peerPolicies }),
     ...gateways,
     ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),
-    ...defineGatewaySecrets(graph, inputs, gateways),
+    ...secrets,
+    diagnostics: defineDiagnostics(graph, { inputs, settings, services, virtualServices, rules, secrets }),
     proxyKeys,
     listener: defineListeners(graph, { services, virtualServices }),
     virtualHost: defineVirtualHosts(graph, { services, virtualServices }),

@@ -1,0 +1,71 @@
+import type { Reader } from '#graph/types.ts';
+import { sameData } from '../equality.ts';
+import { planServers } from '../frontend/istio/gatewayservers.ts';
+import { clientCaOf, credentialOf, secretName } from '../gateway/servertls.ts';
+import { compareAge } from '../selection.ts';
+import type { GatewaySpec, Server } from '../specs.ts';
+import type { StatusFact } from '../types/facts.ts';
+import type { Config } from '../types/inputs.ts';
+import { conflicted, type DiagnosticParts, unresolved } from './parts.ts';
+
+export function gatewayFacts(reader: Reader, parts: DiagnosticParts, key: string): readonly StatusFact[] {
+  const config = reader.get(parts.inputs.gateways, key);
+  if (config === undefined) return [];
+  const places = reader.read(parts.secrets.gatewayPlaces, key);
+  const selector = config.spec.selector ?? {};
+  const unselected = places.length === 0 && Object.keys(selector).length > 0;
+  return [
+    ...(unselected ? [unresolved('spec.selector', 'no pod carries these labels')] : []),
+    ...(config.spec.servers ?? []).flatMap((server, at) => secretFacts(reader, parts, places, server, at)),
+    ...conflictFacts(reader, parts, key, config),
+  ];
+}
+
+/** Secrets must be in the namespace of the routers, not in that of the Gateway. */
+function secretFacts(
+  reader: Reader,
+  parts: DiagnosticParts,
+  places: readonly string[],
+  server: Server,
+  at: number,
+): readonly StatusFact[] {
+  const wanted = [
+    { field: 'credentialName', name: credentialOf(server), kind: 'certificate', lack: 'a certificate and its key' },
+    {
+      field: 'credentialName',
+      name: clientCaOf(server),
+      kind: 'roots',
+      lack: 'the roots that clients are checked against',
+    },
+  ] as const;
+  return places.flatMap((place) =>
+    wanted.flatMap(({ field, name, kind, lack }) => {
+      if (name === undefined) return [];
+      const found = reader.read(parts.secrets.gatewaySecret, `${place}/${secretName(name)}`);
+      if (found?.kind === kind) return [];
+      const namespace = place.slice(place.indexOf('/') + 1);
+      const message = `there is no Secret ${name} with ${lack} in namespace ${namespace}, where the gateway runs`;
+      return [unresolved(`spec.servers[${at}].tls.${field}`, message)];
+    }),
+  );
+}
+
+/** Among Gateways with the same selector, ports as they are written. */
+function conflictFacts(
+  reader: Reader,
+  parts: DiagnosticParts,
+  key: string,
+  config: Config<GatewaySpec>,
+): readonly StatusFact[] {
+  const { gateways } = parts.inputs;
+  const rivals = reader
+    .keys(gateways)
+    .flatMap((other) => reader.get(gateways, other) ?? [])
+    .filter((other) => sameData(other.spec.selector ?? {}, config.spec.selector ?? {}))
+    .sort(compareAge);
+  return planServers(rivals, (port) => [port])
+    .conflicts.filter((conflict) => conflict.gatewayKey === key)
+    .map(({ index, host, message }) =>
+      conflicted(`spec.servers[${index}]${host === undefined ? '.port' : '.hosts'}`, message),
+    );
+}

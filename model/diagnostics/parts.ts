@@ -1,0 +1,21 @@
+import type { Query } from '#graph/types.ts';
+import type { ServiceQueries } from '../discovery/services.ts';
+import type { RuleQueries } from '../frontend/istio/destinationrules.ts';
+import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
+import type { SecretQueries } from '../gateway/secrets.ts';
+import type { MeshInputs } from '../inputs.ts';
+import type { StatusFact } from '../types/facts.ts';
+import type { MeshSettings } from '../types/settings.ts';
+
+/** What diagnostics read. */
+export interface DiagnosticParts {
+  readonly inputs: MeshInputs;
+  readonly settings: Query<MeshSettings>;
+  readonly services: ServiceQueries;
+  readonly virtualServices: VirtualServiceQueries;
+  readonly rules: RuleQueries;
+  readonly secrets: SecretQueries;
+}
+
+export const unresolved = (path: string, message: string): StatusFact => ({ type: 'ResolvedRefs', path, message });
+export const conflicted = (path: string, message: string): StatusFact => ({ type: 'Conflicted', path, message });
