@@ -160,6 +160,7 @@ export const MeshConfig = z.object({
     .optional()
     .describe('How paths are normalized.'),
   defaultHttpRetryPolicy: HTTPRetry.optional().describe('Retries where a route says nothing.'),
+  defaultInboundHttpRetryPolicy: HTTPRetry.optional().describe('Retries of a sidecar towards its own application.'),
   meshMTLS: TLSConfig.optional().describe('TLS between workloads.'),
   tlsDefaults: TLSConfig.optional().describe('TLS everywhere else.'),
   defaultTrafficPolicy: z

@@ -20,6 +20,7 @@ const ListenerMatch = z.object({
       name: z.string().optional().describe('Name of the chain.'),
       sni: z.string().optional().describe('Server name that the chain matches.'),
       transportProtocol: z.string().optional().describe('raw_buffer or tls.'),
+      transportSocket: z.string().optional().describe('Name of the transport socket of the chain.'),
       applicationProtocols: z.string().optional().describe('ALPN values, separated by commas.'),
       destinationPort: uint32().optional().describe('Port that the chain matches.'),
       filter: FilterMatch.optional().describe('Filter in the chain.'),

@@ -38,6 +38,7 @@ const fields = z.object({
   minProtocolVersion: protocolVersion().optional().describe('Oldest TLS version.'),
   maxProtocolVersion: protocolVersion().optional().describe('Newest TLS version.'),
   cipherSuites: z.array(z.string()).optional().describe('Ciphers to offer, in Envoy’s names.'),
+  ecdhCurves: z.array(z.string()).optional().describe('Curves to offer, in Envoy’s names.'),
   insecureSkipVerify: nullable(z.boolean()).describe('No longer used on servers.'),
 });
 

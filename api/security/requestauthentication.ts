@@ -43,6 +43,7 @@ const fields = z.object({
     .optional()
     .describe('Claims that are copied to headers.'),
   timeout: duration().optional().describe('How long fetching the keys may take.'),
+  presence: z.enum(['OPTIONAL', 'REQUIRED']).optional().describe('Whether a request without the token is refused.'),
   spaceDelimitedClaims: z
     .array(z.string().min(1))
     .max(64)

@@ -79,6 +79,18 @@ export const WarmupConfiguration = z.object({
   aggression: nullable(double().min(0)).describe('Shape of the ramp; 1 is linear.'),
 });
 
+const period = (text: string) => z.string().optional().describe(text);
+
+/** Weights from what endpoints report about their load (ORCA). */
+export const BackendUtilizationLB = z.object({
+  weightStabilizationPeriod: period('How long reports of a new endpoint are not trusted.'),
+  weightExpirationPeriod: period('How long a report stays valid.'),
+  weightUpdatePeriod: period('How often the weights are computed.'),
+  errorUtilizationPenaltyPercent: uint32().optional().describe('How much errors count as load.'),
+  metricNamesForComputingUtilization: z.array(z.string()).optional().describe('Metrics that tell the load.'),
+});
+export type BackendUtilizationLB = Value<typeof BackendUtilizationLB>;
+
 export const LoadBalancerSettings = atMostOne(
   z.object({
     simple: z
@@ -86,6 +98,7 @@ export const LoadBalancerSettings = atMostOne(
       .optional()
       .describe('A standard algorithm; LEAST_REQUEST is the default.'),
     consistentHash: ConsistentHashLB.optional().describe('Requests of one key go to one endpoint.'),
+    backendUtilization: BackendUtilizationLB.optional().describe('Endpoints get requests by the load they report.'),
     localityLbSetting: LocalityLoadBalancerSetting.optional().describe('Preference by locality.'),
     zoneAwareLbSetting: ZoneAwareLoadBalancerSetting.optional().describe('Preference for the own zone.'),
     warmupDurationSecs: duration().optional().describe('Prefer warmup.'),
@@ -93,5 +106,6 @@ export const LoadBalancerSettings = atMostOne(
   }),
   'simple',
   'consistentHash',
+  'backendUtilization',
 );
 export type LoadBalancerSettings = Value<typeof LoadBalancerSettings>;

@@ -1,3 +1,4 @@
+import { parseDuration } from '../../duration.ts';
 import type { Diagnostic } from '../../resource.ts';
 import { duplicates, each, error, errorIf, optionally, type Path, warningIf } from '../../schema/findings.ts';
 import type {
@@ -13,6 +14,11 @@ export function checkLoadBalancer(settings: LoadBalancerSettings, path: Path, ej
   const { consistentHash, localityLbSetting, zoneAwareLbSetting, warmup } = settings;
   return [
     ...optionally(consistentHash, [...path, 'consistentHash'], checkConsistentHash),
+    ...periods.flatMap((field) => {
+      const text = settings.backendUtilization?.[field];
+      const wrong = text !== undefined && parseDuration(text) === undefined;
+      return errorIf(wrong, [...path, 'backendUtilization', field], 'must be a duration, such as 10s');
+    }),
     ...errorIf(
       localityLbSetting !== undefined && zoneAwareLbSetting !== undefined,
       [...path, 'zoneAwareLbSetting'],
@@ -27,6 +33,8 @@ export function checkLoadBalancer(settings: LoadBalancerSettings, path: Path, ej
     ...errorIf(warmup?.aggression === 0, [...path, 'warmup', 'aggression'], 'must be greater than 0'),
   ];
 }
+
+const periods = ['weightStabilizationPeriod', 'weightExpirationPeriod', 'weightUpdatePeriod'] as const;
 
 const maglevTableLimit = 5_000_011;
 
