@@ -3,7 +3,7 @@ import { buildCertificateSecret, buildRootsSecret } from '#envoy/index.ts';
 import type { Graph, Query } from '#graph/index.ts';
 import type { MeshQueries } from '#model/index.ts';
 import type { Clock } from '#runtime/core/index.ts';
-import type { Proxy, ServedResource } from '#xds/source.ts';
+import type { Proxy as MeshProxy, ServedResource } from '#xds/source.ts';
 import { encodeResource } from './resource.ts';
 
 /** Whether an identity may read Secrets of a namespace, by the API server's own authorization; joined in cmd/. */
@@ -19,7 +19,7 @@ export interface SecretAuthorizer {
  * The key of the secret that a name means to this proxy: always one of the proxy's own, proven namespace. Undefined where
  * nothing is proven, and for sidecars.
  */
-export function resolveSecretKey(proxy: Proxy, name: string): string | undefined {
+export function resolveSecretKey(proxy: MeshProxy, name: string): string | undefined {
   const { identity } = proxy;
   if (identity === undefined || proxy.type !== 'router') return undefined;
   return `${proxy.clusterId}/${identity.namespace}/${name}`;
@@ -68,17 +68,17 @@ export class SecretPermissions {
   }
 
   /** The last answer, however old while a newer one is being asked for. */
-  allows(identity: NonNullable<Proxy['identity']>): boolean {
+  allows(identity: NonNullable<MeshProxy['identity']>): boolean {
     return this.#answers.get(renderIdentity(identity))?.allowed ?? false;
   }
 
   /** Asks again where there is no fresh answer. Resolves to whether an answer changed. A failed question keeps the old answer. */
   async refresh(
-    identities: Iterable<NonNullable<Proxy['identity']>>,
+    identities: Iterable<NonNullable<MeshProxy['identity']>>,
     signal: AbortSignal,
     onFault: (error: unknown) => void,
   ): Promise<boolean> {
-    const due = new Map<string, NonNullable<Proxy['identity']>>();
+    const due = new Map<string, NonNullable<MeshProxy['identity']>>();
     for (const identity of identities) {
       const key = renderIdentity(identity);
       const fresh = (this.#answers.get(key)?.expires ?? 0) > this.#clock.monotonic();
@@ -90,7 +90,7 @@ export class SecretPermissions {
 
   async #ask(
     key: string,
-    identity: NonNullable<Proxy['identity']>,
+    identity: NonNullable<MeshProxy['identity']>,
     signal: AbortSignal,
     onFault: (error: unknown) => void,
   ): Promise<boolean> {
@@ -112,6 +112,6 @@ export class SecretPermissions {
   }
 }
 
-function renderIdentity(identity: NonNullable<Proxy['identity']>): string {
+function renderIdentity(identity: NonNullable<MeshProxy['identity']>): string {
   return `${identity.trustDomain}/${identity.namespace}/${identity.serviceAccount}`;
 }

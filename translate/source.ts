@@ -2,7 +2,7 @@
 import type { Builder, Graph, Root, RootResult } from '#graph/index.ts';
 import { type MeshQueries, type ProxyFacts, renderProxyFacts, type SourceRef } from '#model/index.ts';
 import type { Clock, Component } from '#runtime/core/index.ts';
-import type { Proxy, ServedResource, Snapshot, SnapshotSource, Subscription } from '#xds/source.ts';
+import type { Proxy as MeshProxy, ServedResource, Snapshot, SnapshotSource, Subscription } from '#xds/source.ts';
 import { createEntryQueries } from './entries.ts';
 import type { Entry, Summary } from './entry.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
@@ -46,7 +46,7 @@ const SWEEP_INTERVAL_MS = 60_000;
 const PERMISSION_INTERVAL_MS = 5_000;
 
 interface Subscriber {
-  readonly proxy: Proxy;
+  readonly proxy: MeshProxy;
   readonly facts: string;
   readonly onChange: () => void;
   combination: string | undefined;
@@ -285,7 +285,7 @@ function hasSource(
 }
 
 /** What the model reads of a proxy; where an identity is proven, it is the identity that counts and not the claim. */
-function factsOf(proxy: Proxy): ProxyFacts {
+function factsOf(proxy: MeshProxy): ProxyFacts {
   return {
     type: proxy.type,
     namespace: proxy.identity?.namespace ?? proxy.namespace,
