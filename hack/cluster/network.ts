@@ -29,6 +29,12 @@ export async function connectNetwork(layout: ClusterLayout): Promise<void> {
     ),
     'route replace blackhole default',
     ...(dualStack ? ['-6 route replace blackhole default'] : []),
+    // The node's own programs (the API server calls webhooks) need some route to a Service before kube-proxy's rules
+    // send them to a pod.
+    ...layout.serviceCidrs.map((cidr, family) => {
+      const flag = cidr.includes(':') ? '-6 ' : '';
+      return `${flag}route replace ${cidr} dev lo src ${layout.node.addresses[family]}`;
+    }),
   ];
   await runBatch(['-n', layout.networkNamespace], inside);
   // Last, because its presence says that all of it is done.

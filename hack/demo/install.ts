@@ -5,10 +5,9 @@ import type { Progress } from '../setup/index.ts';
 
 const root = join(import.meta.dirname, '../..');
 
-/** What is applied, in this order; folders hold a kustomization. */
+/** What is applied, in this order; `operator`, a kustomization, holds the definitions too. */
 export const manifests = {
-  crds: join(root, 'crds'),
-  operator: join(root, 'config/operator'),
+  operator: join(root, 'config/default'),
   mesh: join(root, 'config/samples/mesh.yaml'),
   sample: join(root, 'config/samples/bookinfo'),
 } as const;
@@ -30,11 +29,14 @@ export async function provideImages(layout: ClusterLayout, progress: Progress, s
 
 /** Applies the CRDs, the operator and the one resource that describes the mesh, and waits until that says Ready. */
 export async function installMesh(layout: ClusterLayout, progress: Progress): Promise<void> {
-  progress('custom resource definitions');
-  await apply(layout, ['-k', manifests.crds]);
-  await runKubectl(layout, ['wait', '--for=condition=Established', '--timeout=30s', '-k', manifests.crds]);
-  progress('operator');
+  progress('definitions and operator');
   await apply(layout, ['-k', manifests.operator]);
+  await runKubectl(layout, [
+    'wait',
+    '--for=condition=Established',
+    '--timeout=30s',
+    'crd/istiooperators.install.istio.io',
+  ]);
   progress('mesh');
   await apply(layout, ['-f', manifests.mesh]);
   await runKubectl(layout, [

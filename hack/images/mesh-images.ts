@@ -14,6 +14,7 @@ export interface MeshImagesPlan {
   readonly tag: string;
 }
 
+const profileFolder = 'etc/lateen/profiles';
 const root = join(import.meta.dirname, '../..');
 
 /** The hub and tag that the profiles install. */
@@ -29,7 +30,7 @@ export async function meshImages(plan: MeshImagesPlan, progress: Progress, signa
   ];
   progress('bundling');
   const agent = await programLayer({ name: 'pilot-agent', entry: 'cmd/pilot-agent.ts' }, signal);
-  const profiles = await folderFiles(join(root, 'config/profiles'), 'etc/lateen/profiles');
+  const profiles = await folderFiles(join(root, 'config/profiles'), profileFolder);
   const lateen = await programLayer(
     {
       name: 'lateen',
@@ -49,6 +50,7 @@ export async function meshImages(plan: MeshImagesPlan, progress: Progress, signa
       names: [named('pilot'), named('operator')],
       layers: [base, node, lateen],
       entrypoint: ['/usr/local/bin/lateen'],
+      environment: { LATEEN_PROFILES: `/${profileFolder}` },
       user: `${proxyUser}:${proxyUser}`,
     },
   ];

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
-import { findProcesses } from '#hack/cluster/index.ts';
+import { enterNamespaces, findProcesses } from '#hack/cluster/index.ts';
 import { sampleImages } from '#hack/images/index.ts';
+import { runCommand } from '#hack/setup/index.ts';
 import { type Cluster, eventually, useCluster } from '#test/support/cluster.ts';
 
 describe('the local cluster', () => {
@@ -26,6 +27,14 @@ describe('the local cluster', () => {
     }
     const byName = await cluster.exec(namespace, 'deploy/echo', 'echo', ['curl', '-s', 'http://echo:9080/details/8']);
     expect(JSON.parse(byName)).to.include({ id: 8 });
+  });
+
+  it("lets the node's own programs reach a Service, as the API server does with webhooks", async () => {
+    for (const address of await serviceAddresses(cluster, namespace)) {
+      const url = `http://${address.includes(':') ? `[${address}]` : address}:9080/details/9`;
+      const [program = '', ...parameters] = enterNamespaces(cluster.layout, ['curl', '--silent', '--globoff', url]);
+      expect(JSON.parse(await runCommand(program, parameters))).to.include({ id: 9 });
+    }
   });
 
   it('gives a LoadBalancer an address that the host reaches', async () => {
