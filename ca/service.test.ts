@@ -81,8 +81,7 @@ describe('the certificate service', () => {
       { 'grpc.ssl_target_name_override': serverName, 'grpc.use_local_subchannel_pool': 1 },
     );
     const metadata = new Metadata();
-    for (const one of typeof token === 'string' ? [token] : (token ?? []))
-      metadata.add('authorization', `Bearer ${one}`);
+    if (token !== undefined) metadata.set('authorization', `Bearer ${token}`);
     const body =
       options.body ??
       Buffer.from(encode('istio.v1.auth.IstioCertificateRequest', { csr: options.csr ?? csr, validityDuration: ttl }));

@@ -1,13 +1,13 @@
-import type { V1Pod } from '@kubernetes/client-node';
 import { LateenError, type Logger, type Metrics } from '#runtime/index.ts';
 import type { AdmissionRequest, AdmissionVerdict } from './admission.ts';
 import { buildInjectedPod, type InjectionContext } from './inject/build.ts';
+import type { Pod } from './inject/pod.ts';
 import { renderDiagnostic } from './validate.ts';
 
 /** The mesh configuration in force; cmd/ joins it to what the registry reads. */
 export interface InjectionSource {
   /** Undefined until it has been read: then pods are refused rather than let in without a sidecar. */
-  current(namespace: string, pod: V1Pod): Omit<InjectionContext, 'namespace' | 'place'> | undefined;
+  current(namespace: string, pod: Pod): Omit<InjectionContext, 'namespace' | 'place'> | undefined;
 }
 
 /** Istio's names. */
@@ -70,10 +70,10 @@ export function injectPod(
   }
 }
 
-function readPod({ kind, object }: AdmissionRequest): V1Pod {
+function readPod({ kind, object }: AdmissionRequest): Pod {
   if (kind !== 'Pod' || typeof object !== 'object' || object === null)
     throw new LateenError('invalid', 'request.object is not a Pod');
-  return object as V1Pod;
+  return object as Pod;
 }
 
 /** `/inject/cluster/NAME/net/NAME`; a slash within a name is written `--slash--`. Other pairs have no meaning. */

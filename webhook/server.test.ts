@@ -1,15 +1,33 @@
+import { type ExecFileSyncOptions, execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { type RequestOptions, request } from 'node:https';
-import type { V1Pod } from '@kubernetes/client-node';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { parse } from 'yaml';
 import { defaultMeshConfig } from '#api/index.ts';
-import { CertificateAuthority, declareCaMetrics } from '#ca/index.ts';
-import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
+import { createMetrics, silentLogger } from '#runtime/index.ts';
+import type { Pod } from './inject/pod.ts';
 import { resolveInjectionSettings } from './inject/settings.ts';
 import { declareInjectionMetrics, type InjectionSource } from './injector.ts';
 import { declareValidationMetrics, type ServerCertificateSource, WebhookServer } from './server.ts';
 
 const serverName = 'istiod.istio-system.svc';
+
+/** A self-signed certificate for the server's name. */
+function makeCertificate(): { readonly certificate: string; readonly privateKey: string } {
+  const directory = mkdtempSync(join(tmpdir(), 'lateen-webhook-'));
+  try {
+    const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', 'key.pem'];
+    const names = ['-subj', `/CN=${serverName}`, '-addext', `subjectAltName=DNS:${serverName}`];
+    const options: ExecFileSyncOptions = { cwd: directory, stdio: ['ignore', 'ignore', 'pipe'] };
+    execFileSync('openssl', ['req', '-x509', ...key, ...names, '-days', '1', '-out', 'cert.pem'], options);
+    const read = (name: string) => readFileSync(join(directory, name), 'utf8');
+    return { certificate: read('cert.pem'), privateKey: read('key.pem') };
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
 
 interface Reply {
   readonly status: number;
@@ -22,24 +40,6 @@ describe('WebhookServer', () => {
   const running: Promise<void>[] = [];
   const metrics = createMetrics();
   const logger = silentLogger;
-  const clock = systemClock;
-  let stored: Readonly<Record<string, string>> | undefined;
-  const store = {
-    readPlugged: async () => undefined,
-    read: async () => stored,
-    create: async (files: Readonly<Record<string, string>>) => {
-      stored = files;
-      return 'created' as const;
-    },
-  };
-  const authority = new CertificateAuthority({
-    store,
-    trustDomain: 'cluster.local',
-    clock,
-    logger,
-    metrics: declareCaMetrics(metrics),
-    random: Math.random,
-  });
   const listeners = new Set<Parameters<ServerCertificateSource['onChange']>[0]>();
   const certificate: ServerCertificateSource = {
     onChange: (listener) => {
@@ -49,9 +49,11 @@ describe('WebhookServer', () => {
       };
     },
   };
+  let trusted = '';
   const rotate = () => {
-    const { chain, privateKey } = authority.issueServer([serverName]);
-    for (const listener of listeners) listener({ certificate: chain.join(''), privateKey });
+    const pair = makeCertificate();
+    trusted += pair.certificate;
+    for (const listener of listeners) listener(pair);
   };
   let context: ReturnType<InjectionSource['current']> = {
     meshConfig: defaultMeshConfig,
@@ -70,7 +72,6 @@ describe('WebhookServer', () => {
 
   before(async () => {
     running.push(server.run(stop.signal));
-    await authority.refresh();
     while (server.port === 0) await new Promise((resolve) => setImmediate(resolve));
     rotate();
   });
@@ -92,7 +93,7 @@ describe('WebhookServer', () => {
           host: '127.0.0.1',
           port: server.port,
           servername: serverName,
-          ca: authority.rootsPem,
+          ca: trusted,
           path,
           method,
           headers: { 'content-type': 'application/json', ...headers },
@@ -123,8 +124,8 @@ describe('WebhookServer', () => {
       kind: 'AdmissionReview',
       request: { uid: 'u-1', kind, name: 'n', namespace: 'default', operation, object },
     });
-  const podReview = (pod: V1Pod) => review({ group: '', version: 'v1', kind: 'Pod' }, pod);
-  const pod: V1Pod = { metadata: { name: 'a' }, spec: { containers: [{ name: 'app', image: 'app' }] } };
+  const podReview = (pod: Pod) => review({ group: '', version: 'v1', kind: 'Pod' }, pod);
+  const pod: Pod = { metadata: { name: 'a' }, spec: { containers: [{ name: 'app', image: 'app' }] } };
   const virtualService = { group: 'networking.istio.io', version: 'v1', kind: 'VirtualService' };
   const routes = (spec: unknown) => ({
     apiVersion: 'networking.istio.io/v1',

@@ -17,6 +17,8 @@ export type AgentTypes = Pick<
   | 'envoy.service.discovery.v3.DeltaDiscoveryResponse'
   | 'envoy.service.discovery.v3.DiscoveryRequest'
   | 'envoy.service.discovery.v3.DiscoveryResponse'
+  | 'grpc.health.v1.HealthCheckRequest'
+  | 'grpc.health.v1.HealthCheckResponse'
   | 'istio.networking.nds.v1.NameTable'
   | 'istio.v1.auth.IstioCertificateRequest'
   | 'istio.v1.auth.IstioCertificateResponse'

@@ -1,13 +1,11 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import type { V1Pod } from '@kubernetes/client-node';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { parse } from 'yaml';
-import { parseRedirectSettings } from '#agent/iptables/settings.ts';
-import { parseProxySettings } from '#agent/proxy/settings.ts';
 import { defaultMeshConfig } from '#api/index.ts';
 import { expectGolden } from '#test/support/golden.ts';
 import { buildInjectedPod, type InjectionContext, type InjectionResult } from './build.ts';
+import type { Pod } from './pod.ts';
 import { resolveInjectionSettings } from './settings.ts';
 
 const pods = new URL('./testdata/pods/', import.meta.url);
@@ -19,24 +17,24 @@ function makeContext(change: Partial<InjectionContext> = {}, values: object = {}
   return { meshConfig: defaultMeshConfig, settings, namespace: 'default', parseYaml: (text) => parse(text), ...change };
 }
 
-function injected(pod: V1Pod, context = makeContext()): Extract<InjectionResult, { kind: 'injected' }> {
+function injected(pod: Pod, context = makeContext()): Extract<InjectionResult, { kind: 'injected' }> {
   const result = buildInjectedPod(pod, context);
   if (result.kind !== 'injected') throw new Error(`not injected: ${JSON.stringify(result)}`);
   return result;
 }
 
-const plain = (metadata: V1Pod['metadata'] = {}): V1Pod => ({
+const plain = (metadata: Pod['metadata'] = {}): Pod => ({
   metadata,
   spec: { containers: [{ name: 'app', image: 'app' }] },
 });
 
-const proxyOf = (pod: V1Pod) =>
+const proxyOf = (pod: Pod) =>
   [...(pod.spec?.initContainers ?? []), ...(pod.spec?.containers ?? [])].find(({ name }) => name === 'istio-proxy');
 
 describe('buildInjectedPod', () => {
   for (const file of readdirSync(pods)) {
     const name = file.replace('.yaml', '');
-    const read = (): V1Pod => parse(readFileSync(new URL(file, pods), 'utf8'));
+    const read = (): Pod => parse(readFileSync(new URL(file, pods), 'utf8'));
 
     it(`injects ${name} as recorded`, () => {
       const { pod, warnings } = injected(read());
@@ -49,46 +47,7 @@ describe('buildInjectedPod', () => {
       expect(input).to.deep.equal(read());
       expect(buildInjectedPod(pod, makeContext())).to.have.property('kind', 'skipped');
     });
-
-    it(`gives ${name} what the agent understands`, () => {
-      const { pod } = injected(read());
-      const proxy = proxyOf(pod);
-      const env = Object.fromEntries((proxy?.env ?? []).map(({ name: variable, value }) => [variable, value]));
-      const { problems } = parseProxySettings({
-        role: proxy?.args?.[1] === 'router' ? 'router' : 'sidecar',
-        flags: {},
-        env: { ...env, INSTANCE_IP: '10.0.0.1', POD_NAME: 'p', POD_NAMESPACE: 'default', SERVICE_ACCOUNT: 'default' },
-        podInfo: { labels: pod.metadata?.labels ?? {}, annotations: pod.metadata?.annotations ?? {} },
-        addresses: ['10.0.0.1'],
-        hostname: 'p',
-        cpus: 2,
-      });
-      expect(problems).to.deep.equal([]);
-    });
   }
-
-  it('tells istio-init what the agent understands', () => {
-    const { pod } = injected(parse(readFileSync(new URL('annotated.yaml', pods), 'utf8')));
-    const [, ...args] = pod.spec?.initContainers?.[0]?.args ?? [];
-    const value = (flag: string) => args[args.indexOf(flag) + 1] ?? '';
-    const { settings, problems } = parseRedirectSettings(
-      {
-        'istio-inbound-interception-mode': value('-m'),
-        'istio-inbound-ports': value('-b'),
-        'istio-local-exclude-ports': value('-d'),
-        'istio-service-cidr': value('-i'),
-        'istio-service-exclude-cidr': value('-x'),
-        'istio-outbound-ports': value('-q'),
-        'istio-local-outbound-ports-exclude': value('-o'),
-        'istio-exclude-interfaces': value('-c'),
-      },
-      true,
-    );
-    expect(problems).to.deep.equal([]);
-    expect(settings).to.include({ mode: 'TPROXY' });
-    expect(settings.inboundPorts).to.deep.equal([8080, 8443]);
-    expect(settings.excludeInboundPorts).to.deep.equal([15090, 15021, 16020, 22]);
-  });
 
   it('captures everything by default', () => {
     const { pod } = injected(plain());
@@ -158,7 +117,7 @@ describe('buildInjectedPod', () => {
 
   it('refuses a pod whose volume bears the name of ours', () => {
     const pod = plain();
-    const taken: V1Pod = {
+    const taken: Pod = {
       ...pod,
       spec: { containers: [{ name: 'app' }], volumes: [{ name: 'istio-token', emptyDir: {} }] },
     };
@@ -191,7 +150,7 @@ describe('buildInjectedPod', () => {
       ),
     })).node;
     const kinds = new Set<string>();
-    const check = (pod: unknown) => kinds.add(buildInjectedPod(pod as V1Pod, makeContext()).kind);
+    const check = (pod: unknown) => kinds.add(buildInjectedPod(pod as Pod, makeContext()).kind);
     fc.assert(
       fc.property(json, (node) => void check(node)),
       { numRuns: 200 },

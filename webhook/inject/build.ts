@@ -1,5 +1,5 @@
 /** The pod as it is after injection. Objects are built, never text; the input is left as it is. */
-import type { V1Container, V1EnvVar, V1Pod } from '@kubernetes/client-node';
+
 import { annotations, labels, names, proxyPorts } from '#api/constants.ts';
 import type { Diagnostic, MeshConfig, ProxyConfig } from '#api/index.ts';
 import { buildPatch, type PatchOperation } from '../patch.ts';
@@ -8,6 +8,7 @@ import { resolveSkipReason } from './decide.ts';
 import { buildEnvironment } from './environment.ts';
 import { mergeContainer } from './merge.ts';
 import { resolveWorkload, type Workload } from './owner.ts';
+import type { Container, EnvVar, Pod } from './pod.ts';
 import { type PodSettings, parsePodSettings } from './podsettings.ts';
 import { rewriteProbes } from './probes.ts';
 import type { InjectionSettings } from './settings.ts';
@@ -30,14 +31,14 @@ export interface InjectionContext {
 export type InjectionResult =
   | {
       readonly kind: 'injected';
-      readonly pod: V1Pod;
+      readonly pod: Pod;
       readonly patch: readonly PatchOperation[];
       readonly warnings: readonly Diagnostic[];
     }
   | { readonly kind: 'skipped'; readonly reason: string }
   | { readonly kind: 'refused'; readonly errors: readonly Diagnostic[] };
 
-export function buildInjectedPod(pod: V1Pod, context: InjectionContext): InjectionResult {
+export function buildInjectedPod(pod: Pod, context: InjectionContext): InjectionResult {
   const { settings, meshConfig, namespace, parseYaml } = context;
   const misshapen = findMisshapen(pod);
   if (misshapen) return { kind: 'refused', errors: [misshapen] };
@@ -71,7 +72,7 @@ function refuse(path: string, message: string): InjectionResult {
 }
 
 /** The status annotation alone is not believed: it may have been copied with a template. */
-function isInjected({ metadata, spec }: V1Pod): boolean {
+function isInjected({ metadata, spec }: Pod): boolean {
   const marked = metadata?.annotations?.[annotations.sidecarStatus] !== undefined;
   return (
     marked &&
@@ -79,12 +80,12 @@ function isInjected({ metadata, spec }: V1Pod): boolean {
   );
 }
 
-function assemble(pod: V1Pod, context: InjectionContext, podSettings: PodSettings): V1Pod {
+function assemble(pod: Pod, context: InjectionContext, podSettings: PodSettings): Pod {
   const { settings, meshConfig, namespace, place = {} } = context;
   const { spec, metadata = {} } = pod;
   const workload = resolveWorkload(pod);
   const agentPort = podSettings.statusPort || proxyPorts.status;
-  const others = (list: readonly V1Container[] = []) => list.filter(({ name }) => name !== names.proxyContainer);
+  const others = (list: readonly Container[] = []) => list.filter(({ name }) => name !== names.proxyContainer);
   const applications = others(spec?.containers);
   const initial = others(spec?.initContainers);
 
@@ -98,7 +99,7 @@ function assemble(pod: V1Pod, context: InjectionContext, podSettings: PodSetting
     : { annotations: {}, env: [] };
 
   const input = { settings, podSettings, meshConfig };
-  const env: V1EnvVar[] = [
+  const env: EnvVar[] = [
     ...buildEnvironment({ pod, namespace, workload, meshConfig, settings, podSettings, place }),
     ...(Object.keys(probers).length > 0 ? [{ name: 'ISTIO_KUBE_APP_PROBERS', value: JSON.stringify(probers) }] : []),
     ...metrics.env,
@@ -148,11 +149,11 @@ function assemble(pod: V1Pod, context: InjectionContext, podSettings: PodSetting
  */
 function placeContainers(
   { native, holdApplication, template }: PodSettings,
-  proxy: V1Container,
-  init: readonly V1Container[],
-  containers: readonly V1Container[],
-  initContainers: readonly V1Container[],
-): { containers: V1Container[]; initContainers?: V1Container[] } {
+  proxy: Container,
+  init: readonly Container[],
+  containers: readonly Container[],
+  initContainers: readonly Container[],
+): { containers: Container[]; initContainers?: Container[] } {
   if (native) return { containers: [...containers], initContainers: [...init, proxy, ...initContainers] };
   const first = holdApplication || template === 'gateway';
   const before =
@@ -179,7 +180,7 @@ function buildLabels(
 /** What `kubectl logs` and `kubectl exec` show when no container is named. */
 function defaultContainer(
   given: Readonly<Record<string, string>>,
-  applications: readonly V1Container[],
+  applications: readonly Container[],
 ): Record<string, string> {
   const [first] = applications;
   if (!first || given['kubectl.kubernetes.io/default-container'] !== undefined) return {};
@@ -193,7 +194,7 @@ function defaultContainer(
 function mergeMetrics(
   given: Readonly<Record<string, string>>,
   agentPort: number,
-): { annotations: Record<string, string>; env: V1EnvVar[] } {
+): { annotations: Record<string, string>; env: EnvVar[] } {
   const scrape = given[annotations.prometheusScrape];
   const port = given[annotations.prometheusPort];
   if (scrape === 'false' || port === String(agentPort)) return { annotations: {}, env: [] };
@@ -212,7 +213,7 @@ function mergeMetrics(
 function renderStatus(
   { native }: PodSettings,
   settings: InjectionSettings,
-  init: readonly V1Container[],
+  init: readonly Container[],
   volumes: readonly { readonly name: string }[],
 ): string {
   const initNames = [...init.map(({ name }) => name), ...(native ? [names.proxyContainer] : [])];

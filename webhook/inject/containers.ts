@@ -1,7 +1,8 @@
 /** The two containers that injection adds: `istio-init` sets the redirection, `istio-proxy` is agent and Envoy. */
-import type { V1Container, V1EnvVar, V1Probe, V1SecurityContext } from '@kubernetes/client-node';
+
 import { names, proxyPorts, proxyUid } from '#api/constants.ts';
 import type { MeshConfig } from '#api/index.ts';
+import type { Container, EnvVar, Probe, SecurityContext } from './pod.ts';
 import type { PodSettings } from './podsettings.ts';
 import type { InjectionSettings } from './settings.ts';
 import { buildVolumeMounts } from './volumes.ts';
@@ -13,7 +14,7 @@ export interface ContainerInput {
 }
 
 /** Sets the pod's iptables rules as root, or with the CNI plugin checks that they are there. */
-export function buildInitContainer({ settings, podSettings, meshConfig }: ContainerInput): V1Container {
+export function buildInitContainer({ settings, podSettings, meshConfig }: ContainerInput): Container {
   const { redirect } = podSettings;
   const resources = settings.initResources ?? podSettings.resources;
   // Envoy's own ports, and the agent's, are never captured.
@@ -50,7 +51,7 @@ export function buildInitContainer({ settings, podSettings, meshConfig }: Contai
   };
 }
 
-const initSecurity: V1SecurityContext = {
+const initSecurity: SecurityContext = {
   allowPrivilegeEscalation: false,
   capabilities: { add: ['NET_ADMIN', 'NET_RAW'], drop: ['ALL'] },
   privileged: false,
@@ -60,7 +61,7 @@ const initSecurity: V1SecurityContext = {
   runAsUser: 0,
 };
 
-export function buildProxyContainer(input: ContainerInput, env: readonly V1EnvVar[]): V1Container {
+export function buildProxyContainer(input: ContainerInput, env: readonly EnvVar[]): Container {
   const { settings, podSettings } = input;
   const { statusPort, readiness, template, native } = podSettings;
   return {
@@ -91,15 +92,15 @@ export function buildProxyContainer(input: ContainerInput, env: readonly V1EnvVa
   };
 }
 
-const healthProbe: V1Probe = { httpGet: { path: '/healthz/ready', port: proxyPorts.health }, timeoutSeconds: 3 };
+const healthProbe: Probe = { httpGet: { path: '/healthz/ready', port: proxyPorts.health }, timeoutSeconds: 3 };
 
 /** A sidecar that starts first holds the application back until it is ready; a native one is waited for by the kubelet. */
-function buildLifecycle({ native, holdApplication, template }: PodSettings): Pick<V1Container, 'lifecycle'> {
+function buildLifecycle({ native, holdApplication, template }: PodSettings): Pick<Container, 'lifecycle'> {
   if (native || !holdApplication || template === 'gateway') return {};
   return { lifecycle: { postStart: { exec: { command: ['pilot-agent', 'wait'] } } } };
 }
 
-function proxySecurity({ interceptionMode, bindsLowPorts, template }: PodSettings): V1SecurityContext {
+function proxySecurity({ interceptionMode, bindsLowPorts, template }: PodSettings): SecurityContext {
   const capabilities = [
     ...(interceptionMode === 'TPROXY' && template === 'sidecar' ? ['NET_ADMIN'] : []),
     ...(bindsLowPorts ? ['NET_BIND_SERVICE'] : []),
@@ -112,7 +113,7 @@ function proxySecurity({ interceptionMode, bindsLowPorts, template }: PodSetting
   };
 }
 
-function unprivileged(nonRoot: boolean): V1SecurityContext {
+function unprivileged(nonRoot: boolean): SecurityContext {
   return {
     allowPrivilegeEscalation: false,
     capabilities: { drop: ['ALL'] },
@@ -124,7 +125,7 @@ function unprivileged(nonRoot: boolean): V1SecurityContext {
   };
 }
 
-function pullPolicy({ imagePullPolicy }: InjectionSettings): Pick<V1Container, 'imagePullPolicy'> {
+function pullPolicy({ imagePullPolicy }: InjectionSettings): Pick<Container, 'imagePullPolicy'> {
   return imagePullPolicy === undefined ? {} : { imagePullPolicy };
 }
 

@@ -1,14 +1,14 @@
 /** The proxy's environment, by Istio's names, from which the agent builds everything that it tells the control plane. */
 import { isDeepStrictEqual } from 'node:util';
-import type { V1Container, V1EnvVar, V1Pod } from '@kubernetes/client-node';
 import { names } from '#api/constants.ts';
 import { defaultProxyConfig, type MeshConfig, type ProxyConfig } from '#api/index.ts';
 import { renderOwner, type Workload } from './owner.ts';
+import type { Container, EnvVar, Pod } from './pod.ts';
 import type { PodSettings } from './podsettings.ts';
 import type { InjectionSettings } from './settings.ts';
 
 export interface EnvironmentInput {
-  readonly pod: V1Pod;
+  readonly pod: Pod;
   readonly namespace: string;
   readonly workload: Workload;
   readonly meshConfig: MeshConfig;
@@ -18,7 +18,7 @@ export interface EnvironmentInput {
   readonly place: { readonly cluster?: string; readonly network?: string };
 }
 
-export function buildEnvironment(input: EnvironmentInput): V1EnvVar[] {
+export function buildEnvironment(input: EnvironmentInput): EnvVar[] {
   const { pod, namespace, workload, meshConfig, settings, podSettings, place } = input;
   const { proxyConfig } = podSettings;
   const applications = (pod.spec?.containers ?? []).filter(({ name }) => name !== names.proxyContainer);
@@ -62,7 +62,7 @@ function renderProxyConfig(config: ProxyConfig): Readonly<Record<string, unknown
   );
 }
 
-function renderPorts({ ports = [] }: V1Container): readonly object[] {
+function renderPorts({ ports = [] }: Container): readonly object[] {
   return ports.map(({ name, containerPort, protocol }) => ({
     ...(name ? { name } : {}),
     containerPort,
@@ -70,10 +70,10 @@ function renderPorts({ ports = [] }: V1Container): readonly object[] {
   }));
 }
 
-function text(name: string, value: string): V1EnvVar {
+function text(name: string, value: string): EnvVar {
   return { name, value };
 }
 
-function field(name: string, fieldPath: string): V1EnvVar {
+function field(name: string, fieldPath: string): EnvVar {
   return { name, valueFrom: { fieldRef: { fieldPath } } };
 }

@@ -1,5 +1,5 @@
 /** What a pod's author says about the proxy's container, laid over ours: a container named `istio-proxy` of their own. */
-import type { V1Container } from '@kubernetes/client-node';
+import type { Container } from './pod.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -12,7 +12,7 @@ const mergeKeys: Readonly<Record<string, string>> = {
 };
 
 /** The author's fields win; `image: auto` stands for ours. */
-export function mergeContainer(ours: V1Container, theirs: V1Container): V1Container {
+export function mergeContainer(ours: Container, theirs: Container): Container {
   const { image, ...rest } = theirs;
   const given = image === undefined || image === '' || image === 'auto' ? rest : theirs;
   return { ...ours, ...mergeFields({ ...ours }, { ...given }), name: ours.name };

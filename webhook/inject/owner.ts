@@ -1,5 +1,5 @@
 /** Which workload a pod belongs to, by its owner and the names that controllers give. */
-import type { V1Pod } from '@kubernetes/client-node';
+import type { Pod } from './pod.ts';
 
 export interface Workload {
   readonly apiVersion: string;
@@ -7,7 +7,7 @@ export interface Workload {
   readonly name: string;
 }
 
-export function resolveWorkload(pod: V1Pod): Workload {
+export function resolveWorkload(pod: Pod): Workload {
   const { name, generateName, labels = {}, ownerReferences = [] } = pod.metadata ?? {};
   const owner = ownerReferences.find((reference) => reference.controller === true);
   if (!owner) return { apiVersion: 'v1', kind: 'Pod', name: name ?? generateName?.replace(/-$/, '') ?? '' };

@@ -1,8 +1,9 @@
 /** What is asked of one pod's proxy: mesh defaults, the proxy configuration, then the pod's annotations. */
-import type { V1Pod, V1ResourceRequirements } from '@kubernetes/client-node';
+
 import { annotations } from '#api/constants.ts';
 import { type Diagnostic, type ProxyConfig, parseProxyConfig } from '#api/index.ts';
 import { annotationPath, checkAnnotations } from './annotations.ts';
+import type { Pod, ResourceRequirements } from './pod.ts';
 import type { InjectionSettings } from './settings.ts';
 
 export interface PodSettings {
@@ -19,7 +20,7 @@ export interface PodSettings {
   readonly logLevel: string;
   readonly componentLogLevel: string;
   readonly agentLogLevel: string;
-  readonly resources: V1ResourceRequirements | undefined;
+  readonly resources: ResourceRequirements | undefined;
   /** 0: no readiness probe. */
   readonly statusPort: number;
   readonly readiness: InjectionSettings['readiness'];
@@ -39,7 +40,7 @@ export interface PodSettings {
 }
 
 export interface PodSettingsInput {
-  readonly pod: V1Pod;
+  readonly pod: Pod;
   readonly settings: InjectionSettings;
   /** MeshConfig.defaultConfig, and ProxyConfig resources over it. */
   readonly proxyConfig: ProxyConfig;
@@ -143,7 +144,7 @@ function interceptionMode(text: string | undefined): PodSettings['interceptionMo
 }
 
 /** As in Istio: one annotation about resources replaces all the defaults. */
-function readResources(given: Readonly<Record<string, string>>): V1ResourceRequirements | undefined {
+function readResources(given: Readonly<Record<string, string>>): ResourceRequirements | undefined {
   const requests = pick({ cpu: given[annotations.proxyCPU], memory: given[annotations.proxyMemory] });
   const limits = pick({ cpu: given[annotations.proxyCPULimit], memory: given[annotations.proxyMemoryLimit] });
   if (!requests && !limits) return undefined;

@@ -1,11 +1,13 @@
 /** The application's probes and HTTP hooks go to the agent, which makes them without mTLS from inside the pod. */
-import type { V1Container, V1HTTPGetAction, V1Lifecycle, V1Probe } from '@kubernetes/client-node';
+import type { Container, HttpGet, Lifecycle, Probe } from './pod.ts';
 
 export interface RewrittenProbes {
-  readonly container: V1Container;
+  readonly container: Container;
   /** By the agent's path, in the form that ISTIO_KUBE_APP_PROBERS holds. */
   readonly probers: Readonly<Record<string, unknown>>;
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 const probes = [
   ['livenessProbe', 'livez'],
@@ -18,9 +20,9 @@ const hooks = [
   ['preStop', 'prestopz'],
 ] as const;
 
-export function rewriteProbes(container: V1Container, agentPort: number): RewrittenProbes {
+export function rewriteProbes(container: Container, agentPort: number): RewrittenProbes {
   const probers: Record<string, unknown> = {};
-  const rewritten: V1Container = { ...container };
+  const rewritten: Writable<Container> = { ...container };
   for (const [field, suffix] of probes) {
     const probe = container[field];
     const target = probe && resolveTarget(probe, container);
@@ -33,7 +35,7 @@ export function rewriteProbes(container: V1Container, agentPort: number): Rewrit
     };
     rewritten[field] = { ...rest, httpGet: { path, port: agentPort } };
   }
-  const lifecycle: V1Lifecycle = { ...container.lifecycle };
+  const lifecycle: Writable<Lifecycle> = { ...container.lifecycle };
   for (const [field, suffix] of hooks) {
     const action = container.lifecycle?.[field]?.httpGet;
     if (!action) continue;
@@ -45,18 +47,18 @@ export function rewriteProbes(container: V1Container, agentPort: number): Rewrit
 }
 
 /** The probe's own target with its port as a number; undefined for commands, which need no rewriting. */
-function resolveTarget({ httpGet, tcpSocket, grpc }: V1Probe, container: V1Container): object | undefined {
+function resolveTarget({ httpGet, tcpSocket, grpc }: Probe, container: Container): object | undefined {
   if (httpGet) return { httpGet: resolveHttp(httpGet, container) };
   if (tcpSocket) return { tcpSocket: { ...tcpSocket, port: resolvePort(tcpSocket.port, container) } };
   return grpc && { grpc };
 }
 
-function resolveHttp(action: V1HTTPGetAction, container: V1Container): object {
+function resolveHttp(action: HttpGet, container: Container): object {
   return { ...action, port: resolvePort(action.port, container) };
 }
 
 /** A name that no port of the container bears stays, and the agent says that it cannot be probed. */
-function resolvePort(port: number | string, container: V1Container): number | string {
+function resolvePort(port: number | string, container: Container): number | string {
   if (typeof port === 'number') return port;
   return (
     container.ports?.find(({ name }) => name === port)?.containerPort ?? (/^\d+$/.test(port) ? Number(port) : port)

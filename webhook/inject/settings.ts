@@ -1,6 +1,7 @@
 /** How to inject: ConfigMap `istio-sidecar-injector` (documents `config` and `values`) with defaults filled in. */
-import type { V1ResourceRequirements } from '@kubernetes/client-node';
+
 import type { Diagnostic, LabelSelector } from '#api/index.ts';
+import type { ResourceRequirements } from './pod.ts';
 
 export interface InjectionSettings {
   readonly policy: 'enabled' | 'disabled' | 'off';
@@ -39,8 +40,8 @@ export interface InjectionSettings {
   };
   readonly startup: { readonly enabled: boolean; readonly failureThreshold: number };
   readonly holdApplication: boolean;
-  readonly resources: V1ResourceRequirements | undefined;
-  readonly initResources: V1ResourceRequirements | undefined;
+  readonly resources: ResourceRequirements | undefined;
+  readonly initResources: ResourceRequirements | undefined;
   readonly rewriteProbes: boolean;
   readonly nativeSidecars: boolean;
   readonly cni: boolean;

@@ -1,12 +1,13 @@
 /** The proxy's volumes: sockets and scratch space, the pod's own metadata, its token and the mesh's roots. */
-import type { V1Volume, V1VolumeMount } from '@kubernetes/client-node';
+
 import { names, tokenAudience } from '#api/constants.ts';
+import type { Volume, VolumeMount } from './pod.ts';
 import type { PodSettings } from './podsettings.ts';
 
 /** Half a day: the kubelet replaces the token long before. */
 const tokenSeconds = 43_200;
 
-export function buildVolumes({ userVolumes }: PodSettings): V1Volume[] {
+export function buildVolumes({ userVolumes }: PodSettings): Volume[] {
   return [
     { name: 'workload-socket', emptyDir: {} },
     { name: 'credential-socket', emptyDir: {} },
@@ -35,7 +36,7 @@ export function buildVolumes({ userVolumes }: PodSettings): V1Volume[] {
   ];
 }
 
-export function buildVolumeMounts({ userMounts }: PodSettings): V1VolumeMount[] {
+export function buildVolumeMounts({ userMounts }: PodSettings): VolumeMount[] {
   return [
     { name: 'workload-socket', mountPath: '/var/run/secrets/workload-spiffe-uds' },
     { name: 'credential-socket', mountPath: '/var/run/secrets/credential-uds' },
