@@ -9,6 +9,7 @@ import { buildSpiffeId } from '../certificate/csr.ts';
 import { TrustBundle } from '../certificate/trust.ts';
 import { WorkloadCertificate } from '../certificate/workload.ts';
 import type { Logger } from '../log.ts';
+import { MemoryTidier } from '../memory.ts';
 import { rootSecret, SecretStore, workloadSecret } from '../sds/secrets.ts';
 import { SdsServer } from '../sds/server.ts';
 import { AgentMetrics } from '../status/metrics.ts';
@@ -63,7 +64,9 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     issuedRoot = issued.root;
     store.setCertificate(issued.chain, issued.privateKey);
     trust.setNamed(issued.root);
+    tidy.request();
   });
+  const tidy = new MemoryTidier(clock);
   const sds = new SdsServer({ socketPath: settings.sdsSocketPath, store, log });
   const status = new StatusServer({
     port: settings.ports.status,
@@ -98,9 +101,12 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     },
     hurry,
   });
-  readiness.onReady(() => metrics.set('startup', (clock.monotonic() - startedAt) / 1000));
+  readiness.onReady(() => {
+    metrics.set('startup', (clock.monotonic() - startedAt) / 1000);
+    tidy.request();
+  });
 
-  await runTogether(supervisor, [trust, certificate, sds, status], stop, sds.listening);
+  await runTogether(supervisor, [trust, certificate, sds, status, tidy], stop, sds.listening);
 }
 
 /** The others serve Envoy until its very end; a fault of any ends all. */

@@ -1,7 +1,7 @@
 /** Runs one probe against the application and says which HTTP status the kubelet should see. */
 import { connect as connectTcp, isIPv6 } from 'node:net';
 import { LateenError } from '#runtime/core/index.ts';
-import { decodeHealthResponse, encodeHealthRequest } from '../grpc/health.ts';
+import { codec } from '#wire/agent.ts';
 import { callUnary } from '../grpc/unary.ts';
 import { callHttp } from './http.ts';
 import type { Probe, ProbeTarget } from './probes.ts';
@@ -95,12 +95,12 @@ async function probeGrpc(
   const reply = await callUnary({
     authority: `http://${isIPv6(address) ? `[${address}]` : address}:${target.port}`,
     path: '/grpc.health.v1.Health/Check',
-    message: encodeHealthRequest(target.service),
+    message: codec.encode('grpc.health.v1.HealthCheckRequest', { service: target.service }),
     connection: { createConnection: () => connectTcp({ host: address, port: target.port, ...resolveSource(address) }) },
     deadline: timeout,
   });
-  const state = decodeHealthResponse(reply);
-  return state === 'SERVING'
+  const { status = 'UNKNOWN' } = codec.decode('grpc.health.v1.HealthCheckResponse', reply);
+  return status === 'SERVING'
     ? { status: 200, reason: '' }
-    : { status: 503, reason: `the application reports ${state}` };
+    : { status: 503, reason: `the application reports ${status}` };
 }

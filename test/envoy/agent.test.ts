@@ -5,9 +5,10 @@ import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
 import { AgentProcess } from '#test/support/agentprocess.ts';
-import { buildAgentBundle } from '#test/support/bundle.ts';
+import { agentEnvironment, agentNodeFlags, buildAgentBundle } from '#test/support/bundle.ts';
 import { buildEchoListener } from '#test/support/echolistener.ts';
 import { eventually } from '#test/support/eventually.ts';
+import { readMemory } from '#test/support/memory.ts';
 import { MeshPeer, type MeshPeerOptions, peerName } from '#test/support/meshpeer.ts';
 
 const identity = 'URI:spiffe://cluster.local/ns/demo/sa/web';
@@ -91,6 +92,19 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
     expect(await agent.log())
       .not.to.contain('PRIVATE KEY')
       .and.not.to.contain('token-of-web');
+  });
+
+  it('is content with little memory once it is idle', async () => {
+    await prepare({ nodeFlags: agentNodeFlags, env: agentEnvironment });
+    await agent.start();
+    await becomeReady();
+    await eventually(
+      () => readMemory(agent.pid),
+      (memory) => {
+        expect(memory.rss / 2 ** 20, 'RSS in MB').to.be.below(60);
+        expect(memory.private / 2 ** 20, 'private in MB').to.be.below(16);
+      },
+    );
   });
 
   it('renews the certificate while connections go on', async () => {

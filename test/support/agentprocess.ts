@@ -16,14 +16,19 @@ export interface AgentPorts {
 export class AgentProcess {
   readonly folder: string;
   readonly ports: AgentPorts;
-  readonly #program: string;
+  /** Node's flags and the program. */
+  readonly #command: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
-  readonly #nodeFlags: readonly string[];
   #child: ChildProcess | undefined;
   #ended: Promise<number> = Promise.resolve(0);
 
-  private constructor(program: string, folder: string, ports: AgentPorts, env: Readonly<Record<string, string>>) {
-    this.#program = program;
+  private constructor(
+    command: readonly string[],
+    folder: string,
+    ports: AgentPorts,
+    env: Readonly<Record<string, string>>,
+  ) {
+    this.#command = command;
     this.folder = folder;
     this.ports = ports;
     this.#env = env;
@@ -48,7 +53,7 @@ export class AgentProcess {
     await writeFile(join(folder, 'root-cert.pem'), options.roots);
     await writeFile(join(folder, 'token'), `${options.token}\n`);
     return new AgentProcess(
-      options.program,
+      [...(options.nodeFlags ?? []), options.program],
       folder,
       { admin, status, readiness, metrics },
       {
@@ -80,7 +85,6 @@ export class AgentProcess {
         }),
         ...options.env,
       },
-      options.nodeFlags ?? [],
     );
   }
 
@@ -91,7 +95,7 @@ export class AgentProcess {
   async start(role: 'sidecar' | 'router' = 'sidecar'): Promise<void> {
     const output = await open(join(this.folder, 'log'), 'a');
     const args = [
-      this.#program,
+      ...this.#command,
       'proxy',
       role,
       '--domain',

@@ -1,0 +1,87 @@
+/** Memory of an idle agent with its Envoy running, next to an empty Node process on the same machine. */
+import { spawn } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { AgentProcess } from '#test/support/agentprocess.ts';
+import { agentEnvironment, agentNodeFlags, buildAgentBundle } from '#test/support/bundle.ts';
+import { buildEchoListener } from '#test/support/echolistener.ts';
+import { eventually } from '#test/support/eventually.ts';
+import { type ProcessMemory, readMemory } from '#test/support/memory.ts';
+import { MeshPeer, peerName } from '#test/support/meshpeer.ts';
+import type { Benchmark, Measurement } from './measurement.ts';
+
+/** Idling with a readiness probe each second, one scrape behind it. */
+const idleSeconds = 8;
+const runs = 3;
+
+export const agentMemory: Benchmark = {
+  name: 'agent',
+  describes: 'memory of an idle agent, its Envoy not counted',
+  async run(signal) {
+    // A second process holds the binary's pages, as another pod on the node would.
+    const empty = spawn(process.execPath, ['-e', 'setInterval(() => undefined, 1e6)'], { stdio: 'ignore' });
+    const samples: ProcessMemory[] = [];
+    try {
+      while (samples.length < runs && !signal.aborted) samples.push(await measure(signal));
+      const emptyNode = await readMemory(empty.pid ?? 0);
+      return [
+        describe(
+          'agent RSS',
+          samples.map((sample) => sample.rss),
+          60,
+        ),
+        describe(
+          'agent private',
+          samples.map((sample) => sample.private),
+          16,
+        ),
+        describe('empty Node RSS', [emptyNode.rss]),
+        describe('empty Node private', [emptyNode.private]),
+      ];
+    } finally {
+      empty.kill();
+    }
+  },
+};
+
+function describe(figure: string, bytes: readonly number[], atMost?: number): Measurement {
+  const samples = bytes.map((value) => value / 2 ** 20);
+  return { figure, unit: 'MB', samples, ...(atMost === undefined ? {} : { atMost }) };
+}
+
+async function measure(signal: AbortSignal): Promise<ProcessMemory> {
+  const folder = await mkdtemp(join(tmpdir(), 'lateen-bench-agent-'));
+  const workload = { token: 'token', namespace: 'demo', serviceAccount: 'web' };
+  const resources = { 'envoy.config.listener.v3.Listener': [await buildEchoListener()] };
+  const peer = await MeshPeer.start({ ...workload, resources });
+  const agent = await AgentProcess.prepare({
+    program: (await buildAgentBundle(folder)).path,
+    nodeFlags: agentNodeFlags,
+    env: agentEnvironment,
+    discoveryAddress: `127.0.0.1:${peer.port}`,
+    serverName: peerName,
+    roots: peer.authority.rootsPem,
+    token: workload.token,
+  });
+  try {
+    await agent.start();
+    await eventually(
+      () => agent.readiness(),
+      (status) => {
+        if (status !== 200) throw new Error(`readiness answers ${status}`);
+      },
+    );
+    await (await agent.get(agent.ports.status, '/stats/prometheus')).text();
+    for (let second = 0; second < idleSeconds; second++) {
+      await agent.readiness();
+      await sleep(1000, undefined, { signal });
+    }
+    return await readMemory(agent.pid);
+  } finally {
+    await agent.remove();
+    await peer.stop();
+    await rm(folder, { recursive: true });
+  }
+}
