@@ -59,11 +59,9 @@ export function resolveGateways(components: JsonObject, values: ValuesReader, na
       const name = reader.text('name') ?? kind.chart;
       const place = reader.text('namespace') ?? namespace;
       readers.push({ reader, field: kind.field, name, namespace: reader.text('namespace') ?? '' });
-      if (reader.boolean('enabled') === false) {
-        reader.handOn('label', 'k8s', 'hub', 'tag');
-        continue;
-      }
-      gateways.push(resolveGateway(kind, { name, namespace: place, label, reader, values }));
+      // Resolved even when it is off: a wrong value is found before the day it is switched on.
+      const gateway = resolveGateway(kind, { name, namespace: place, label, reader, values });
+      if (reader.boolean('enabled') !== false) gateways.push(gateway);
     }
   }
   return { gateways, readers };

@@ -15,7 +15,7 @@ export function resolveInjector(
     alwaysInjectSelector: values.list(`${webhook}.alwaysInjectSelector`) ?? [],
     neverInjectSelector: values.list(`${webhook}.neverInjectSelector`) ?? [],
     injectedAnnotations: values.strings(`${webhook}.injectedAnnotations`) ?? {},
-    templates: values.strings(`${webhook}.templates`) ?? {},
+    templates: {},
   };
   const passed: Record<string, Json> = { revision };
   for (const key of ['global', webhook]) {
@@ -30,12 +30,14 @@ export function resolveInjector(
 }
 
 /**
- * Values that the injector reads out of the ConfigMap; everything else under `global` has to be read by the operator
- * itself to count as honoured.
+ * Values that the injector reads out of the ConfigMap; everything else has to be read by the operator itself to count as
+ * honoured. Templates in Go's template language are none of them.
  */
 export const injectorValues: readonly string[] = [
+  'global.caAddress',
   'global.hub',
   'global.tag',
+  'global.variant',
   'global.imagePullPolicy',
   'global.imagePullSecrets',
   'global.logging.level',
@@ -43,7 +45,6 @@ export const injectorValues: readonly string[] = [
   'global.network',
   'global.meshID',
   'global.multiCluster.clusterName',
-  'global.nativeNftables',
   'global.proxy.image',
   'global.proxy.autoInject',
   'global.proxy.clusterDomain',
@@ -55,6 +56,7 @@ export const injectorValues: readonly string[] = [
   'global.proxy.excludeIPRanges',
   'global.proxy.includeOutboundPorts',
   'global.proxy.excludeOutboundPorts',
+  'global.proxy.holdApplicationUntilProxyStarts',
   'global.proxy.readinessFailureThreshold',
   'global.proxy.readinessInitialDelaySeconds',
   'global.proxy.readinessPeriodSeconds',
@@ -63,10 +65,11 @@ export const injectorValues: readonly string[] = [
   'global.proxy.resources',
   'global.proxy.statusPort',
   'global.proxy_init.image',
+  'global.proxy_init.resources',
+  'pilot.env.ENABLE_NATIVE_SIDECARS',
   'sidecarInjectorWebhook.rewriteAppHTTPProbe',
   'sidecarInjectorWebhook.alwaysInjectSelector',
   'sidecarInjectorWebhook.neverInjectSelector',
   'sidecarInjectorWebhook.injectedAnnotations',
-  'sidecarInjectorWebhook.templates',
   'sidecarInjectorWebhook.defaultTemplates',
 ];

@@ -55,7 +55,6 @@ export interface Overlay {
 
 export interface PilotPlan {
   readonly image: string;
-  readonly keepaliveMaxServerConnectionAge: string;
   readonly extraArgs: readonly string[];
   readonly settings: WorkloadSettings;
 }
@@ -112,6 +111,7 @@ export interface SharedSettings {
   readonly meshId: string;
   readonly trustDomain: string;
   readonly discoveryAddress: string;
+  readonly caAddress: string;
   readonly logLevel: string;
   readonly logAsJson: boolean;
   readonly proxyLogLevel: string;

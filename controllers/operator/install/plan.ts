@@ -3,7 +3,8 @@ import { resolveImage } from './image.ts';
 import { injectorValues, resolveInjector } from './injector.ts';
 import type { Installation, Owner, PilotPlan, SharedSettings, WebhookPlan } from './installation.ts';
 import { isObject, type JsonObject, leafPaths, overlayObject, withPath } from './json.ts';
-import { resolveMesh, resolveNetworks } from './mesh.ts';
+import { listUnhonouredMesh, resolveMesh, resolveNetworks } from './mesh.ts';
+import { listUnknownVariables, readVariableNames } from './pilot-env.ts';
 import type { Problem } from './problem.ts';
 import type { Profiles } from './profiles.ts';
 import { unreadPaths, ValuesReader } from './values.ts';
@@ -102,6 +103,8 @@ function resolve(owner: Owner, given: JsonObject, merged: JsonObject): PlanResul
       ...listUnread(given, 'unvalidatedValues', values),
       ...listUnreadComponents(given, { pilot: pilotComponent, base: baseComponent }),
       ...listUnreadGateways(given, readers),
+      ...listUnreadMesh(given),
+      ...listUnreadVariables(given),
       ...unreadPaths(leafPaths(withoutListed(given)), spec.read).map((path) => `spec.${path}`),
     ].sort(),
   };
@@ -137,7 +140,6 @@ function resolvePilot(values: ValuesReader, component: ValuesReader): PilotPlan 
       component.text('hub') ?? values.text('pilot.hub'),
       tag,
     ),
-    keepaliveMaxServerConnectionAge: values.text('pilot.keepaliveMaxServerConnectionAge') ?? '30m',
     extraArgs: (values.list('pilot.extraContainerArgs') ?? []).map(String),
     settings: resolveWorkload({ values, prefix: 'pilot', component, label: 'spec.components.pilot' }),
   };
@@ -154,6 +156,7 @@ function resolveShared(values: ValuesReader, mesh: JsonObject, discoveryAddress:
     meshId: values.text('global.meshID') ?? trustDomain,
     trustDomain,
     discoveryAddress,
+    caAddress: values.text('global.caAddress') ?? discoveryAddress,
     logLevel: values.text('global.logging.level') ?? 'default:info',
     logAsJson: values.boolean('global.logAsJson') === true,
     proxyLogLevel: values.text('global.proxy.logLevel') ?? 'warning',
@@ -207,6 +210,25 @@ function listUnreadGateways(
       );
     });
   });
+}
+
+function listUnreadMesh(given: JsonObject): readonly string[] {
+  return [
+    ...listUnhonouredMesh(readMap(given, 'meshConfig')).map((path) => `spec.meshConfig.${path}`),
+    ...listUnhonouredMesh(readMap(readMap(given, 'values'), 'meshConfig')).map(
+      (path) => `spec.values.meshConfig.${path}`,
+    ),
+  ];
+}
+
+/** istiod gets every variable that is set, but reads only its own. */
+function listUnreadVariables(given: JsonObject): readonly string[] {
+  const inValues = Object.keys(readMap(readMap(readMap(given, 'values'), 'pilot'), 'env'));
+  const inComponent = readVariableNames(readMap(readMap(readMap(given, 'components'), 'pilot'), 'k8s').env);
+  return [
+    ...listUnknownVariables(inValues).map((name) => `spec.values.pilot.env.${name}`),
+    ...listUnknownVariables(inComponent).map((name) => `spec.components.pilot.k8s.env[${name}]`),
+  ];
 }
 
 /** The rest of the spec: what has no reader of its own. */

@@ -22,11 +22,8 @@ export function resolveWorkload({ values, prefix, component, label }: WorkloadSo
     ((k8s === undefined ? undefined : component.list(`k8s.${k8s}`)) ?? values.list(`${prefix}.${path}`) ?? []).filter(
       isObject,
     );
-  const resources =
-    component.object('k8s.resources') ??
-    values.object(`${prefix}.resources`) ??
-    values.object('global.defaultResources') ??
-    {};
+  const defaultResources = values.object('global.defaultResources') ?? {};
+  const resources = component.object('k8s.resources') ?? values.object(`${prefix}.resources`) ?? defaultResources;
   const strategy = component.object('k8s.strategy') ?? resolveStrategy(values, prefix);
   const affinity = map('affinity', 'affinity');
   const nodeSelector = overlayObject(

@@ -139,7 +139,7 @@ function buildEnv(installation: Installation, gateway: GatewayPlan): readonly Js
   const { shared } = installation;
   const { defaultConfig } = installation.mesh;
   return [
-    { name: 'CA_ADDR', value: shared.discoveryAddress },
+    { name: 'CA_ADDR', value: shared.caAddress },
     { name: 'PROXY_CONFIG', value: JSON.stringify(defaultConfig ?? {}) },
     { name: 'TRUST_DOMAIN', value: shared.trustDomain },
     fieldEnv('NODE_NAME', 'spec.nodeName'),

@@ -123,8 +123,6 @@ function buildArguments({ shared }: Installation, pilot: PilotPlan): readonly st
     shared.clusterDomain,
     `--log_output_level=${shared.logLevel}`,
     ...(shared.logAsJson ? ['--log_as_json'] : []),
-    '--keepaliveMaxServerConnectionAge',
-    pilot.keepaliveMaxServerConnectionAge,
     ...pilot.extraArgs,
   ];
 }

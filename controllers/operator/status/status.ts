@@ -38,7 +38,7 @@ interface Draft {
  */
 export function buildStatus(input: StatusInput): IstioOperatorStatus {
   const { previous, generation, outcome } = input;
-  const verdict = judge(outcome, previous);
+  const verdict = judge(outcome);
   const version = input.version ?? previous?.version;
   const componentStatus =
     outcome.kind === 'applied' ? renderComponents(outcome.components, input.version) : previous?.componentStatus;
@@ -52,7 +52,7 @@ export function buildStatus(input: StatusInput): IstioOperatorStatus {
   };
 }
 
-function judge(outcome: Outcome, previous: IstioOperatorStatus | undefined): Verdict {
+function judge(outcome: Outcome): Verdict {
   switch (outcome.kind) {
     case 'begun':
       return progressing('Reconciling', 'applying the new specification', 'Unknown');
@@ -62,7 +62,7 @@ function judge(outcome: Outcome, previous: IstioOperatorStatus | undefined): Ver
     }
     case 'paused':
       return {
-        state: previous?.status === 'HEALTHY' ? 'HEALTHY' : 'NONE',
+        state: 'NONE',
         message: 'reconciliation is paused by annotation',
         conditions: [
           { type: 'Ready', status: 'Unknown', reason: 'Paused', message: 'reconciliation is paused by annotation' },
