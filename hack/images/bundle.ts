@@ -11,6 +11,8 @@ export interface ProgramPlan {
   readonly name: string;
   /** The TypeScript file it starts in. */
   readonly entry: string;
+  /** `modules`: what is imported on demand stays a file of its own, loaded when needed. `single`: one CommonJS file. */
+  readonly format: 'modules' | 'single';
   readonly nodeOptions?: readonly string[];
   /** Further files: path in the image, without a leading slash, to path on this machine. */
   readonly files?: Readonly<Record<string, string>>;
@@ -19,30 +21,36 @@ export interface ProgramPlan {
 const root = join(import.meta.dirname, '../..');
 
 // CommonJS packages inside an ES module still ask for require, __filename and __dirname.
-const banner = [
+const requireBanner = [
   "import { createRequire as __createRequire } from 'node:module';",
   'const require = __createRequire(import.meta.url);',
   'const __filename = import.meta.filename;',
   'const __dirname = import.meta.dirname;',
 ].join('');
 
-/** The layer that holds a program. Parts that it imports only on demand stay files of their own, loaded when needed. */
+const formats = {
+  modules: { format: 'esm', splitting: true, extension: '.mjs', banner: { js: requireBanner } },
+  single: { format: 'cjs', splitting: false, extension: '.cjs', banner: {} },
+} as const;
+
+/** The layer that holds a program. */
 export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Promise<Layer> {
   const folder = `usr/local/lib/${plan.name}`;
+  const { format, splitting, extension, banner } = formats[plan.format];
   const result = await build({
     absWorkingDir: root,
     entryPoints: { [plan.name]: plan.entry },
     outdir: '/',
-    outExtension: { '.js': '.mjs' },
+    outExtension: { '.js': extension },
     bundle: true,
-    splitting: true,
-    format: 'esm',
+    splitting,
+    format,
     platform: 'node',
     target: 'node24',
     minify: true,
     keepNames: true,
     legalComments: 'none',
-    banner: { js: banner },
+    banner,
     logLevel: 'silent',
     write: false,
   });
@@ -54,7 +62,7 @@ export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Pro
     {
       type: 'file',
       path: `usr/local/bin/${plan.name}`,
-      content: `#!/bin/sh\nexec ${node} /${folder}/${plan.name}.mjs "$@"\n`,
+      content: `#!/bin/sh\nexec ${node} /${folder}/${plan.name}${extension} "$@"\n`,
       mode: 0o755,
     },
   ];

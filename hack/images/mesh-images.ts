@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { agentEnvironment, agentNodeFlags } from '#test/support/bundle.ts';
 import { contentHash } from '../setup/cache.ts';
 import { envoyBinary, envoyVersion } from '../setup/envoy.ts';
 import type { Progress } from '../setup/kube.ts';
-import { programLayer } from './bundle.ts';
+import { type ProgramPlan, programLayer } from './bundle.ts';
 import { filesLayer, type Layer } from './layer.ts';
 import type { Image } from './oci.ts';
 import { proxyUser, rootFileSystem } from './root-file-system.ts';
@@ -17,6 +18,17 @@ export interface MeshImagesPlan {
 const profileFolder = 'etc/lateen/profiles';
 const root = join(import.meta.dirname, '../..');
 
+/**
+ * The agent is paid for in every pod. As an ES module it would evaluate every export of node:http, its WebSocket too, and
+ * with it all of undici: 7 MB.
+ */
+export const agentProgram: ProgramPlan = {
+  name: 'pilot-agent',
+  entry: 'cmd/pilot-agent.ts',
+  format: 'single',
+  nodeOptions: agentNodeFlags,
+};
+
 /** The hub and tag that the profiles install. */
 export const defaultMeshImages: MeshImagesPlan = { hub: 'localhost/lateen', tag: '0.1.0' };
 
@@ -29,12 +41,15 @@ export async function meshImages(plan: MeshImagesPlan, progress: Progress, signa
     await envoyLayer(progress, signal),
   ];
   progress('bundling');
-  const agent = await programLayer({ name: 'pilot-agent', entry: 'cmd/pilot-agent.ts' }, signal);
+  const agent = await programLayer(agentProgram, signal);
   const profiles = await folderFiles(join(root, 'config/profiles'), profileFolder);
   const lateen = await programLayer(
     {
       name: 'lateen',
       entry: 'cmd/lateen.ts',
+      format: 'modules',
+      // A package of the operator's still asks for Node's own punycode.
+      nodeOptions: ['--disable-warning=DEP0040'],
       files: { 'usr/local/lib/lateen/generated/envoy.binpb': join(root, 'wire/generated/envoy.binpb'), ...profiles },
     },
     signal,
@@ -44,6 +59,7 @@ export async function meshImages(plan: MeshImagesPlan, progress: Progress, signa
       names: [named('proxyv2')],
       layers: [base, node, envoy, agent],
       entrypoint: ['/usr/local/bin/pilot-agent'],
+      environment: agentEnvironment,
       user: `${proxyUser}:${proxyUser}`,
     },
     {

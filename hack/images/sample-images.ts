@@ -11,7 +11,7 @@ const root = join(import.meta.dirname, '../..');
 export async function sampleImages(progress: Progress, signal?: AbortSignal): Promise<Image[]> {
   const base = await rootFileSystem(progress, signal);
   const entry = join(root, 'config/samples/bookinfo/src/main.ts');
-  const program = await programLayer({ name: 'bookinfo', entry }, signal);
+  const program = await programLayer({ name: 'bookinfo', entry, format: 'modules' }, signal);
   return [
     {
       names: ['localhost/lateen/bookinfo:1'],
