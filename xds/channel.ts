@@ -40,8 +40,8 @@ export class Channel {
   readonly forced = new Set<string>();
   /** To be sent one at a time, because a response that held all of them was refused. */
   readonly suspects: Change[] = [];
-  /** Refused by themselves: name to version (empty for a removal). Not sent again on this stream in that version. */
-  readonly refused = new Map<string, string>();
+  /** Refused by themselves: name to version (undefined for a removal). Not sent again on this stream in that version. */
+  readonly refused = new Map<string, string | undefined>();
   /** What the client said about the last refusal. */
   refusal = '';
 
@@ -94,7 +94,7 @@ export class Channel {
     const [only] = sent.changes;
     if (sent.changes.length === 1 && only !== undefined) {
       this.holdings.settleDoubt(only.name);
-      this.refused.set(only.name, only.resource?.version ?? '');
+      this.refused.set(only.name, only.resource?.version);
     } else {
       for (const { name, resource } of sent.changes) this.holdings.doubt(name, resource);
       this.suspects.push(...sent.changes);
@@ -109,11 +109,16 @@ export class Channel {
     const changes: Change[] = [];
     for (const name of names) {
       const resource = target.get(name);
-      if (this.refused.get(name) === (resource?.version ?? '') || this.#underway(name, resource)) continue;
+      if (this.refuses(name, resource) || this.#underway(name, resource)) continue;
       if (resource === undefined && !this.#tellsAbsence(name)) continue;
       changes.push({ name, resource });
     }
     return changes.sort((a, b) => (a.name < b.name ? -1 : 1));
+  }
+
+  /** Whether the client has refused exactly this, by itself. */
+  refuses(name: string, resource: ServedResource | undefined): boolean {
+    return this.refused.has(name) && this.refused.get(name) === resource?.version;
   }
 
   /** Returns what the client held before. */
@@ -133,8 +138,8 @@ export class Channel {
 
   #tellsAbsence(name: string): boolean {
     if (this.type.removal === 'never') return false;
-    if (this.type.removal === 'send' && this.holdings.holds(name)) return true;
-    return this.forced.has(name) && !this.holdings.holds(name);
+    const held = this.holdings.held(name);
+    return held === undefined ? this.forced.has(name) : this.type.removal === 'send';
   }
 
   /** The next suspect that is still wanted as it was refused; the others will be looked at as ordinary changes. */

@@ -132,6 +132,23 @@ describe('make before break', () => {
     expect(client.wait(1)).to.deep.equal(['cds -a']);
   });
 
+  it('takes a cluster away after ten seconds although a route that is to stay names it, as a new proxy would not get it', () => {
+    const client = routedToA();
+    expect(client.aim(snapshot(2, listener('x'), route('80', ['a'])))).to.deep.equal([]);
+    expect(client.wait(9_999)).to.deep.equal([]);
+    expect(client.wait(1)).to.deep.equal(['cds -a']);
+  });
+
+  it('does not take it away when it comes back in time', () => {
+    const client = routedToA();
+    client.aim(snapshot(2, listener('x'), route('80', ['a'])));
+    client.wait(9_000);
+    client.aim(snapshot(3, cluster('a'), listener('x'), route('80', ['a'])));
+    expect(client.wait(9_000)).to.deep.equal([]);
+    expect(client.aim(snapshot(4, listener('x'), route('80', ['a'])))).to.deep.equal([]);
+    expect(client.wait(9_000)).to.deep.equal([]);
+  });
+
   it('does not hold routes back from a client that asks for clusters by name', () => {
     const client = new TestClient('sotw');
     client.aim(snapshot(1, listener('x'), route('80', ['a']), cluster('a')));

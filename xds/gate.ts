@@ -66,7 +66,7 @@ export class Gate {
     const held = view.held(name);
     let missing = newlyNamed(held, resource.needs).filter((cluster) => !view.holdsCluster(cluster));
     // Where nothing is in force yet, waiting for a cluster that doesn't exist protects nobody.
-    if (held === undefined) missing = missing.filter(view.clusterExists);
+    if (held?.version === undefined) missing = missing.filter(view.clusterExists);
     if (missing.length === 0) return true;
     lacking.add(name);
     const since = this.#since.get(name) ?? view.now;

@@ -5,15 +5,16 @@
 import { differingNames, NO_RESOURCES, needingNames, type Resources } from './difference.ts';
 import type { ServedResource } from './source.ts';
 
-/** A resource as held; what a client brought along from an earlier stream is known by its version only. */
+/** What a client holds under a name. */
 export interface Held {
-  readonly version: string;
+  /** Undefined when it may hold nothing: all that is known is in doubt. */
+  readonly version: string | undefined;
   /** Clusters it names; undefined when that isn't known. */
   readonly needs: readonly string[] | undefined;
-  /** With its bytes, unless it came from an earlier stream. */
+  /** With its bytes, unless it came from an earlier stream, where only the version is known. */
   readonly resource?: ServedResource;
-  /** What was refused together with others: the client may hold this instead, so it counts as neither version. */
-  readonly doubt?: ServedResource;
+  /** Refused together with others: the client may have done this change all the same. */
+  readonly doubt?: { readonly resource: ServedResource | undefined };
 }
 
 export class Holdings {
@@ -37,11 +38,13 @@ export class Holdings {
     return resource === undefined ? undefined : fromResource(resource);
   }
 
-  /** Faster than `held`, for the many times when only this matters. */
+  /** Whether the client certainly holds it, in whatever version. Faster than `held`. */
   holds(name: string): boolean {
     if (!this.subscribed(name)) return false;
     const exception = this.#overlay.get(name);
-    return exception === undefined ? this.#base.has(name) : exception !== null;
+    if (exception === undefined) return this.#base.has(name);
+    if (exception?.version === undefined) return false;
+    return exception.doubt === undefined || exception.doubt.resource !== undefined;
   }
 
   /** Records what the client holds under this name from now on; undefined: nothing. */
@@ -53,20 +56,18 @@ export class Holdings {
     this.record(name, resource === undefined ? undefined : fromResource(resource));
   }
 
-  /** The client refused a response that had this in it, among others. */
+  /** The client refused a response that had this change in it, among others. */
   doubt(name: string, resource: ServedResource | undefined): void {
-    const before = this.held(name);
-    if (before === undefined || resource === undefined) return;
-    const { doubt: _, ...certain } = before;
-    this.record(name, { ...certain, doubt: resource });
+    const before = this.held(name) ?? { version: undefined, needs: [] };
+    this.record(name, { ...before, doubt: { resource } });
   }
 
-  /** The client certainly did not take the version that was in doubt. */
+  /** The client certainly did not do the change that was in doubt. */
   settleDoubt(name: string): void {
     const before = this.held(name);
     if (before?.doubt === undefined) return;
     const { doubt: _, ...certain } = before;
-    this.record(name, certain);
+    this.record(name, certain.version === undefined ? undefined : certain);
   }
 
   /** Makes a collection the base. Returns the names that the client (if interested) does not hold as they stand there. */
@@ -83,12 +84,18 @@ export class Holdings {
     return this.#overlay.keys();
   }
 
-  /** Whether anything the client holds names this cluster; when what it holds isn't known, yes. */
-  needs(cluster: string): boolean {
+  /** Whether an exception from the base that the client holds names this cluster; when what it holds isn't known, yes. */
+  exceptionNeeds(cluster: string): boolean {
     for (const [name, held] of this.#overlay) {
       if (held === null || !this.subscribed(name)) continue;
-      if (held.needs === undefined || held.needs.includes(cluster) || held.doubt?.needs.includes(cluster)) return true;
+      if (held.needs === undefined || held.needs.includes(cluster) || held.doubt?.resource?.needs.includes(cluster))
+        return true;
     }
+    return false;
+  }
+
+  /** Whether something that the client holds as it stands in the base names this cluster. */
+  baseNeeds(cluster: string): boolean {
     return needingNames(this.#base, cluster).some((name) => this.subscribed(name) && !this.#overlay.has(name));
   }
 

@@ -211,6 +211,13 @@ describe('session, delta', () => {
       expect(client.session.settled()).to.equal(true);
     });
 
+    it('remove what may have been taken up although the whole was refused', () => {
+      const client = new TestClient().start(snapshot(1));
+      client.aim(snapshot(2, listener('a', [], '1'), listener('b', [], '1')));
+      client.aim(snapshot(3));
+      expect(client.nack('lds')).to.deep.equal(['lds -a -b']);
+    });
+
     it('of one type stop no other type', () => {
       const client = new TestClient().start(snapshot(1));
       client.aim(snapshot(2, listener('bad', [], '1')));

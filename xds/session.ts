@@ -67,6 +67,8 @@ export class Session {
   readonly #gates: ReadonlyMap<string, Gate>;
   /** Clusters that draining listeners may still use, until when. */
   readonly #draining = new Map<string, number>();
+  /** Clusters that the snapshot lacks and its own routes name, since when. */
+  readonly #namedThoughGone = new Map<string, number>();
   #snapshot: Snapshot | undefined;
   #secrets: Resources = NO_RESOURCES;
   #nonce = 0;
@@ -103,7 +105,7 @@ export class Session {
       case 'stale':
         return { kind: 'stale' };
       case 'acknowledged':
-        if (channel.type.typeUrl === LISTENER) this.#drain(answer.replaced, channel, now);
+        if (channel.type.typeUrl === LISTENER) this.#drain(answer.replaced, now);
         return { kind: 'acknowledged' };
       case 'refused': {
         const resources = answer.sent.changes.map(({ name }) => name);
@@ -138,6 +140,7 @@ export class Session {
       else consider(until);
     }
     consider(this.#removeClustersAfter);
+    for (const since of this.#namedThoughGone.values()) consider(since + this.#settings.missingMs);
     return deadline;
   }
 
@@ -165,8 +168,10 @@ export class Session {
     const rejections: Rejection[] = [];
     for (const channel of this.#channels.values()) {
       const target = this.#target(channel.type);
-      for (const [name, version] of channel.refused)
-        if ((target.get(name)?.version ?? '') !== version) channel.refused.delete(name);
+      for (const name of channel.refused.keys()) {
+        if (!channel.holdings.subscribed(name) || !channel.refuses(name, target.get(name)))
+          channel.refused.delete(name);
+      }
       if (channel.refused.size === 0) continue;
       const { typeUrl } = channel.type;
       rejections.push({
@@ -184,7 +189,7 @@ export class Session {
     const clusters = [...this.#gates.values()].flatMap((gate) =>
       gate.missingClusters(
         (cluster) => this.#holdsCluster(cluster),
-        (cluster) => this.#named(cluster),
+        (cluster) => this.#naming(cluster) !== 'nothing',
       ),
     );
     return [...new Set(clusters)].sort();
@@ -237,6 +242,8 @@ export class Session {
 
   #due(channel: Channel, changes: readonly Change[], now: number): readonly Change[] {
     if (channel.type.typeUrl === CLUSTER) {
+      for (const cluster of this.#namedThoughGone.keys())
+        if (this.#exists(CLUSTER, cluster)) this.#namedThoughGone.delete(cluster);
       return changes.filter(({ name, resource }) => resource !== undefined || this.#removable(name, now));
     }
     const gate = this.#gates.get(channel.type.typeUrl);
@@ -296,14 +303,10 @@ export class Session {
     }
   }
 
-  #drain(
-    replaced: readonly ({ readonly needs: readonly string[] | undefined } | undefined)[],
-    channel: Channel,
-    now: number,
-  ): void {
+  #drain(replaced: readonly ({ readonly needs: readonly string[] | undefined } | undefined)[], now: number): void {
     const until = now + this.#settings.drainMs;
     for (const held of replaced) {
-      for (const cluster of held?.needs ?? []) if (!channel.holdings.needs(cluster)) this.#draining.set(cluster, until);
+      for (const cluster of held?.needs ?? []) this.#draining.set(cluster, until);
     }
   }
 
@@ -311,19 +314,28 @@ export class Session {
     if (now < this.#removeClustersAfter) return false;
     const until = this.#draining.get(cluster);
     if (until !== undefined && now < until) return false;
-    this.#draining.delete(cluster);
-    return !this.#named(cluster);
+    const naming = this.#naming(cluster);
+    if (naming !== 'wanted') return naming === 'nothing';
+    const since = this.#namedThoughGone.get(cluster) ?? now;
+    this.#namedThoughGone.set(cluster, since);
+    return now - since >= this.#settings.missingMs;
   }
 
-  /** Something that the client holds, or may hold already, names this cluster. */
-  #named(cluster: string): boolean {
-    return NAMING.some(({ typeUrl }) => {
-      const { holdings, inFlight } = this.#channel(typeUrl);
-      return (
-        holdings.needs(cluster) ||
-        inFlight.some(({ changes }) => changes.some(({ resource }) => resource?.needs.includes(cluster)))
-      );
-    });
+  /**
+   * Who names this cluster: something that the proxy is still to let go of (or may take up any moment), or only what it
+   * is to hold for good, although the snapshot lacks the cluster. The latter must not depend on what was there before.
+   */
+  #naming(cluster: string): 'passing' | 'wanted' | 'nothing' {
+    let wanted = false;
+    for (const type of NAMING) {
+      const { holdings, inFlight } = this.#channel(type.typeUrl);
+      holdings.rebase(this.#target(type));
+      if (holdings.exceptionNeeds(cluster)) return 'passing';
+      if (inFlight.some(({ changes }) => changes.some(({ resource }) => resource?.needs.includes(cluster))))
+        return 'passing';
+      wanted ||= holdings.baseNeeds(cluster);
+    }
+    return wanted ? 'wanted' : 'nothing';
   }
 
   #holdsCluster(cluster: string): boolean {

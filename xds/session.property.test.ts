@@ -1,0 +1,263 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import { NO_RESOURCES } from './difference.ts';
+import { DEFAULT_SESSION_SETTINGS, type Outgoing, Session } from './session.ts';
+import type { ServedResource, Snapshot } from './source.ts';
+import { cluster, endpoints, listener, route, snapshot } from './testing/resources.ts';
+import { RESOURCE_TYPES } from './types.ts';
+
+const TYPES = { cds: 'cds', eds: 'eds', lds: 'lds', rds: 'rds' } as const;
+type Label = keyof typeof TYPES;
+const LABELS: readonly Label[] = ['cds', 'eds', 'lds', 'rds'];
+const CLUSTERS = ['a', 'b', 'c', 'd'];
+const ROUTES = ['80', '90'];
+
+/** What a proxy would make of the responses: applies, subscribes to what it then needs, and keeps books. */
+class ModelProxy {
+  readonly session: Session;
+  readonly #protocol: 'delta' | 'sotw';
+  readonly held: Readonly<Record<Label, Map<string, ServedResource>>> = {
+    cds: new Map(),
+    eds: new Map(),
+    lds: new Map(),
+    rds: new Map(),
+  };
+  readonly #inbox = new Map<Label, Outgoing[]>();
+  readonly #asked = new Set<Label>();
+  /** What went wrong: a request would have met a cluster that isn't there. */
+  readonly breaks: string[] = [];
+  now = 0;
+
+  constructor(protocol: 'delta' | 'sotw') {
+    this.#protocol = protocol;
+    this.session = new Session(protocol, DEFAULT_SESSION_SETTINGS);
+  }
+
+  aim(next: Snapshot): void {
+    this.session.aim(next, NO_RESOURCES);
+    this.pump();
+  }
+
+  subscribe(label: Label, names: readonly string[] = []): void {
+    this.#asked.add(label);
+    this.#request(label, { names, nonce: '' });
+  }
+
+  /** Answers the oldest response of a type. A refusal of several leaves those applied that `applied` says. */
+  answer(label: Label, verdict: 'ack' | 'nack', applied: (name: string) => boolean): void {
+    const response = this.#inbox.get(label)?.shift();
+    if (response === undefined) return;
+    // No proxy refuses to let go of something.
+    const news = response.resources.some(({ name, version }) => this.held[label].get(name)?.version !== version);
+    const refused = verdict === 'nack' && news;
+    this.#apply(label, response, refused ? (name) => this.#changes(label, response) > 1 && applied(name) : () => true);
+    this.#request(label, { names: this.#interest(label), nonce: response.nonce, ...(refused ? { error: 'no' } : {}) });
+    if (label === 'cds') this.#followEndpoints();
+  }
+
+  pump(): void {
+    for (const response of this.session.pump(this.now)) {
+      const label = LABELS.find((one) => one === response.type.label);
+      if (label === undefined) throw new Error(`unexpected ${response.type.label}`);
+      this.#inbox.set(label, [...(this.#inbox.get(label) ?? []), response]);
+    }
+  }
+
+  get quiet(): boolean {
+    return [...this.#inbox.values()].every((responses) => responses.length === 0);
+  }
+
+  #changes(label: Label, { resources, removed }: Outgoing): number {
+    if (this.#protocol === 'delta') return resources.length + removed.length;
+    const names = new Set(resources.map(({ name }) => name));
+    const gone =
+      label === 'cds' || label === 'lds' ? [...this.held[label].keys()].filter((name) => !names.has(name)) : [];
+    return (
+      resources.filter(({ name, version }) => this.held[label].get(name)?.version !== version).length + gone.length
+    );
+  }
+
+  #apply(label: Label, { resources, removed }: Outgoing, applied: (name: string) => boolean): void {
+    const held = this.held[label];
+    for (const resource of resources) {
+      if (!applied(resource.name)) continue;
+      const before = held.get(resource.name);
+      for (const needed of resource.needs) {
+        // What the one in force lacks as well cannot get worse.
+        if (before === undefined || before.needs.includes(needed) || this.held.cds.has(needed)) continue;
+        this.breaks.push(`${label} ${resource.name} names ${needed} too early`);
+      }
+      held.set(resource.name, resource);
+    }
+    const names = new Set(resources.map(({ name }) => name));
+    const whole = this.#protocol === 'sotw' && (label === 'cds' || label === 'lds');
+    const gone = whole ? [...held.keys()].filter((name) => !names.has(name)) : removed;
+    for (const name of gone) {
+      if (!applied(name)) continue;
+      held.delete(name);
+      const user = [...this.held.lds.values(), ...this.held.rds.values()].find(({ needs }) => needs.includes(name));
+      if (label === 'cds' && user !== undefined)
+        this.breaks.push(`cluster ${name} is removed while ${user.name} names it`);
+    }
+  }
+
+  #interest(label: Label): readonly string[] {
+    if (label === 'eds') return [...this.held.cds.keys()];
+    return label === 'rds' ? ROUTES : [];
+  }
+
+  #followEndpoints(): void {
+    const names = this.#interest('eds');
+    for (const name of this.held.eds.keys()) if (!names.includes(name)) this.held.eds.delete(name);
+    if (this.#asked.has('eds'))
+      this.#request('eds', { names, nonce: this.#protocol === 'sotw' ? (this.#lastNonce.get('eds') ?? '') : '' });
+    else this.subscribe('eds', names);
+  }
+
+  readonly #lastNonce = new Map<Label, string>();
+  #known: readonly string[] = [];
+
+  #request(
+    label: Label,
+    { names, nonce, error }: { readonly names: readonly string[]; readonly nonce: string; readonly error?: string },
+  ): void {
+    const type = RESOURCE_TYPES.find((one) => one.label === label);
+    if (type === undefined) throw new Error(label);
+    if (nonce !== '') this.#lastNonce.set(label, nonce);
+    if (this.#protocol === 'sotw') {
+      this.session.request({ protocol: 'sotw', type, names, nonce, error }, this.now);
+    } else {
+      const known = label === 'eds' ? this.#known : label === 'rds' && nonce !== '' ? ROUTES : [];
+      if (label === 'eds') this.#known = names;
+      const subscribe = names.filter((name) => !known.includes(name));
+      const unsubscribe = known.filter((name) => !names.includes(name));
+      this.session.request(
+        { protocol: 'delta', type, subscribe, unsubscribe, initialVersions: {}, nonce, error },
+        this.now,
+      );
+    }
+    this.pump();
+  }
+}
+
+interface Mesh {
+  readonly clusters: readonly (readonly [string, string])[];
+  readonly routes: readonly (readonly [string, readonly string[]])[];
+  readonly listenerNeeds: readonly string[] | undefined;
+}
+
+const someClusters = fc.uniqueArray(fc.tuple(fc.constantFrom(...CLUSTERS), fc.constantFrom('1', '2')), {
+  selector: ([name]) => name,
+  maxLength: 4,
+});
+const needs = (from: readonly string[]) =>
+  fc.uniqueArray(fc.constantFrom(...from), { maxLength: 3 }).map((names) => [...names].sort());
+
+/** Any mesh: routes may name what does not exist. */
+const anyMesh: fc.Arbitrary<Mesh> = fc.record({
+  clusters: someClusters,
+  routes: fc.tuple(...ROUTES.map((name) => needs([...CLUSTERS, 'missing']).map((names) => [name, names] as const))),
+  listenerNeeds: fc.option(needs(CLUSTERS), { nil: undefined }),
+});
+
+/** Routes and listeners name only what exists, as they do once all that was applied has arrived. */
+const soundMesh: fc.Arbitrary<Mesh> = someClusters
+  .filter(({ length }) => length > 0)
+  .chain((clusters) => {
+    const names = clusters.map(([name]) => name);
+    return fc.record({
+      clusters: fc.constant(clusters),
+      routes: fc.tuple(...ROUTES.map((name) => needs(names).map((wanted) => [name, wanted] as const))),
+      listenerNeeds: fc.option(needs(names), { nil: undefined }),
+    });
+  });
+
+function build(revision: number, { clusters, routes, listenerNeeds }: Mesh, note = ''): Snapshot {
+  return snapshot(
+    revision,
+    ...clusters.flatMap(([name, version]) => [cluster(name, version + note), endpoints(name, note)]),
+    ...routes.map(([name, wanted]) => route(name, wanted, `${wanted.join('+')}${note}`)),
+    ...(listenerNeeds === undefined ? [] : [listener('x', listenerNeeds, `${listenerNeeds.join('+')}${note}`)]),
+  );
+}
+
+function started(protocol: 'delta' | 'sotw', mesh: Mesh): ModelProxy {
+  const proxy = new ModelProxy(protocol);
+  proxy.aim(build(1, mesh));
+  proxy.subscribe('cds');
+  proxy.answer('cds', 'ack', () => true);
+  proxy.answer('eds', 'ack', () => true);
+  proxy.subscribe('lds');
+  proxy.answer('lds', 'ack', () => true);
+  proxy.subscribe('rds', ROUTES);
+  proxy.answer('rds', 'ack', () => true);
+  return proxy;
+}
+
+const publish = (mesh: fc.Arbitrary<Mesh>) => mesh.map((next) => ({ kind: 'publish' as const, next }));
+const ack = fc.constantFrom(...LABELS).map((label) => ({ kind: 'ack' as const, label }));
+const nack = fc.record({
+  kind: fc.constant('nack' as const),
+  label: fc.constantFrom(...LABELS),
+  applied: fc.uniqueArray(fc.constantFrom(...CLUSTERS, ...ROUTES, 'x')),
+});
+const wait = fc.integer({ min: 1, max: 20_000 }).map((ms) => ({ kind: 'wait' as const, ms }));
+
+describe('session: any sequence of snapshots and answers', () => {
+  for (const protocol of ['delta', 'sotw'] as const) {
+    it(`never lets a route meet a cluster that is not there, ${protocol}`, () => {
+      const steps = fc.array(fc.oneof(publish(soundMesh), { weight: 3, arbitrary: ack }), { maxLength: 40 });
+      fc.assert(
+        fc.property(soundMesh, steps, (first, actions) => {
+          const proxy = started(protocol, first);
+          actions.forEach((action, at) => {
+            if (action.kind === 'publish') proxy.aim(build(at + 2, action.next));
+            else proxy.answer(action.label, 'ack', () => true);
+          });
+          expect(proxy.breaks).to.deep.equal([]);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it(`ends with exactly the newest snapshot, whatever was refused on the way, ${protocol}`, () => {
+      const steps = fc.array(fc.oneof(publish(anyMesh), { weight: 3, arbitrary: ack }, nack, wait), { maxLength: 40 });
+      fc.assert(
+        fc.property(anyMesh, steps, anyMesh, (first, actions, last) => {
+          const proxy = started(protocol, first);
+          actions.forEach((action, at) => {
+            if (action.kind === 'publish') proxy.aim(build(at + 2, action.next));
+            else if (action.kind === 'ack') proxy.answer(action.label, 'ack', () => true);
+            else if (action.kind === 'nack')
+              proxy.answer(action.label, 'nack', (name) => action.applied.includes(name));
+            else {
+              proxy.now += action.ms;
+              proxy.pump();
+            }
+          });
+          const target = build(1000, last, 'final');
+          proxy.aim(target);
+          for (let round = 0; round < 60 && !(proxy.quiet && proxy.session.settled() && round > 20); round += 1) {
+            for (const label of LABELS) proxy.answer(label, 'ack', () => true);
+            proxy.now += 5_000;
+            proxy.pump();
+          }
+          for (const label of ['cds', 'lds', 'rds'] as const) {
+            const type = RESOURCE_TYPES.find((one) => one.label === label);
+            const wanted = target.types.get(type?.typeUrl ?? '') ?? NO_RESOURCES;
+            expect(render(proxy.held[label]), label).to.deep.equal(render(wanted));
+          }
+          for (const [name] of last.clusters)
+            expect(proxy.held.eds.get(name)?.version, `endpoints of ${name}`).to.equal('final');
+          expect(proxy.session.settled()).to.equal(true);
+          expect(proxy.session.rejections()).to.deep.equal([]);
+        }),
+        { numRuns: 300 },
+      );
+    });
+  }
+});
+
+function render(resources: ReadonlyMap<string, ServedResource>): readonly string[] {
+  return [...resources.values()].map(({ name, version }) => `${name}@${version}`).sort();
+}
