@@ -86,8 +86,21 @@ function keyIdOf(spki: Buffer): Buffer {
   return createHash('sha1').update(readBits(bits, 'the public key')).digest();
 }
 
+interface IssuerName {
+  readonly name: Asn1;
+  readonly keyId: Buffer;
+}
+
+const issuers = new WeakMap<X509Certificate, IssuerName>();
+
+function readIssuer(certificate: X509Certificate): IssuerName {
+  const known = issuers.get(certificate) ?? parseIssuer(certificate);
+  issuers.set(certificate, known);
+  return known;
+}
+
 /** The issuer's name and key identifier as its certificate has them, byte by byte. */
-function readIssuer(certificate: X509Certificate): { name: Asn1; keyId: Buffer } {
+function parseIssuer(certificate: X509Certificate): IssuerName {
   const [body] = readChildren(parseDer(certificate.raw), 'sequence', 'the certificate');
   // version, serial, algorithm, issuer, validity, subject, key, extensions
   const parts = readChildren(body, 'sequence', 'the certificate');
