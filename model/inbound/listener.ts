@@ -115,7 +115,7 @@ function buildListener(reader: Reader, parts: InboundParts, key: ClassKey): List
     addresses: anyAddress(key.families, port),
     direction: 'inbound',
     bindToPort: true,
-    useOriginalDst: true,
+    useOriginalDst: false,
     transparent: key.mode === 'TPROXY',
     tlsInspector: true,
     httpInspector: true,
