@@ -1,0 +1,221 @@
+import { expect } from 'chai';
+import fc from 'fast-check';
+import type { AnyObject } from '#registry/index.ts';
+import { parseObjects } from '#registry/index.ts';
+import { endpointKeyOf, parseViewKey } from './keys.ts';
+import { listenerRouteTable } from './outbound/listeners.ts';
+import { createTestMesh, type TestMesh } from './testing/mesh.ts';
+import { podObject, serviceObjects } from './testing/objects.ts';
+
+/** One thing to do to the mesh: put or remove one of a few objects, in one of a few forms. */
+interface Step {
+  readonly kind: (typeof kinds)[number];
+  readonly which: number;
+  readonly form: number;
+  readonly namespace: (typeof namespaces)[number];
+  readonly remove: boolean;
+}
+
+const kinds = [
+  'service',
+  'pod',
+  'slice',
+  'VirtualService',
+  'DestinationRule',
+  'PeerAuthentication',
+  'Gateway',
+] as const;
+const namespaces = ['a', 'b', 'istio-system'] as const;
+
+const steps = fc.array(
+  fc.record<Step>({
+    kind: fc.constantFrom(...kinds),
+    which: fc.integer({ min: 0, max: 2 }),
+    form: fc.integer({ min: 0, max: 5 }),
+    namespace: fc.constantFrom(...namespaces),
+    remove: fc.boolean(),
+  }),
+  { minLength: 1, maxLength: 25 },
+);
+
+const exports = ['["*"]', '["."]', '["*"]', '[b]', '["*"]', '[".", a]'];
+const hosts = [
+  's0.a.svc.cluster.local',
+  's0',
+  '"*.a.svc.cluster.local"',
+  'books.example.com',
+  '"*"',
+  's1.b.svc.cluster.local',
+];
+
+function build({ kind, which, form, namespace }: Step): readonly AnyObject[] {
+  const name = `s${which}`;
+  const host = hosts[(form + which) % hosts.length] ?? '';
+  const exportTo = exports[form] ?? '';
+  const service = {
+    name,
+    namespace,
+    ...(form === 5 ? {} : { address: `10.96.0.${which + 1}` }),
+    ports:
+      [['http:80', 'tcp:5432'], ['x:80'], ['grpc:80', 'http-b:81'], ['tcp:80'], ['http:80'], ['tcp:5432']][form] ?? [],
+    selector: { app: name },
+    annotations: { 'networking.istio.io/exportTo': form === 1 ? '.' : form === 3 ? 'b' : '*' },
+    pods: [0, 1]
+      .slice(0, (form % 3) + 1)
+      .map((at) => ({ name: `p${at}`, ip: `10.0.0.${at + 1}`, labels: { app: name } })),
+  };
+  const [object, slice] = serviceObjects(service);
+  switch (kind) {
+    case 'service':
+      return object === undefined ? [] : [object];
+    case 'slice':
+      return slice === undefined ? [] : [slice];
+    case 'pod':
+      return [
+        podObject(
+          {
+            name: `p${which}`,
+            ip: `10.0.0.${which + 1}`,
+            labels: { app: `s${form % 3}`, version: `v${form}` },
+            sidecar: form !== 4,
+          },
+          namespace,
+        ),
+      ];
+    case 'VirtualService':
+      return parseObjects(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${name}, namespace: ${namespace}}
+spec:
+  hosts: [${host}]
+  exportTo: ${exportTo}
+  gateways: [${form === 4 ? 'a/s0' : 'mesh, a/s0'}]
+  http:
+  - match: [{uri: {prefix: /${form}}, ${form === 2 ? 'sourceNamespace: b' : 'sourceLabels: {app: s0}'}}]
+    route: [{destination: {host: s0.a.svc.cluster.local, subset: v${form}}}]
+  - route: [{destination: {host: s${which}}}]
+`);
+    case 'DestinationRule':
+      return parseObjects(`
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: ${name}, namespace: ${namespace}}
+spec:
+  host: ${host}
+  exportTo: ${exportTo}
+  subsets: [{name: v${form}, labels: {version: v${form}}}]
+  trafficPolicy: {tls: {mode: ${form === 0 ? 'ISTIO_MUTUAL' : 'DISABLE'}}}
+`);
+    case 'PeerAuthentication':
+      return parseObjects(`
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {${form < 3 ? '' : 'selector: {matchLabels: {app: s0}},'} mtls: {mode: ${['STRICT', 'DISABLE', 'NONSENSE', 'UNSET', 'STRICT', 'PERMISSIVE'][form]}}}
+`);
+    case 'Gateway':
+      return parseObjects(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: ${name}, namespace: ${namespace}}
+spec:
+  selector: {app: s${form % 2}}
+  servers: [{port: {number: ${form === 3 ? 443 : 80}, name: p, protocol: ${form === 4 ? 'TCP' : 'HTTP'}}, hosts: ["${form === 5 ? 'b/*' : '*'}"]}]
+`);
+  }
+}
+
+/** Everything that some proxies are served, as text. */
+function describeMesh(mesh: TestMesh): string {
+  const { queries } = mesh;
+  const parts: unknown[] = [];
+  for (const type of ['sidecar', 'router'] as const) {
+    for (const namespace of namespaces) {
+      const keys = mesh.keysOf({ type, namespace, podName: 'p0', labels: { app: 's0' } });
+      const view = parseViewKey(keys.view);
+      parts.push(keys);
+      for (const key of mesh.flatten(queries.clusterSlice, mesh.read(queries.viewClusters, keys.view))) {
+        parts.push(mesh.read(queries.cluster, key), mesh.read(queries.endpointGroup, endpointKeyOf(key, view)));
+      }
+      const tables = [...mesh.read(queries.viewRouteTables, keys.view)];
+      for (const key of mesh.flatten(queries.listenerSlice, mesh.read(queries.viewListeners, keys.view))) {
+        parts.push(mesh.read(queries.listener, key));
+        tables.push(...[listenerRouteTable(key)].filter((table) => table !== undefined));
+      }
+      for (const key of tables) {
+        const hosts = mesh.flatten(queries.routeSlice, mesh.read(queries.routeTable, key));
+        const values = hosts.map((host) => mesh.read(queries.virtualHost, host));
+        const domains = values.flatMap((host) => host.domains);
+        expect(new Set(domains).size, `a domain stands twice: ${domains.join(' ')}`).to.equal(domains.length);
+        parts.push(...values);
+      }
+      if (keys.class !== undefined) {
+        parts.push(mesh.read(queries.inboundListener, keys.class), mesh.read(queries.inboundClusters, keys.class));
+      }
+      if (keys.gateway !== undefined) {
+        parts.push(mesh.read(queries.gatewayListeners, keys.gateway));
+        for (const table of mesh.read(queries.gatewayRouteTables, keys.gateway)) {
+          const { virtualHosts } = mesh.read(queries.gatewayRouteTable, table);
+          parts.push(...virtualHosts.map((host) => mesh.read(queries.gatewayVirtualHost, host)));
+        }
+      }
+    }
+  }
+  for (const kind of ['VirtualService', 'DestinationRule', 'PeerAuthentication', 'Gateway']) {
+    for (const namespace of namespaces) {
+      for (const which of [0, 1, 2])
+        parts.push(mesh.read(queries.diagnostics, `${kind}/Kubernetes/${namespace}/s${which}`));
+    }
+  }
+  return JSON.stringify(parts, (_, value: unknown) => (value instanceof Map ? [...value] : value));
+}
+
+describe('any sequence of edits', () => {
+  it('gives what a mesh built from scratch gives', function () {
+    this.timeout(120_000);
+    fc.assert(
+      fc.property(steps, (sequence) => {
+        const mesh = createTestMesh();
+        const present = new Map<string, AnyObject>();
+        let serial = 0;
+        for (const step of sequence) {
+          for (const object of build(step)) {
+            serial += 1;
+            const { name, namespace = '' } = object.metadata;
+            const key = `${object.kind}/${namespace}/${name}`;
+            const before = present.get(key)?.metadata;
+            if (step.remove) {
+              present.delete(key);
+              if (step.kind !== 'service' && step.kind !== 'slice' && step.kind !== 'pod')
+                mesh.source.delete(step.kind, namespace, name);
+              else
+                mesh.source.delete(
+                  ({ service: 'Service', slice: 'EndpointSlice', pod: 'Pod' } as const)[step.kind],
+                  namespace,
+                  name,
+                );
+              continue;
+            }
+            const metadata = {
+              ...object.metadata,
+              uid: before?.uid ?? `uid-${serial}`,
+              generation: serial,
+              creationTimestamp: before?.creationTimestamp ?? new Date(serial * 1000).toISOString(),
+            };
+            const stored = { ...object, metadata };
+            // An invalid version keeps the last valid one in force, which a mesh that never saw that one cannot know.
+            if (JSON.stringify(object).includes('NONSENSE') && before !== undefined) continue;
+            present.set(key, stored);
+            mesh.source.apply([stored]);
+          }
+          describeMesh(mesh);
+        }
+        const scratch = createTestMesh();
+        scratch.source.apply([...present.values()]);
+        expect(describeMesh(mesh)).to.equal(describeMesh(scratch));
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
