@@ -144,10 +144,7 @@ describe('requests through the real Envoy', () => {
     const clusters = [clusterOf('v1', [v1]), clusterOf('v2', [v2])].map(buildCluster);
     const { staticResources, statsConfig, node } = buildStaticBootstrap({ clusters, listeners: [listener] });
     const own = (staticResources?.clusters ?? []).filter((cluster) => cluster.name?.startsWith('outbound|'));
-    envoy = await startEnvoy(
-      { node, statsConfig, staticResources: { clusters: own, listeners: [listener] } },
-      await freePort(),
-    );
+    envoy = await startEnvoy({ node, statsConfig, staticResources: { clusters: own, listeners: [listener] } });
   });
 
   after(async () => {

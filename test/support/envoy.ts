@@ -1,13 +1,14 @@
 /** The real Envoy in tests: where its binary is, and whether it accepts a configuration. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
 import { envoyBinary } from '#hack/setup/envoy.ts';
 import { encode, fromJson, type Message } from '#wire/index.ts';
+import { requestOver } from './upstream.ts';
 
 type Bootstrap = Message<'envoy.config.bootstrap.v3.Bootstrap'>;
 
@@ -70,41 +71,57 @@ async function runInto(path: string, command: string, args: readonly string[]): 
 export interface RunningEnvoy {
   /** A path of its admin interface, as text. */
   admin(path: string): Promise<string>;
+  /** What it has logged so far. */
+  log(): Promise<string>;
   /** Ends the process and waits until it is gone. */
   stop(): Promise<void>;
 }
 
+export interface StartOptions {
+  /** A command that runs what follows it, e.g. in a network namespace. */
+  readonly within?: readonly string[];
+  /** Longest wait until it serves, in milliseconds. */
+  readonly deadlineMs?: number;
+}
+
 /** Starts the real Envoy and waits until it serves; throws what it said when it ends before that or takes too long. */
-export async function startEnvoy(bootstrap: Bootstrap, adminPort: number): Promise<RunningEnvoy> {
+export async function startEnvoy(bootstrap: Bootstrap, options: StartOptions = {}): Promise<RunningEnvoy> {
   const folder = await mkdtemp(join(tmpdir(), 'lateen-envoy-'));
+  await chmod(folder, 0o777);
   const file = join(folder, 'bootstrap.pb');
-  await writeFile(file, encode('envoy.config.bootstrap.v3.Bootstrap', withAdmin(bootstrap, adminPort)));
-  const output = await open(join(folder, 'output'), 'w');
-  const args = ['--config-path', file, '--use-dynamic-base-id', '--concurrency', '1', '--log-level', 'warning'];
-  const child = spawn(await envoyBinary(silent), args, { stdio: ['ignore', output.fd, output.fd] });
+  const socketPath = join(folder, 'admin.sock');
+  await writeFile(
+    file,
+    encode('envoy.config.bootstrap.v3.Bootstrap', { ...bootstrap, admin: { address: { pipe: { path: socketPath } } } }),
+  );
+  const output = await open(join(folder, 'output'), 'w', 0o666);
+  await output.chmod(0o666);
+  const [program = '', ...args] = [
+    ...(options.within ?? []),
+    ...[await envoyBinary(silent), '--config-path', file, '--use-dynamic-base-id', '--concurrency', '1'],
+    ...['--log-level', 'warning'],
+  ];
+  const child = spawn(program, args, { stdio: ['ignore', output.fd, output.fd] });
   const ended = once(child, 'exit');
-  const admin = async (path: string) => (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text();
+  const log = () => readFile(join(folder, 'output'), 'utf8');
+  const admin = async (path: string) => (await requestOver({ socketPath, path })).body;
   const stop = async () => {
     child.kill('SIGKILL');
     await ended;
     await output.close();
     await rm(folder, { recursive: true });
   };
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + (options.deadlineMs ?? 15_000);
   for (;;) {
     const state = await admin('/ready').catch(() => '');
-    if (state.startsWith('LIVE')) return { admin, stop };
+    if (state.startsWith('LIVE')) return { admin, log, stop };
     if (child.exitCode !== null || child.signalCode !== null || performance.now() > deadline) {
-      const said = await readFile(join(folder, 'output'), 'utf8');
+      const said = await log();
       await stop();
       throw new Error(`Envoy does not serve: ${said}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-}
-
-function withAdmin(bootstrap: Bootstrap, portValue: number): Bootstrap {
-  return { ...bootstrap, admin: { address: { socketAddress: { address: '127.0.0.1', portValue } } } };
 }
 
 /** A TCP port of loopback that nobody listens on at this moment. */

@@ -63,8 +63,29 @@ export class NetworkPair {
 
   /** Runs a program inside; `uid` also becomes the group. */
   run(inside: 'pod' | 'peer', args: readonly string[], uid = 0): Promise<Outcome> {
+    const [program = '', ...before] = this.command(inside, uid);
+    return runProgram(program, [...before, ...args]);
+  }
+
+  /** The command that runs what follows it inside. */
+  command(inside: 'pod' | 'peer', uid = 0): readonly string[] {
     const as = uid === 0 ? [] : ['setpriv', `--reuid=${uid}`, `--regid=${uid}`, '--clear-groups'];
-    return runProgram('ip', ['netns', 'exec', this[inside], ...as, ...args]);
+    return ['ip', 'netns', 'exec', this[inside], ...as];
+  }
+
+  /** Runs a script of Node's that prints a line once it serves; the result stops it. */
+  async serve(inside: 'pod' | 'peer', script: string): Promise<() => Promise<void>> {
+    const [program = '', ...before] = this.command(inside, 1000);
+    const child = spawn(program, [...before, process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+    await new Promise<void>((resolve, reject) => {
+      child.stdout.once('data', () => resolve());
+      child.once('exit', (code) => reject(new Error(`the script ended with code ${code}`)));
+    });
+    return async () => {
+      const ended = new Promise((resolve) => child.once('exit', resolve));
+      child.kill();
+      await ended;
+    };
   }
 
   /** Servers that answer every connection with their port; the result stops them. */

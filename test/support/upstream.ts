@@ -1,6 +1,6 @@
 /** A small HTTP server that says who it is and what it was asked. */
 import { once } from 'node:events';
-import { createServer, get, type IncomingHttpHeaders } from 'node:http';
+import { createServer, get, type IncomingHttpHeaders, type RequestOptions } from 'node:http';
 
 export interface Answer {
   readonly name: string;
@@ -37,13 +37,20 @@ export async function startUpstream(name: string, host = '127.0.0.1'): Promise<U
   };
 }
 
+export interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
 /** One HTTP/1.1 request to loopback, with any headers (also `host`). */
-export async function request(
-  port: number,
-  path: string,
-  headers: Record<string, string>,
-): Promise<{ readonly status: number; readonly headers: IncomingHttpHeaders; readonly body: string }> {
-  const asked = get({ host: '127.0.0.1', port, path, headers, agent: false });
+export function request(port: number, path: string, headers: Record<string, string>): Promise<Reply> {
+  return requestOver({ host: '127.0.0.1', port, path, headers, agent: false });
+}
+
+/** One HTTP/1.1 request, also over a Unix socket. */
+export async function requestOver(options: RequestOptions): Promise<Reply> {
+  const asked = get(options);
   const [response] = await once(asked, 'response');
   response.setEncoding('utf8');
   let body = '';

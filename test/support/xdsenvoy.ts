@@ -2,7 +2,7 @@
 import { pack } from '#wire/index.ts';
 import type { ServedResource } from '#xds/index.ts';
 import { sidecarNode } from './adsclient.ts';
-import { freePort, type RunningEnvoy, startEnvoy } from './envoy.ts';
+import { type RunningEnvoy, startEnvoy } from './envoy.ts';
 import { serve } from './snapshots.ts';
 
 const ADS = { ads: {}, resourceApiVersion: 'V3' } as const;
@@ -11,41 +11,38 @@ const SECOND = { seconds: 1 };
 /** Starts an Envoy whose clusters and listeners come from the server on this port. */
 export async function startXdsEnvoy(discoveryPort: number, protocol: 'delta' | 'sotw'): Promise<RunningEnvoy> {
   const address = { socketAddress: { address: '127.0.0.1', portValue: discoveryPort } };
-  return startEnvoy(
-    {
-      node: { ...sidecarNode('web'), cluster: 'web.default' },
-      staticResources: {
-        clusters: [
-          {
-            name: 'xds-grpc',
-            type: 'STATIC',
-            connectTimeout: SECOND,
-            loadAssignment: {
-              clusterName: 'xds-grpc',
-              endpoints: [{ lbEndpoints: [{ endpoint: { address } }] }],
-            },
-            typedExtensionProtocolOptions: {
-              'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(
-                'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
-                { explicitHttpConfig: { http2ProtocolOptions: {} } },
-              ),
-            },
+  return startEnvoy({
+    node: { ...sidecarNode('web'), cluster: 'web.default' },
+    staticResources: {
+      clusters: [
+        {
+          name: 'xds-grpc',
+          type: 'STATIC',
+          connectTimeout: SECOND,
+          loadAssignment: {
+            clusterName: 'xds-grpc',
+            endpoints: [{ lbEndpoints: [{ endpoint: { address } }] }],
           },
-        ],
-      },
-      dynamicResources: {
-        adsConfig: {
-          apiType: protocol === 'delta' ? 'DELTA_GRPC' : 'GRPC',
-          transportApiVersion: 'V3',
-          setNodeOnFirstMessageOnly: true,
-          grpcServices: [{ envoyGrpc: { clusterName: 'xds-grpc' } }],
+          typedExtensionProtocolOptions: {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': pack(
+              'envoy.extensions.upstreams.http.v3.HttpProtocolOptions',
+              { explicitHttpConfig: { http2ProtocolOptions: {} } },
+            ),
+          },
         },
-        cdsConfig: ADS,
-        ldsConfig: ADS,
-      },
+      ],
     },
-    await freePort(),
-  );
+    dynamicResources: {
+      adsConfig: {
+        apiType: protocol === 'delta' ? 'DELTA_GRPC' : 'GRPC',
+        transportApiVersion: 'V3',
+        setNodeOnFirstMessageOnly: true,
+        grpcServices: [{ envoyGrpc: { clusterName: 'xds-grpc' } }],
+      },
+      cdsConfig: ADS,
+      ldsConfig: ADS,
+    },
+  });
 }
 
 /** A cluster whose endpoints come by EDS. A changed timeout makes it another cluster to Envoy. */

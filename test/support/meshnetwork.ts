@@ -1,0 +1,175 @@
+/**
+ * A mesh without Kubernetes: our pipeline and discovery service in this process, real Envoys in network namespaces. Control
+ * plane and certificates are reached over Unix sockets, which namespaces share; identities are given, not proven.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ServerCredentials } from '@grpc/grpc-js';
+import { SecretStore } from '#agent/sds/secrets.ts';
+import { SdsServer } from '#agent/sds/server.ts';
+import { CertificateAuthority, declareCaMetrics } from '#ca/index.ts';
+import { bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
+import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
+import { fromJson, type Message } from '#wire/index.ts';
+import { createDiscoveryService, createGrpcListener, type DiscoveryService } from '#xds/index.ts';
+import { type RunningEnvoy, startEnvoy } from './envoy.ts';
+import { type Pipeline, startPipeline } from './pipeline.ts';
+
+export interface MeshProxyOptions {
+  readonly type: 'sidecar' | 'router';
+  readonly pod: string;
+  readonly namespace: string;
+  readonly serviceAccount: string;
+  readonly ip: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** A command that runs what follows it where the proxy lives. */
+  readonly within: readonly string[];
+}
+
+/** What Envoys refused, in their words. */
+export type Rejections = string[];
+
+export class MeshNetwork {
+  readonly pipeline: Pipeline;
+  readonly rejections: Rejections = [];
+  readonly authority: CertificateAuthority;
+  readonly #folder: string;
+  readonly #service: DiscoveryService;
+  readonly #stopping = new AbortController();
+  readonly #running: Promise<void>[] = [];
+  readonly #envoys: RunningEnvoy[] = [];
+
+  private constructor(folder: string, authority: CertificateAuthority) {
+    this.#folder = folder;
+    this.authority = authority;
+    this.pipeline = startPipeline({ secrets: { mayReadSecrets: () => Promise.resolve(true) } });
+    this.#service = createDiscoveryService({
+      source: this.pipeline.source,
+      observer: {
+        connected: () => undefined,
+        acknowledged: () => undefined,
+        rejected: (_id, { message, resources }) => this.rejections.push(`${resources.join()}: ${message}`),
+        waiting: () => undefined,
+        disconnected: () => undefined,
+      },
+      logger: silentLogger,
+      metrics: createMetrics(),
+    });
+  }
+
+  static async start(): Promise<MeshNetwork> {
+    const folder = await mkdtemp(join(tmpdir(), 'lateen-mesh-'));
+    await chmod(folder, 0o777);
+    const authority = new CertificateAuthority({
+      clock: systemClock,
+      logger: silentLogger,
+      trustDomain: 'cluster.local',
+      metrics: declareCaMetrics(createMetrics()),
+      random: Math.random,
+      store: { readPlugged: async () => undefined, read: async () => undefined, create: async () => 'created' },
+    });
+    await authority.refresh();
+    return new MeshNetwork(folder, authority);
+  }
+
+  /** Starts a proxy and waits until it serves. */
+  async startProxy(options: MeshProxyOptions): Promise<RunningEnvoy> {
+    const { type, pod, namespace, serviceAccount, ip, labels } = options;
+    const sds = await this.#serveCertificates(options);
+    const xds = await this.#serveDiscovery(options);
+    const bootstrap = fromJson(
+      'envoy.config.bootstrap.v3.Bootstrap',
+      buildBootstrap({
+        ...bootstrapDefaults,
+        nodeId: `${type}~${ip}~${pod}.${namespace}~${namespace}.svc.cluster.local`,
+        cluster: `${pod}.${namespace}`,
+        metadata: {
+          NAMESPACE: namespace,
+          SERVICE_ACCOUNT: serviceAccount,
+          CLUSTER_ID: 'Kubernetes',
+          INSTANCE_IPS: ip,
+          LABELS: labels,
+          WORKLOAD_NAME: pod,
+          INTERCEPTION_MODE: 'REDIRECT',
+        },
+        locality: { region: '', zone: '', subzone: '' },
+        discovery: { host: '127.0.0.1', port: 15012, serverName: 'istiod.istio-system.svc' },
+        addressFamilies: ['ipv4'],
+        sds: { ...bootstrapDefaults.sds, socketPath: sds },
+      }),
+    );
+    const envoy = await startEnvoy(overSocket(bootstrap, xds), { within: options.within });
+    this.#envoys.push(envoy);
+    return envoy;
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all(this.#envoys.map((envoy) => envoy.stop()));
+    this.#stopping.abort();
+    await Promise.all(this.#running);
+    await this.pipeline.stop();
+    await rm(this.#folder, { recursive: true });
+  }
+
+  async #serveCertificates({ pod, namespace, serviceAccount }: MeshProxyOptions): Promise<string> {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const issued = this.authority.issueWorkload({ trustDomain: 'cluster.local', namespace, serviceAccount }, publicKey);
+    const store = new SecretStore();
+    store.setCertificate(issued.chain.join(''), privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    store.setRoots(this.authority.rootsPem);
+    const socketPath = join(this.#folder, `${pod}-sds.sock`);
+    const nothing = () => undefined;
+    const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
+    const server = new SdsServer({ socketPath, store, log });
+    this.#running.push(server.run(this.#stopping.signal));
+    await server.listening;
+    await chmod(socketPath, 0o666);
+    return socketPath;
+  }
+
+  async #serveDiscovery({ pod, namespace, serviceAccount }: MeshProxyOptions): Promise<string> {
+    const socketPath = join(this.#folder, `${pod}-xds.sock`);
+    const identity = { trustDomain: 'cluster.local', namespace, serviceAccount };
+    await new Promise<void>((resolve, reject) => {
+      const running = createGrpcListener({
+        name: `xds of ${pod}`,
+        address: `unix:${socketPath}`,
+        credentials: ServerCredentials.createInsecure(),
+        services: [
+          (server) => this.#service.register(server, { authenticate: () => Promise.resolve({ ok: true, identity }) }),
+        ],
+        onStop: () => this.#service.close(),
+        onListening: () => resolve(),
+        logger: silentLogger,
+      }).run(this.#stopping.signal);
+      running.catch(reject);
+      this.#running.push(running);
+    });
+    await chmod(socketPath, 0o666);
+    return socketPath;
+  }
+}
+
+/** The bootstrap with the control plane on a socket, without TLS. */
+function overSocket(
+  bootstrap: Message<'envoy.config.bootstrap.v3.Bootstrap'>,
+  path: string,
+): Message<'envoy.config.bootstrap.v3.Bootstrap'> {
+  const clusters = bootstrap.staticResources?.clusters?.map((cluster) =>
+    cluster.name === 'xds-grpc'
+      ? {
+          name: 'xds-grpc',
+          type: 'STATIC' as const,
+          connectTimeout: { seconds: 1 },
+          typedExtensionProtocolOptions: cluster.typedExtensionProtocolOptions,
+          loadAssignment: {
+            clusterName: 'xds-grpc',
+            endpoints: [{ lbEndpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
+          },
+        }
+      : cluster,
+  );
+  return { ...bootstrap, staticResources: { ...bootstrap.staticResources, clusters } };
+}
