@@ -1,0 +1,142 @@
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
+import { connect } from 'node:tls';
+import { type ChannelCredentials, credentials, status } from '@grpc/grpc-js';
+import { expect } from 'chai';
+import {
+  buildServerCredentials,
+  CallerAuthenticator,
+  CertificateAuthority,
+  declareCaMetrics,
+  ServerCertificate,
+} from '#ca/index.ts';
+import { MemoryStore } from '#ca/testsupport/store.ts';
+import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
+import { CLUSTER_URL, type DeltaStream, named, openDelta, sidecarNode } from '#test/support/adsclient.ts';
+import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
+import { eventually } from '#test/support/eventually.ts';
+import { edsCluster } from '#test/support/xdsenvoy.ts';
+
+const SERVER_NAME = 'istiod.istio-system.svc';
+const context = { clock: systemClock, logger: silentLogger };
+
+async function createAuthority(): Promise<CertificateAuthority> {
+  const authority = new CertificateAuthority({
+    ...context,
+    store: new MemoryStore(),
+    trustDomain: 'cluster.local',
+    metrics: declareCaMetrics(createMetrics()),
+    random: Math.random,
+  });
+  await authority.refresh();
+  return authority;
+}
+
+/** Client credentials of a workload in namespace default, issued by `issuer`, trusting `trusted`. */
+function workload(
+  trusted: CertificateAuthority,
+  issuer: CertificateAuthority,
+  serviceAccount = 'default',
+): ChannelCredentials {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { chain } = issuer.issueWorkload(
+    { trustDomain: 'cluster.local', namespace: 'default', serviceAccount },
+    publicKey,
+  );
+  const key = Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  return credentials.createSsl(Buffer.from(trusted.rootsPem), key, Buffer.from(chain.join('')));
+}
+
+describe('discovery over TLS', () => {
+  let authority: CertificateAuthority;
+  let server: DiscoveryServer;
+  let stopCertificate: AbortController;
+  let renewing: Promise<void>;
+  const streams: DeltaStream[] = [];
+
+  beforeEach(async () => {
+    authority = await createAuthority();
+    stopCertificate = new AbortController();
+    // Lives for four seconds, so it is renewed every two.
+    const certificate = new ServerCertificate({ ...context, authority, dnsNames: [SERVER_NAME], ttl: 4_000 });
+    renewing = certificate.run(stopCertificate.signal);
+    await eventually(
+      () => certificate.current,
+      (current) => expect(current).to.not.equal(undefined),
+    );
+    const authenticator = new CallerAuthenticator({
+      tokens: { verify: async () => ({ ok: false, reason: 'no tokens here' }) },
+      audiences: ['istio-ca'],
+      trustDomain: 'cluster.local',
+      trust: () => authority.trust,
+      clock: systemClock,
+    });
+    server = await startDiscovery({ credentials: buildServerCredentials(certificate), authenticator });
+    server.source.publish(edsCluster('a'));
+  });
+
+  afterEach(async () => {
+    for (const stream of streams.splice(0)) stream.close();
+    await server.stop();
+    stopCertificate.abort();
+    await renewing;
+  });
+
+  function open(channel: ChannelCredentials, pod = 'web'): DeltaStream {
+    const stream = openDelta(server.port, { credentials: channel });
+    streams.push(stream);
+    stream.send({ node: sidecarNode(pod), typeUrl: CLUSTER_URL });
+    return stream;
+  }
+
+  /** Serial number of the certificate that a new connection is shown. */
+  async function shownSerial(): Promise<string> {
+    const socket = connect({
+      port: server.port,
+      host: '127.0.0.1',
+      servername: SERVER_NAME,
+      ca: authority.rootsPem,
+      ALPNProtocols: ['h2'],
+    });
+    await once(socket, 'secureConnect');
+    const { serialNumber } = new X509Certificate(socket.getPeerCertificate().raw);
+    socket.destroy();
+    return serialNumber;
+  }
+
+  it('proves the identity of a proxy by its mesh certificate', async () => {
+    expect(named(await open(workload(authority, authority)).next())).to.deep.equal(['a']);
+    expect(server.source.proxies[0]?.identity).to.deep.equal({
+      trustDomain: 'cluster.local',
+      namespace: 'default',
+      serviceAccount: 'default',
+    });
+  });
+
+  it('refuses a proxy without a certificate', async () => {
+    const nobody = open(credentials.createSsl(Buffer.from(authority.rootsPem)));
+    expect((await nobody.ended).code).to.equal(status.UNAUTHENTICATED);
+  });
+
+  it('refuses a certificate of another authority, whatever name stands in it', async () => {
+    const impostor = open(workload(authority, await createAuthority()));
+    expect((await impostor.ended).code).to.equal(status.UNAUTHENTICATED);
+    expect(server.source.proxies).to.deep.equal([]);
+  });
+
+  it('refuses a certificate of another service account than the node claims', async () => {
+    const other = open(workload(authority, authority, 'ratings'));
+    expect((await other.ended).code).to.equal(status.PERMISSION_DENIED);
+  });
+
+  it('shows new connections the renewed server certificate, and keeps open streams', async () => {
+    const stream = open(workload(authority, authority));
+    const { nonce } = await stream.next();
+    stream.send({ typeUrl: CLUSTER_URL, responseNonce: nonce });
+    const before = await shownSerial();
+    await eventually(shownSerial, (serial) => expect(serial).to.not.equal(before));
+    server.source.publish(edsCluster('b'));
+    expect(named(await stream.next())).to.deep.equal(['b', '-a']);
+    expect(named(await open(workload(authority, authority), 'late').next())).to.deep.equal(['b']);
+  });
+});
