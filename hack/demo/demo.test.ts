@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { parsePeers, renderShares } from './report.ts';
+import { parsePeers, renderShares, sumPeers } from './report.ts';
 import { countVersions } from './traffic.ts';
 
 describe('what the demonstration shows', () => {
@@ -30,6 +30,19 @@ istio_requests_total{reporter="source",source_principal="spiffe://a"} 9
 istio_request_bytes{reporter="destination"} 3`;
     expect(parsePeers(metrics)).to.deep.equal([
       { source: 'spiffe://a', destination: 'spiffe://b', security: 'mutual_tls', requests: 7 },
+    ]);
+  });
+
+  it('takes the pods of a workload together', () => {
+    const peer = { source: 'a', destination: 'b', security: 'mutual_tls' };
+    const sums = sumPeers([
+      { ...peer, requests: 1 },
+      { ...peer, security: 'none', requests: 2 },
+      { ...peer, requests: 4 },
+    ]);
+    expect(sums).to.have.deep.members([
+      { ...peer, requests: 5 },
+      { ...peer, security: 'none', requests: 2 },
     ]);
   });
 });

@@ -24,7 +24,29 @@ export async function provideImages(layout: ClusterLayout, progress: Progress, s
     ...(await meshImages(defaultMeshImages, progress, signal)),
     ...(await sampleImages(progress, signal)),
   ];
-  await loadImages(layout, images, progress);
+  const loaded = await loadImages(layout, images, progress);
+  await restartPods(layout, new Set(loaded));
+}
+
+/** Deletes the pods that run an image of which there is a newer one under the same name; their owners make new ones. */
+async function restartPods(layout: ClusterLayout, images: ReadonlySet<string>): Promise<void> {
+  if (images.size === 0) return;
+  const list = JSON.parse(await runKubectl(layout, ['get', 'pods', '-A', '-o', 'json'])) as {
+    items: readonly RunningPod[];
+  };
+  for (const { metadata, spec } of list.items) {
+    const containers = [...spec.containers, ...(spec.initContainers ?? [])];
+    if (!containers.some(({ image }) => images.has(image))) continue;
+    await runKubectl(layout, ['delete', 'pod', '-n', metadata.namespace, metadata.name, '--wait=false']);
+  }
+}
+
+interface RunningPod {
+  readonly metadata: { readonly name: string; readonly namespace: string };
+  readonly spec: {
+    readonly containers: readonly { readonly image: string }[];
+    readonly initContainers?: readonly { readonly image: string }[];
+  };
 }
 
 /** Applies the CRDs, the operator and the one resource that describes the mesh, and waits until that says Ready. */

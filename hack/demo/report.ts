@@ -20,10 +20,10 @@ export function renderShares(shares: readonly Share[]): string {
   return ['  version         count   share     weight', ...rows].join('\n');
 }
 
-/** Who spoke to reviews, ratings and details, and how secured: read from the servers' own metrics. */
+/** Who spoke to each of Bookinfo's services, and how secured: read from the servers' own metrics, pods taken together. */
 export async function readPeers(layout: ClusterLayout): Promise<Peer[]> {
   const peers: Peer[] = [];
-  for (const app of ['details', 'reviews', 'ratings']) {
+  for (const app of ['productpage', 'details', 'reviews', 'ratings']) {
     const selector = [
       'get',
       'pods',
@@ -40,7 +40,17 @@ export async function readPeers(layout: ClusterLayout): Promise<Peer[]> {
       peers.push(...parsePeers(metrics));
     }
   }
-  return peers;
+  return sumPeers(peers);
+}
+
+/** One line for each pair of workloads and kind of connection. */
+export function sumPeers(peers: readonly Peer[]): Peer[] {
+  const sums = new Map<string, Peer>();
+  for (const peer of peers) {
+    const key = [peer.security, peer.source, peer.destination].join(' ');
+    sums.set(key, { ...peer, requests: peer.requests + (sums.get(key)?.requests ?? 0) });
+  }
+  return [...sums.values()];
 }
 
 /** Samples of `istio_requests_total` reported by the destination, in Prometheus' text format. */

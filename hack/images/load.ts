@@ -11,16 +11,24 @@ import type { Progress } from '../setup/kube.ts';
 import { type Image, imageDigest, planArchive } from './oci.ts';
 import { renderTar } from './tar.ts';
 
-/** Loads images into a cluster; those that it already has under the same digest are left out. */
-export async function loadImages(layout: ClusterLayout, images: readonly Image[], progress: Progress): Promise<void> {
+/**
+ * Loads images into a cluster; those that it already has under the same digest are left out. Gives the names of the loaded
+ * ones.
+ */
+export async function loadImages(
+  layout: ClusterLayout,
+  images: readonly Image[],
+  progress: Progress,
+): Promise<string[]> {
   const known = new Set<string>();
   for (const line of (await runCtr(layout, ['images', 'list'])).split('\n').slice(1)) {
     const [name, , digest] = line.split(/\s+/);
     known.add(`${name} ${digest}`);
   }
   const missing = images.filter((image) => image.names.some((name) => !known.has(`${name} ${imageDigest(image)}`)));
-  if (missing.length === 0) return;
-  progress(`loading ${missing.flatMap((image) => image.names).join(', ')}`);
+  if (missing.length === 0) return [];
+  const names = missing.flatMap((image) => image.names);
+  progress(`loading ${names.join(', ')}`);
   const command = [
     'ctr',
     '--address',
@@ -46,6 +54,7 @@ export async function loadImages(layout: ClusterLayout, images: readonly Image[]
   }
   const [code] = await ended;
   if (code !== 0) throw new LateenError('internal', `ctr images import: exit code ${code}: ${complaint}`);
+  return names;
 }
 
 /** Writes images as one OCI archive, which `ctr images import`, `podman load` and `skopeo copy oci-archive:` take. */

@@ -6,7 +6,7 @@ class CountingSpec extends Mocha.reporters.Spec {
   constructor(runner: Mocha.Runner, options: Mocha.MochaOptions) {
     super(runner, options);
     runner.once(Mocha.Runner.constants.EVENT_RUN_END, () => {
-      const file = process.env['LATEEN_TEST_COUNTS'];
+      const file = process.env.LATEEN_TEST_COUNTS;
       const { passes = 0, failures = 0, pending = 0 } = runner.stats ?? {};
       if (file !== undefined)
         writeFileSync(file, JSON.stringify({ passed: passes, failed: failures, skipped: pending }));

@@ -88,7 +88,9 @@ function describeCluster(layout: ClusterLayout): Cluster {
     },
     exec: (namespace, pod, container, command) =>
       kubectl(['exec', '-n', namespace, pod, '-c', container, '--', ...command]),
-    load: (images) => loadImages(layout, images, progress),
+    load: async (images) => {
+      await loadImages(layout, images, progress);
+    },
     kill: (component) => killDaemons(layout, component),
     restart: async (component) => {
       await killDaemons(layout, component);
