@@ -40,7 +40,7 @@ const startedHere = new Set<string>();
  * The cluster of that name: the one that runs, or else a new one, which is removed when this test run ends. One left over
  * by a test run that was killed counts as new.
  */
-export async function useCluster(name = 'test'): Promise<Cluster> {
+export async function useCluster(name = process.env.LATEEN_TEST_CLUSTER ?? 'test'): Promise<Cluster> {
   const known = await readLayout(name);
   const isOurs = known === undefined || existsSync(testMark(known));
   const layout = await startCluster(name, progress);
