@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import operatorPackage, {
   type OperatorLogger,
   type ResourceEvent,
@@ -6,7 +5,6 @@ import operatorPackage, {
   type ResourceMeta,
   ResourceMetaImpl,
 } from '@dot-i/k8s-operator';
-import { parse } from 'yaml';
 import {
   apiVersionOf,
   cacheKind,
@@ -19,6 +17,7 @@ import {
   resources,
 } from '#kube/index.ts';
 import { type Component, createWorkQueue, LateenError, type Logger, type WorkQueue } from '#runtime/index.ts';
+import { readDefinition } from './definition.ts';
 
 export { type ResourceEvent, ResourceEventType, type ResourceMeta };
 
@@ -134,15 +133,13 @@ export abstract class KubeOperator extends operatorPackage.default implements Co
   protected override async registerCustomResourceDefinition(
     crdFile: string,
   ): ReturnType<InstanceType<typeof operatorPackage.default>['registerCustomResourceDefinition']> {
-    const definition = parse(await readFile(crdFile, 'utf8'));
-    if (!String(definition?.apiVersion).startsWith('apiextensions.k8s.io/')) {
-      throw new LateenError('invalid', `${crdFile} holds no CustomResourceDefinition`);
-    }
+    const definition = await readDefinition(crdFile);
+    const { group, versions, names } = definition.spec;
     await this.client.apply(resources.customResourceDefinitions, definition, {
       fieldManager: this.#options.statusManager,
       force: true,
+      signal: this.stopping,
     });
-    const { group, versions, names } = definition.spec;
     return { group, versions, plural: names.plural };
   }
 
