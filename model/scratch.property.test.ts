@@ -55,7 +55,7 @@ function build({ kind, which, form, namespace }: Step): readonly AnyObject[] {
   const service = {
     name,
     namespace,
-    ...(form === 5 ? {} : { address: `10.96.0.${which + 1}` }),
+    ...(form === 5 ? {} : { address: `10.96.${namespaces.indexOf(namespace)}.${which + 1}` }),
     ports:
       [['http:80', 'tcp:5432'], ['x:80'], ['grpc:80', 'http-b:81'], ['tcp:80'], ['http:80'], ['tcp:5432']][form] ?? [],
     selector: { app: name },
@@ -184,7 +184,8 @@ describe('any sequence of edits', () => {
             serial += 1;
             const { name, namespace = '' } = object.metadata;
             const key = `${object.kind}/${namespace}/${name}`;
-            const before = present.get(key)?.metadata;
+            const earlier = present.get(key);
+            const before = earlier?.metadata;
             if (step.remove) {
               present.delete(key);
               if (step.kind !== 'service' && step.kind !== 'slice' && step.kind !== 'pod')
@@ -204,10 +205,17 @@ describe('any sequence of edits', () => {
               creationTimestamp: before?.creationTimestamp ?? new Date(serial * 1000).toISOString(),
             };
             const stored = { ...object, metadata };
-            // An invalid version keeps the last valid one in force, which a mesh that never saw that one cannot know.
-            if (JSON.stringify(object).includes('NONSENSE') && before !== undefined) continue;
             present.set(key, stored);
             mesh.source.apply([stored]);
+            // An invalid version leaves the last valid one in force, of which a mesh from scratch cannot know.
+            const invalid = mesh.graph.peek(
+              mesh.inputs.invalidConfigs,
+              `${object.kind}/Kubernetes/${namespace}/${name}`,
+            );
+            if (earlier !== undefined && invalid?.lastValidInForce) {
+              present.set(key, earlier);
+              mesh.source.apply([earlier]);
+            }
           }
           describeMesh(mesh);
         }

@@ -25,6 +25,11 @@ export interface ServiceEndpoint {
   readonly workload: string;
 }
 
+/** The port of an endpoint that serves the service's port of this name. */
+export function portOf(endpoint: ServiceEndpoint, name: string): number | undefined {
+  return Object.hasOwn(endpoint.ports, name) ? endpoint.ports[name] : undefined;
+}
+
 export interface EndpointQueries {
   /** By service id. */
   readonly serviceEndpoints: Query<readonly ServiceEndpoint[]>;

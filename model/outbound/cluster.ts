@@ -1,6 +1,6 @@
 /** One outbound cluster and its endpoints. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import type { EndpointQueries, ServiceEndpoint } from '../discovery/endpoints.ts';
+import { type EndpointQueries, portOf, type ServiceEndpoint } from '../discovery/endpoints.ts';
 import { isHeadless, isHttp, isHttp2, type MeshService, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import type { MergedRule, RuleQueries } from '../frontend/istio/destinationrules.ts';
@@ -96,7 +96,7 @@ function buildCluster(reader: Reader, parts: ClusterParts, text: string): Cluste
       allAccept: () => {
         const all = reader.read(parts.endpoints.serviceEndpoints, service.id);
         return (
-          all.length > 0 && all.every((endpoint) => acceptsMtls(reader, parts, endpoint, endpoint.ports[port.name]))
+          all.length > 0 && all.every((endpoint) => acceptsMtls(reader, parts, endpoint, portOf(endpoint, port.name)))
         );
       },
     }),

@@ -1,6 +1,6 @@
 /** Which outbound listeners a view has: one per HTTP port, one per address and port otherwise. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import type { EndpointQueries } from '../discovery/endpoints.ts';
+import { type EndpointQueries, portOf } from '../discovery/endpoints.ts';
 import { isHeadless, isHttp, type MeshService, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import {
@@ -107,7 +107,7 @@ function listenerKeys(
       }
       const pods = reader
         .read(endpoints.serviceEndpoints, service.id)
-        .filter((endpoint) => endpoint.cluster === client.cluster && endpoint.ports[port.name] !== undefined)
+        .filter((endpoint) => endpoint.cluster === client.cluster && portOf(endpoint, port.name) !== undefined)
         .flatMap((endpoint) => endpoint.addresses)
         .filter((address) => client.families === '' || client.families.includes(address.includes(':') ? '6' : '4'));
       return [...new Set(pods)].sort().map((bind) => renderListenerKey({ ...fields, bind }));

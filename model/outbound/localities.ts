@@ -1,4 +1,4 @@
-import type { ServiceEndpoint } from '../discovery/endpoints.ts';
+import { portOf, type ServiceEndpoint } from '../discovery/endpoints.ts';
 import type { Endpoint, LocalityEndpoints } from '../types/resolved.ts';
 
 /** Endpoints of one port by locality, in the address families that the client has (both when it doesn't say). */
@@ -10,7 +10,7 @@ export function groupEndpoints(
 ): readonly LocalityEndpoints[] {
   const groups = new Map<string, { readonly locality: ServiceEndpoint['locality']; readonly endpoints: Endpoint[] }>();
   for (const endpoint of endpoints) {
-    const port = endpoint.ports[portName];
+    const port = portOf(endpoint, portName);
     const [address, ...additionalAddresses] = endpoint.addresses.filter((candidate) => reachable(candidate, families));
     if (port === undefined || address === undefined) continue;
     const { region, zone, subzone } = endpoint.locality;

@@ -1,26 +1,30 @@
 import type { Protocol } from '#model/index.ts';
 
-const byName: Readonly<Record<string, Protocol>> = {
-  http: 'HTTP',
-  http2: 'HTTP2',
-  grpc: 'GRPC',
-  'grpc-web': 'GRPC-Web',
-  http_proxy: 'HTTP_PROXY',
-  https: 'HTTPS',
-  tls: 'TLS',
-  tcp: 'TCP',
-  udp: 'UDP',
-  mongo: 'Mongo',
-  redis: 'Redis',
-  mysql: 'MySQL',
-};
+const byName = new Map<string, Protocol>(
+  Object.entries({
+    http: 'HTTP',
+    http2: 'HTTP2',
+    grpc: 'GRPC',
+    'grpc-web': 'GRPC-Web',
+    http_proxy: 'HTTP_PROXY',
+    https: 'HTTPS',
+    tls: 'TLS',
+    tcp: 'TCP',
+    udp: 'UDP',
+    mongo: 'Mongo',
+    redis: 'Redis',
+    mysql: 'MySQL',
+  }),
+);
 
 /** The names that Kubernetes itself gives to application protocols. */
-const standard: Readonly<Record<string, Protocol>> = {
-  'kubernetes.io/h2c': 'HTTP2',
-  'kubernetes.io/ws': 'HTTP',
-  'kubernetes.io/wss': 'HTTPS',
-};
+const standard = new Map<string, Protocol>(
+  Object.entries({
+    'kubernetes.io/h2c': 'HTTP2',
+    'kubernetes.io/ws': 'HTTP',
+    'kubernetes.io/wss': 'HTTPS',
+  }),
+);
 
 /** Ports where the server speaks first, so that waiting for the client to be recognized would never end. */
 const serverFirst = new Set([25, 53, 3306, 27017]);
@@ -36,9 +40,8 @@ export interface PortDeclaration {
 export function selectProtocol(port: PortDeclaration): Protocol {
   if (port.protocol === 'UDP') return 'UDP';
   const said = (port.appProtocol ?? port.name ?? '').toLowerCase();
-  const known = standard[said];
+  const known = standard.get(said);
   if (known !== undefined) return known;
-  const word = said.startsWith('grpc-web') ? 'grpc-web' : said.split('-', 1)[0];
-  const named = Object.hasOwn(byName, word ?? '') ? byName[word ?? ''] : undefined;
-  return named ?? (serverFirst.has(port.port) ? 'TCP' : 'Auto');
+  const word = said.startsWith('grpc-web') ? 'grpc-web' : (said.split('-', 1)[0] ?? '');
+  return byName.get(word) ?? (serverFirst.has(port.port) ? 'TCP' : 'Auto');
 }

@@ -1,0 +1,135 @@
+import { expect } from 'chai';
+import { createGraph } from '#graph/index.ts';
+import { createMeshInputs } from '#model/index.ts';
+import { LateenError } from '#runtime/core/index.ts';
+import { Generations } from './generations.ts';
+import { createMemorySource, parseObjects } from './memory.ts';
+import { createClusterWriter, writeMeshConfig } from './writer.ts';
+
+const context = { clusterId: 'c1', domainSuffix: 'cluster.local', network: '' };
+
+function createWorld() {
+  const graph = createGraph();
+  const inputs = createMeshInputs(graph);
+  const generations = new Generations();
+  const writer = createClusterWriter(inputs, context, generations);
+  const edit: Parameters<typeof graph.edit>[0] extends infer B ? (batch: B) => boolean : never = (batch) => {
+    const changed = graph.edit(batch);
+    generations.settle(graph.revision);
+    return changed;
+  };
+  return { graph, inputs, generations, writer, edit };
+}
+
+const policy = (name: string, mode: string, generation: number) =>
+  parseObjects(`
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: ${name}, namespace: a, uid: u-${name}, generation: ${generation}, resourceVersion: "${generation}"}
+spec: {mtls: {mode: ${mode}}}
+`);
+const service = (name: string) =>
+  parseObjects(`kind: Service\nmetadata: {name: ${name}, namespace: a}\nspec: {clusterIP: 10.0.0.1}`);
+
+describe('the cluster writer', () => {
+  it('removes on a new list what the list no longer holds, cluster-wide kinds included', () => {
+    const { graph, inputs, writer, edit } = createWorld();
+    edit((batch) => {
+      writer.replace(batch, 'Service', [...service('one'), ...service('two')]);
+      writer.replace(batch, 'Namespace', parseObjects('kind: Namespace\nmetadata: {name: a}'));
+    });
+    edit((batch) => {
+      writer.replace(batch, 'Service', service('two'));
+      writer.replace(batch, 'Namespace', []);
+    });
+    expect(graph.peek(inputs.services, 'c1/a/one')).to.equal(undefined);
+    expect(graph.peek(inputs.services, 'c1/a/two')?.name).to.equal('two');
+    expect(graph.peek(inputs.namespaces, 'c1/a')).to.equal(undefined);
+  });
+
+  it('changes nothing when a list says what is known already', () => {
+    const { writer, edit } = createWorld();
+    expect(edit((batch) => writer.replace(batch, 'Service', service('one')))).to.equal(true);
+    expect(edit((batch) => writer.replace(batch, 'Service', service('one')))).to.equal(false);
+  });
+
+  it('keeps the last valid version of a mesh resource in force and says so', () => {
+    const { graph, inputs, writer, edit } = createWorld();
+    const set = (mode: string, generation: number) =>
+      edit((batch) => {
+        for (const object of policy('p', mode, generation)) writer.set(batch, 'PeerAuthentication', object);
+      });
+    const invalid = () => graph.peek(inputs.invalidConfigs, 'PeerAuthentication/c1/a/p');
+    set('NONSENSE', 1);
+    expect(invalid()?.lastValidInForce).to.equal(false);
+    set('STRICT', 2);
+    expect(invalid()).to.equal(undefined);
+    set('NONSENSE', 3);
+    expect(invalid()).to.deep.include({ lastValidInForce: true, generation: 3 });
+    expect(graph.peek(inputs.peerAuthentications, 'c1/a/p')?.spec.mtls?.mode).to.equal('STRICT');
+    edit((batch) => writer.delete(batch, 'PeerAuthentication', { namespace: 'a', name: 'p' }));
+    expect(invalid()).to.equal(undefined);
+    expect(graph.peek(inputs.peerAuthentications, 'c1/a/p')).to.equal(undefined);
+    set('NONSENSE', 4);
+    expect(invalid()?.lastValidInForce, 'what was deleted is not in force').to.equal(false);
+  });
+
+  it('records at which revision each generation came in', () => {
+    const { graph, generations, writer, edit } = createWorld();
+    const set = (generation: number) =>
+      edit((batch) => {
+        for (const object of policy('p', 'STRICT', generation)) writer.set(batch, 'PeerAuthentication', object);
+      });
+    const entry = () => generations.get('PeerAuthentication/c1/a/p');
+    set(1);
+    const first = graph.revision;
+    expect(entry()).to.deep.include({ generation: 1, revision: first, uid: 'u-p' });
+    edit((batch) => writer.replace(batch, 'Service', service('one')));
+    set(1);
+    expect(entry()?.revision, 'nothing came in').to.equal(first);
+    set(2);
+    expect(entry()).to.deep.include({ generation: 2, revision: graph.revision });
+    edit((batch) => writer.delete(batch, 'PeerAuthentication', { namespace: 'a', name: 'p' }));
+    expect([...generations.values()]).to.deep.equal([]);
+  });
+
+  it('leaves the mesh configuration alone when a new one is invalid', () => {
+    const { graph, inputs, edit } = createWorld();
+    edit((batch) => {
+      expect(writeMeshConfig(batch, inputs, { trustDomain: 'prod' })).to.deep.equal({ ok: true });
+    });
+    edit((batch) => {
+      const outcome = writeMeshConfig(batch, inputs, { connectTimeout: 'soon' });
+      expect(outcome.ok ? [] : outcome.errors[0]).to.contain('connectTimeout');
+    });
+    expect(graph.peek(inputs.meshConfig, 'mesh')?.trustDomain).to.equal('prod');
+  });
+});
+
+describe('the memory source', () => {
+  it('lets the generation grow with the spec only', () => {
+    const { generations, inputs, edit } = createWorld();
+    const source = createMemorySource({ inputs, generations, edit, clusterId: 'c1' });
+    const apply = (mode: string, annotation: string) =>
+      source.apply(`
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: p, namespace: a, annotations: {x: "${annotation}"}}
+spec: {mtls: {mode: ${mode}}}
+`);
+    apply('STRICT', '1');
+    apply('STRICT', '2');
+    expect(generations.get('PeerAuthentication/c1/a/p')?.generation).to.equal(1);
+    apply('DISABLE', '2');
+    expect(generations.get('PeerAuthentication/c1/a/p')?.generation).to.equal(2);
+  });
+
+  it('refuses what it cannot read', () => {
+    const { generations, inputs, edit } = createWorld();
+    const source = createMemorySource({ inputs, generations, edit });
+    expect(() => source.apply('kind: Deployment\nmetadata: {name: a}')).to.throw(LateenError, /Deployment/);
+    expect(() => source.apply('kind: Service')).to.throw(LateenError, /metadata.name/);
+    expect(() => source.apply('a: [')).to.throw(LateenError, /YAML/);
+    expect(() => source.applyMeshConfig({ connectTimeout: 'soon' })).to.throw(LateenError, /connectTimeout/);
+  });
+});
