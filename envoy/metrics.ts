@@ -87,8 +87,31 @@ function buildStatsLog(config: StatsConfig, types?: readonly LogType[]): AccessL
   };
 }
 
+/** The loggers depend on nothing but the reporter, and every filter chain has them: built once each. */
+const httpMetrics = new Map<Reporter, readonly AccessLog[]>();
+const tcpMetrics = new Map<Reporter, readonly AccessLog[]>();
+
+function remember(
+  known: Map<Reporter, readonly AccessLog[]>,
+  reporter: Reporter,
+  compose: (reporter: Reporter) => readonly AccessLog[],
+): readonly AccessLog[] {
+  const loggers = known.get(reporter) ?? compose(reporter);
+  known.set(reporter, loggers);
+  return loggers;
+}
+
 /** Istio's standard HTTP metrics: requests, duration, sizes. */
-export function buildHttpMetrics(reporter: Reporter): AccessLog[] {
+export function buildHttpMetrics(reporter: Reporter): readonly AccessLog[] {
+  return remember(httpMetrics, reporter, composeHttpMetrics);
+}
+
+/** Istio's standard TCP metrics: connections opened and closed, bytes when a connection ends. */
+export function buildTcpMetrics(reporter: Reporter): readonly AccessLog[] {
+  return remember(tcpMetrics, reporter, composeTcpMetrics);
+}
+
+function composeHttpMetrics(reporter: Reporter): readonly AccessLog[] {
   const tags = { ...describe(reporter), ...request };
   return [
     buildStatsLog({
@@ -102,8 +125,7 @@ export function buildHttpMetrics(reporter: Reporter): AccessLog[] {
   ];
 }
 
-/** Istio's standard TCP metrics: connections opened and closed, bytes when a connection ends. */
-export function buildTcpMetrics(reporter: Reporter): AccessLog[] {
+function composeTcpMetrics(reporter: Reporter): readonly AccessLog[] {
   const tags = { ...describe(reporter), request_protocol: 'tcp' };
   const one = { valueFixed: { value: 1 } };
   return [

@@ -8,7 +8,7 @@ export function appendFields(head: Uint8Array, field: number, parts: readonly Ui
   const tag = (field << 3) | 2;
   let size = head.length;
   for (const part of parts) size += varintSize(tag) + varintSize(part.length) + part.length;
-  const bytes = new Uint8Array(size);
+  const bytes = Buffer.allocUnsafeSlow(size);
   bytes.set(head);
   let at = head.length;
   for (const part of parts) {

@@ -3,11 +3,9 @@ import {
   buildCluster,
   buildListener,
   buildLoadAssignment,
-  buildRouteTableHead,
   buildVirtualHost,
   type ListenerSettings,
   renderClusterName,
-  VIRTUAL_HOSTS_FIELD,
 } from '#envoy/index.ts';
 import type { Graph, Query, Reader } from '#graph/index.ts';
 import {
@@ -19,7 +17,6 @@ import {
   type VirtualHost,
 } from '#model/index.ts';
 import { encode } from '#wire/index.ts';
-import { appendFields } from './concatenate.ts';
 import { ABSENT, buildEntry, type Entry, mergeSources, sameEntry, sameSources } from './entry.ts';
 import {
   clustersOfListener,
@@ -28,16 +25,9 @@ import {
   sourcesOfListener,
   sourcesOfVirtualHost,
 } from './needs.ts';
-import { encodeResource, ROUTE_TYPE, resolveResource } from './resource.ts';
+import { encodeResource, hashContent } from './resource.ts';
+import { assembleRouteTable, type VirtualHostPart } from './route-table.ts';
 import { resolveListenerSettings } from './settings.ts';
-
-/** A virtual host as it stands in a route table. */
-export interface VirtualHostPart {
-  readonly name: string;
-  readonly bytes: Uint8Array;
-  readonly needs: readonly string[];
-  readonly sources: readonly SourceRef[];
-}
 
 export interface EntryQueries {
   /** Key: the model's ClusterKey. */
@@ -104,7 +94,7 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
         buildEntry(key, () => {
           const table = reader.read(model.routeTable, key);
           const parts = readCompositionKeys(reader, model.routeSlice, table);
-          return assembleRouteTable(table.name, readParts(reader, virtualHost, parts));
+          return translateRouteTable(table.name, readParts(reader, virtualHost, parts));
         }),
       equal,
     ),
@@ -137,7 +127,7 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
       (reader, key) =>
         buildEntry(key, () => {
           const table = reader.read(model.gatewayRouteTable, key);
-          return assembleRouteTable(table.name, readParts(reader, gatewayVirtualHost, table.virtualHosts));
+          return translateRouteTable(table.name, readParts(reader, gatewayVirtualHost, table.virtualHosts));
         }),
       equal,
     ),
@@ -186,35 +176,26 @@ function createPartQuery(graph: Graph, name: string, values: Query<VirtualHost>)
     name,
     (reader, key) => {
       const host = reader.read(values, key);
+      const bytes = encode('envoy.config.route.v3.VirtualHost', buildVirtualHost(host));
       return {
         name: host.name,
-        bytes: encode('envoy.config.route.v3.VirtualHost', buildVirtualHost(host)),
+        bytes,
+        version: hashContent(bytes),
         needs: [...new Set(clustersOfVirtualHost(host))],
         sources: mergeSources(sourcesOfVirtualHost(host)),
       };
     },
-    { equal: (a, b) => Buffer.compare(a.bytes, b.bytes) === 0 && sameSources(a.sources, b.sources) },
+    { equal: (a, b) => a.version === b.version && sameSources(a.sources, b.sources) },
   );
 }
 
 function readParts(reader: Reader, query: Query<VirtualHostPart>, keys: readonly string[]): readonly VirtualHostPart[] {
-  const parts = keys.map((key) => reader.read(query, key));
-  return parts.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  return keys.map((key) => reader.read(query, key));
 }
 
-/** A route table of virtual hosts that are encoded already. */
-function assembleRouteTable(name: string, parts: readonly VirtualHostPart[]): Built {
-  const head = encode('envoy.config.route.v3.RouteConfiguration', buildRouteTableHead(name));
+function translateRouteTable(name: string, parts: readonly VirtualHostPart[]): Built {
   return {
-    resource: resolveResource(ROUTE_TYPE, {
-      name,
-      bytes: appendFields(
-        head,
-        VIRTUAL_HOSTS_FIELD,
-        parts.map((part) => part.bytes),
-      ),
-      needs: parts.flatMap((part) => part.needs),
-    }),
+    resource: assembleRouteTable(name, parts),
     sources: mergeSources(parts.map((part) => part.sources)),
   };
 }

@@ -41,11 +41,19 @@ export function renderSource(source: SourceRef | undefined): string {
   return `${source.cluster}/${source.kind}/${source.namespace}/${source.name}/${source.uid}`;
 }
 
+const NONE: readonly SourceRef[] = [];
+
 /** Each source once, in a fixed order. */
 export function mergeSources(lists: Iterable<readonly SourceRef[]>): readonly SourceRef[] {
-  const merged = new Map<string, SourceRef>();
-  for (const list of lists) for (const source of list) merged.set(renderSource(source), source);
-  return [...merged.keys()].sort().flatMap((key) => merged.get(key) ?? []);
+  let merged: Map<string, SourceRef> | undefined;
+  for (const list of lists) {
+    if (list.length === 0) continue;
+    merged ??= new Map();
+    for (const source of list) merged.set(renderSource(source), source);
+  }
+  if (merged === undefined) return NONE;
+  const all = merged;
+  return [...all.keys()].sort().flatMap((key) => all.get(key) ?? []);
 }
 
 /** What a list of entries says beside its resources. */

@@ -11,7 +11,10 @@ export const ROUTE_TYPE = typeUrl('envoy.config.route.v3.RouteConfiguration');
 export const SECRET_TYPE = typeUrl('envoy.extensions.transport_sockets.tls.v3.Secret');
 
 /** What a resource needs follows from its bytes, so these three say it all. */
-const intern = createIntern<ServedResource>(({ typeUrl: type, name, version }) => `${type}\n${name}\n${version}`);
+/** The shared instance of a resource: equal content yields the identical object. */
+export const internResource = createIntern<ServedResource>(
+  ({ typeUrl: type, name, version }) => `${type}\n${name}\n${version}`,
+);
 
 export interface ResourceParts {
   readonly name: string;
@@ -23,12 +26,17 @@ export interface ResourceParts {
   readonly routeNames?: Iterable<string>;
 }
 
-/** The shared instance of a resource: equal content yields the identical object. */
+/** A short hash that stands for content in versions. */
+export function hashContent(content: string | Uint8Array): string {
+  return hash('sha256', content, 'base64url').slice(0, 22);
+}
+
+/** A resource of these parts; equal parts yield the identical object. */
 export function resolveResource(type: string, parts: ResourceParts): ServedResource {
-  return intern({
+  return internResource({
     typeUrl: type,
     name: parts.name,
-    version: hash('sha256', parts.bytes, 'base64url').slice(0, 22),
+    version: hashContent(parts.bytes),
     bytes: parts.bytes,
     needs: [...new Set(parts.needs ?? [])].sort(),
     ...(parts.endpointsName === undefined ? {} : { endpointsName: parts.endpointsName }),

@@ -1,0 +1,58 @@
+/** Route tables of virtual hosts that are encoded already. */
+import { buildRouteTableHead, VIRTUAL_HOSTS_FIELD } from '#envoy/index.ts';
+import type { SourceRef } from '#model/index.ts';
+import { encode } from '#wire/index.ts';
+import type { ServedResource } from '#xds/source.ts';
+import { appendFields } from './concatenate.ts';
+import { hashContent, internResource, ROUTE_TYPE } from './resource.ts';
+
+/** A virtual host as it stands in a route table. */
+export interface VirtualHostPart {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  /** Hash of the bytes. */
+  readonly version: string;
+  readonly needs: readonly string[];
+  readonly sources: readonly SourceRef[];
+}
+
+/**
+ * A route table is half a megabyte where a virtual host is some hundred bytes, and every view has one of its own: its
+ * version is made of its parts' versions, and its bytes are put together only when somebody is sent them.
+ */
+class ComposedRouteTable implements ServedResource {
+  readonly typeUrl = ROUTE_TYPE;
+  readonly name: string;
+  readonly version: string;
+  readonly #head: Uint8Array;
+  readonly #parts: readonly VirtualHostPart[];
+  #bytes: Uint8Array | undefined;
+  #needs: readonly string[] | undefined;
+
+  constructor(name: string, head: Uint8Array, parts: readonly VirtualHostPart[]) {
+    this.name = name;
+    this.#head = head;
+    this.#parts = parts;
+    this.version = hashContent([hashContent(head), ...parts.map((part) => part.version)].join(' '));
+  }
+
+  get bytes(): Uint8Array {
+    this.#bytes ??= appendFields(
+      this.#head,
+      VIRTUAL_HOSTS_FIELD,
+      this.#parts.map((part) => part.bytes),
+    );
+    return this.#bytes;
+  }
+
+  get needs(): readonly string[] {
+    this.#needs ??= [...new Set(this.#parts.flatMap((part) => part.needs))].sort();
+    return this.#needs;
+  }
+}
+
+/** The shared instance of a route table; the order of its parts is the order of its virtual hosts. */
+export function assembleRouteTable(name: string, parts: readonly VirtualHostPart[]): ServedResource {
+  const head = encode('envoy.config.route.v3.RouteConfiguration', buildRouteTableHead(name));
+  return internResource(new ComposedRouteTable(name, head, parts));
+}
