@@ -1,4 +1,5 @@
 /** `pilot-agent request` and `pilot-agent wait`: small errands for people and lifecycle hooks. */
+import { proxyPorts } from '#api/constants.ts';
 import { LateenError } from '#runtime/core/index.ts';
 import { type FlagSpecs, parseFlags, renderFlags } from '../flags.ts';
 import type { Command } from '../host.ts';
@@ -18,7 +19,7 @@ export const requestCommand: Command = {
     const [method, path, ...more] = positionals;
     if (method === undefined || path === undefined || more.length > 0)
       throw new LateenError('invalid', 'METHOD and PATH are needed');
-    const port = Number(values['debug-port'] ?? 15000);
+    const port = Number(values['debug-port'] ?? proxyPorts.admin);
     if (!Number.isInteger(port) || port < 1 || port > 65535)
       throw new LateenError('invalid', `--debug-port: "${values['debug-port']}" is not a port`);
     try {
@@ -39,11 +40,13 @@ export const requestCommand: Command = {
   },
 };
 
+const readinessUrl = `http://localhost:${proxyPorts.health}/healthz/ready`;
+
 const waitFlags: FlagSpecs = {
   url: {
     kind: 'text',
     help: 'address that answers 200 once the proxy is ready',
-    default: 'http://localhost:15021/healthz/ready',
+    default: readinessUrl,
   },
   timeoutSeconds: { kind: 'text', help: 'give up after so long', default: '60' },
   requestTimeoutMillis: { kind: 'text', help: 'for one request', default: '500' },
@@ -62,7 +65,7 @@ export const waitCommand: Command = {
       if (value > 0) return value;
       throw new LateenError('invalid', `--${name}: "${values[name]}" is not a number above 0`);
     };
-    const url = parseUrl(values.url ?? 'http://localhost:15021/healthz/ready');
+    const url = parseUrl(values.url ?? readinessUrl);
     const seconds = number('timeoutSeconds', 60);
     const deadline = number('requestTimeoutMillis', 500);
     const period = number('periodMillis', 500);

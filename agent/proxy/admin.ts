@@ -6,9 +6,17 @@ import { callHttp, type HttpReply, openHttp } from '../status/http.ts';
 export class EnvoyAdmin {
   readonly #host: string;
   readonly #port: number;
+  readonly #ownPorts: readonly number[];
   readonly #deadline: number;
 
-  constructor(options: { readonly host: string; readonly port: number; readonly deadline: number }) {
+  constructor(options: {
+    readonly host: string;
+    readonly port: number;
+    /** Ports of listeners that serve the platform: readiness and metrics. */
+    readonly ownPorts: readonly number[];
+    readonly deadline: number;
+  }) {
+    this.#ownPorts = options.ownPorts;
     this.#host = options.host;
     this.#port = options.port;
     this.#deadline = options.deadline;
@@ -44,17 +52,19 @@ export class EnvoyAdmin {
 
   /** Connections that clients hold open to listeners of the mesh; probes and scrapes do not count. */
   async activeConnections(): Promise<number> {
-    const stats = await this.stats('^listener\\..*downstream_cx_active$');
-    let sum = 0;
-    for (const [name, value] of stats) {
-      if (!ownListener.test(name) && !name.includes('.worker_')) sum += value;
-    }
-    return sum;
+    return sumConnections(await this.stats('^listener\\..*downstream_cx_active$'), this.#ownPorts);
   }
 }
 
-/** The admin interface's listener, and those of readiness and metrics. */
-const ownListener = /^listener\.(admin|agent-readiness|prometheus|[^;]*_(15021|15090))\./;
+/** Listeners are named by their address in statistics, each once for all of its workers and once per worker. */
+export function sumConnections(stats: ReadonlyMap<string, number>, ownPorts: readonly number[]): number {
+  let sum = 0;
+  for (const [name, value] of stats) {
+    const port = Number(/^listener\..*_(\d+)\.downstream_cx_active$/.exec(name)?.[1]);
+    if (port > 0 && !ownPorts.includes(port)) sum += value;
+  }
+  return sum;
+}
 
 export function parseStats(text: string): ReadonlyMap<string, number> {
   const stats = new Map<string, number>();

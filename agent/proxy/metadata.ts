@@ -1,4 +1,5 @@
 /** What Envoy's node says about the pod, under Istio's names, so that any Istio-aware control plane and tool understands it. */
+import { labels as labelNames, names } from '#api/constants.ts';
 import type { PodInfo } from './podinfo.ts';
 import { type Problems, parseObject } from './proxyconfig.ts';
 
@@ -29,7 +30,7 @@ export function resolveServiceCluster(
   configured: string | undefined,
 ): string {
   if (configured !== undefined && configured !== 'istio-proxy') return configured;
-  const app = podInfo.labels.app ?? podInfo.labels['app.kubernetes.io/name'] ?? workload;
+  const app = podInfo.labels[labelNames.app] ?? podInfo.labels[labelNames.appName] ?? workload;
   return app === undefined ? `istio-proxy.${node.namespace}` : `${app}.${node.namespace}`;
 }
 
@@ -51,7 +52,7 @@ export function buildNodeMetadata(
       given[name.slice('ISTIO_METAJSON_'.length)] = parseObject(value, name, problems);
   }
   return {
-    CLUSTER_ID: 'Kubernetes',
+    CLUSTER_ID: names.cluster,
     INTERCEPTION_MODE: 'REDIRECT',
     ISTIO_VERSION: istioVersion,
     NAME: node.podName,

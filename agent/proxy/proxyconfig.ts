@@ -1,4 +1,5 @@
 /** The pod's ProxyConfig: the JSON that the injector computed from mesh, namespace and annotations (env PROXY_CONFIG). */
+import { istiodPorts, names, namespaces, proxyPorts } from '#api/constants.ts';
 
 export interface ProxyConfig {
   readonly discoveryAddress: string;
@@ -35,14 +36,15 @@ export function parseProxyConfig(text: string | undefined, problems: Problems): 
   const field = reader(raw, 'PROXY_CONFIG', problems);
   const matcher = reader(asFields(raw.proxyStatsMatcher), 'PROXY_CONFIG.proxyStatsMatcher', problems);
   return {
-    discoveryAddress: field.text('discoveryAddress') ?? 'istiod.istio-system.svc:15012',
+    discoveryAddress:
+      field.text('discoveryAddress') ?? `${names.istiod}.${namespaces.default}.svc:${istiodPorts.secureGrpc}`,
     binaryPath: field.text('binaryPath') ?? '/usr/local/bin/envoy',
     configPath: field.text('configPath') ?? '/etc/istio/proxy',
     serviceCluster: field.text('serviceCluster'),
     drainDuration: field.seconds('drainDuration') ?? 45,
     terminationDrainDuration: field.seconds('terminationDrainDuration') ?? 5,
-    adminPort: field.number('proxyAdminPort') ?? 15000,
-    statusPort: field.number('statusPort') ?? 15020,
+    adminPort: field.number('proxyAdminPort') || proxyPorts.admin,
+    statusPort: field.number('statusPort') || proxyPorts.status,
     concurrency: field.number('concurrency'),
     statsInclusion: {
       prefixes: matcher.list('inclusionPrefixes'),

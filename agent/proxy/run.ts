@@ -45,6 +45,7 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
   const admin = new EnvoyAdmin({
     host: families.includes('ipv4') ? '127.0.0.1' : '::1',
     port: settings.ports.admin,
+    ownPorts: [settings.ports.readiness, settings.ports.metrics],
     deadline: adminDeadline,
   });
   const readiness = new Readiness(admin);

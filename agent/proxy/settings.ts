@@ -1,6 +1,7 @@
 /** Everything that `pilot-agent proxy` needs to know, read once from flags, environment and the pod's files. */
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
+import { annotations, istiodPorts, labels, names, proxyPorts } from '#api/constants.ts';
 import { type LogLevel, parseLogLevel } from '../log.ts';
 import { type Probes, parseProbes } from '../status/probes.ts';
 import type { ApplicationScrape } from '../status/scrape.ts';
@@ -93,13 +94,13 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
     namespace,
     addresses: orderAddresses(env.INSTANCE_IP, source.addresses),
     serviceAccount: env.SERVICE_ACCOUNT || 'default',
-    dnsDomain: flags.domain || `${namespace}.svc.cluster.local`,
+    dnsDomain: flags.domain || `${namespace}.svc.${names.clusterDomain}`,
   };
   if (node.addresses.length === 0) problems.add('INSTANCE_IP: not set, and no interface has an address');
-  const clusterId = env.ISTIO_META_CLUSTER_ID || 'Kubernetes';
-  const discovery = parseHostPort(config.discoveryAddress, 15012);
+  const clusterId = env.ISTIO_META_CLUSTER_ID || names.cluster;
+  const discovery = parseHostPort(config.discoveryAddress, istiodPorts.secureGrpc);
   if (!discovery) problems.add(`PROXY_CONFIG.discoveryAddress: "${config.discoveryAddress}" is not host:port`);
-  const authority = parseHostPort(env.CA_ADDR || config.discoveryAddress, 15012);
+  const authority = parseHostPort(env.CA_ADDR || config.discoveryAddress, istiodPorts.secureGrpc);
   if (!authority) problems.add(`CA_ADDR: "${env.CA_ADDR}" is not host:port`);
 
   const annotation = (name: string) =>
@@ -112,8 +113,8 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
   const ports = {
     admin: config.adminPort,
     status: config.statusPort,
-    readiness: read.number('ENVOY_STATUS_PORT', 15021),
-    metrics: read.number('ENVOY_PROMETHEUS_PORT', 15090),
+    readiness: read.number('ENVOY_STATUS_PORT', proxyPorts.health),
+    metrics: read.number('ENVOY_PROMETHEUS_PORT', proxyPorts.prometheus),
   };
   const statusPath = env.SDS_SOCKET_PATH || '/var/run/secrets/workload-spiffe-uds/socket';
   const logAsJson = flags.log_as_json === 'true';
@@ -139,7 +140,7 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
       },
       problems,
     ),
-    locality: parseLocality(podInfo.labels['istio-locality']),
+    locality: parseLocality(podInfo.labels['istio-locality'] ?? podInfo.labels[labels.locality]),
     discovery: {
       host: discovery?.host ?? '',
       port: discovery?.port ?? 0,
@@ -149,7 +150,7 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
       address: authority ? renderHostPort(authority) : '',
       serverName: env.CA_SNI || undefined,
       clusterId,
-      trustDomain: env.TRUST_DOMAIN || 'cluster.local',
+      trustDomain: env.TRUST_DOMAIN || names.clusterDomain,
       tokenPath: env.JWT_PATH || '/var/run/secrets/tokens/istio-token',
       rootPath: env.CA_ROOT_CA || '/var/run/secrets/istio/root-cert.pem',
       ttlSeconds: read.seconds('SECRET_TTL', 24 * 3600),
@@ -175,9 +176,9 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
       logAsJson,
       drainTime: config.drainDuration,
       statsInclusion: {
-        prefixes: [...config.statsInclusion.prefixes, ...annotation('sidecar.istio.io/statsInclusionPrefixes')],
-        suffixes: [...config.statsInclusion.suffixes, ...annotation('sidecar.istio.io/statsInclusionSuffixes')],
-        regexps: [...config.statsInclusion.regexps, ...annotation('sidecar.istio.io/statsInclusionRegexps')],
+        prefixes: [...config.statsInclusion.prefixes, ...annotation(annotations.statsInclusionPrefixes)],
+        suffixes: [...config.statsInclusion.suffixes, ...annotation(annotations.statsInclusionSuffixes)],
+        regexps: [...config.statsInclusion.regexps, ...annotation(annotations.statsInclusionRegexps)],
       },
       runtimeValues: config.runtimeValues,
       maxConnections: read.number('GLOBAL_DOWNSTREAM_MAX_CONNECTIONS', 2_147_483_645),
@@ -233,7 +234,7 @@ export function resolveConcurrency(
   return limit > 0 ? Math.max(1, Math.ceil(limit)) : 2;
 }
 
-/** Label `istio-locality`: `region.zone.subzone`, because a label's value cannot hold slashes. */
+/** Label `istio-locality` or `topology.istio.io/locality`: `region.zone.subzone`, because a label's value cannot hold slashes. */
 function parseLocality(label: string | undefined): ProxySettings['locality'] {
   const [region = '', zone = '', subzone = ''] = (label ?? '').split(label?.includes('/') ? '/' : '.');
   return { region, zone, subzone };
@@ -245,16 +246,16 @@ function parseApplicationScrape(
   statusPort: number,
   problems: Problems,
 ): ApplicationScrape | undefined {
-  const annotations = parseObject(text, 'ISTIO_PROMETHEUS_ANNOTATIONS', problems);
-  if (String(annotations.scrape) !== 'true') return undefined;
-  const port = Number(annotations.port || 80);
+  const scrape = parseObject(text, 'ISTIO_PROMETHEUS_ANNOTATIONS', problems);
+  if (String(scrape.scrape) !== 'true') return undefined;
+  const port = Number(scrape.port || 80);
   if (!Number.isInteger(port) || port < 1 || port > 65535) {
-    problems.add(`ISTIO_PROMETHEUS_ANNOTATIONS.port: "${annotations.port}" is not a port`);
+    problems.add(`ISTIO_PROMETHEUS_ANNOTATIONS.port: "${scrape.port}" is not a port`);
     return undefined;
   }
   // Annotations that were rewritten already would make the agent scrape itself.
   if (port === statusPort) return undefined;
-  return { port, path: String(annotations.path || '/metrics') };
+  return { port, path: String(scrape.path || '/metrics') };
 }
 
 function guard<T>(name: string, problems: Problems, parse: () => T): T | undefined {

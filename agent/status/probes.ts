@@ -10,7 +10,9 @@ export type ProbeTarget =
       readonly headers: Readonly<Record<string, string>>;
     }
   | { readonly kind: 'tcp'; readonly port: number }
-  | { readonly kind: 'grpc'; readonly port: number; readonly service: string };
+  | { readonly kind: 'grpc'; readonly port: number; readonly service: string }
+  /** A target that makes no sense, such as a port name that no container bears: the probe fails and says so. */
+  | { readonly kind: 'none'; readonly reason: string };
 
 export interface Probe {
   readonly target: ProbeTarget;
@@ -26,7 +28,7 @@ const probePath = /^\/app-(health|lifecycle)\/[^/]+\/(livez|readyz|startupz|pres
 /**
  * Parses ISTIO_KUBE_APP_PROBERS: a JSON object from path to Kubernetes' probe
  * (`{"httpGet": {"path", "port", "scheme", "httpHeaders"}, "timeoutSeconds": 1}`, or `tcpSocket`, or `grpc`).
- * Throws LateenError `invalid` naming what is wrong.
+ * Throws LateenError `invalid` when it is no such object; one wrong target does not hide the others.
  */
 export function parseProbes(text: string): Probes {
   if (text.trim() === '') return new Map();
@@ -41,39 +43,46 @@ export function parseProbes(text: string): Probes {
       if (!probePath.test(path)) throw new LateenError('invalid', `${path}: not a probe path`);
       const probe = asObject(value, path);
       const seconds = Number(probe.timeoutSeconds ?? 1);
-      return [path, { target: parseTarget(probe, path), timeout: (seconds > 0 ? seconds : 1) * 1000 }];
+      return [path, { target: readTarget(probe), timeout: (seconds > 0 ? seconds : 1) * 1000 }];
     }),
   );
 }
 
-function parseTarget(probe: Readonly<Record<string, unknown>>, at: string): ProbeTarget {
+function readTarget(probe: Readonly<Record<string, unknown>>): ProbeTarget {
+  try {
+    return parseTarget(probe);
+  } catch (error) {
+    return { kind: 'none', reason: LateenError.from(error).message };
+  }
+}
+
+function parseTarget(probe: Readonly<Record<string, unknown>>): ProbeTarget {
   if (probe.httpGet !== undefined) {
-    const action = asObject(probe.httpGet, `${at}.httpGet`);
+    const action = asObject(probe.httpGet, 'httpGet');
     const scheme = String(action.scheme ?? 'HTTP').toLowerCase();
-    if (scheme !== 'http' && scheme !== 'https')
-      throw new LateenError('invalid', `${at}.httpGet.scheme: not HTTP or HTTPS`);
+    if (scheme !== 'http' && scheme !== 'https') throw new LateenError('invalid', 'httpGet.scheme: not HTTP or HTTPS');
     const path = String(action.path ?? '/');
     return {
       kind: 'http',
       scheme,
-      port: parsePort(action.port, `${at}.httpGet.port`),
+      port: parsePort(action.port, 'httpGet.port'),
       path: path.startsWith('/') ? path : `/${path}`,
-      headers: parseHeaders(action.httpHeaders, `${at}.httpGet.httpHeaders`),
+      headers: parseHeaders(action.httpHeaders, 'httpGet.httpHeaders'),
     };
   }
   if (probe.tcpSocket !== undefined) {
-    const action = asObject(probe.tcpSocket, `${at}.tcpSocket`);
-    return { kind: 'tcp', port: parsePort(action.port, `${at}.tcpSocket.port`) };
+    const action = asObject(probe.tcpSocket, 'tcpSocket');
+    return { kind: 'tcp', port: parsePort(action.port, 'tcpSocket.port') };
   }
   if (probe.grpc !== undefined) {
-    const action = asObject(probe.grpc, `${at}.grpc`);
+    const action = asObject(probe.grpc, 'grpc');
     return {
       kind: 'grpc',
-      port: parsePort(action.port, `${at}.grpc.port`),
+      port: parsePort(action.port, 'grpc.port'),
       service: String(action.service ?? ''),
     };
   }
-  throw new LateenError('invalid', `${at}: none of httpGet, tcpSocket, grpc`);
+  throw new LateenError('invalid', 'none of httpGet, tcpSocket, grpc');
 }
 
 function parsePort(value: unknown, at: string): number {

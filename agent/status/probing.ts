@@ -30,6 +30,8 @@ export async function runProbe(
         return await probeTcp(probe.target.port, probe.timeout, address);
       case 'grpc':
         return await probeGrpc(probe.target, probe.timeout, address);
+      case 'none':
+        return { status: 503, reason: `the probe cannot be made: ${probe.target.reason}` };
     }
   } catch (error) {
     return { status: 503, reason: LateenError.from(error).message };

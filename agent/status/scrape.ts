@@ -29,11 +29,13 @@ export async function* scrapeAll(options: ScrapeOptions, deadline: number): Asyn
 
 /** Envoy's statistics with Istio's metrics under Istio's names. */
 export async function* scrapeEnvoy(admin: EnvoyAdmin, deadline: number): AsyncGenerator<string> {
-  yield* mapLines(await admin.prometheus(deadline), (text) => text.replace(istioPrefix, '$1istio_'));
+  yield* mapLines(await admin.prometheus(deadline), renameIstioMetrics);
 }
 
 /** Envoy puts its own name before every statistic, also before those named by our access loggers. */
-const istioPrefix = /^(# (?:TYPE|HELP) )?envoy_istio_/gm;
+export function renameIstioMetrics(lines: string): string {
+  return lines.replace(/^(# (?:TYPE|HELP) )?envoy_istio_/gm, '$1istio_');
+}
 
 async function* scrapeApplication(application: ApplicationScrape, deadline: number): AsyncGenerator<string> {
   const response = await openHttp({

@@ -218,6 +218,21 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
     client.destroy();
   });
 
+  it('is done with draining when the last client has gone', async () => {
+    await prepare({ env: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '100ms' } });
+    await agent.start();
+    await becomeReady();
+    const client = connect({ host: '127.0.0.1', port: listenerPort, rejectUnauthorized: false });
+    await new Promise((resolve) => client.once('secureConnect', resolve));
+    agent.signal('SIGTERM');
+    await eventually(
+      () => agent.log(),
+      (log) => expect(log).to.contain('clients still connected'),
+    );
+    client.destroy();
+    expect(await agent.ended).to.equal(0);
+  });
+
   it('ends on POST /quitquitquit, and only on POST', async () => {
     await prepare();
     await agent.start();
