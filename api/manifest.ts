@@ -62,6 +62,7 @@ function renderVersion(options: ManifestOptions, version: string, newest: boolea
   const spec = renderStructural(options.spec, {
     descriptions: newest,
     preserveUnknown: options.preserveUnknown ?? false,
+    nullable: options.protoJson ?? false,
   });
   const status = renderStructural(options.status, { descriptions: newest });
   return {

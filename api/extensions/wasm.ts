@@ -5,9 +5,9 @@ import { listMap, preserved, type Value } from '../schema/vocabulary.ts';
 
 const schemes = ['', 'http', 'https', 'file', 'oci'];
 
-/** `registry:5000/image` is no URL with the scheme `registry`: what follows a scheme begins with a slash. */
+/** As Go reads it, `registry:5000/image` has the scheme `registry`; a text without scheme is an image reference. */
 function moduleScheme(text: string): string | undefined {
-  const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):\//.exec(text)?.[1];
+  const scheme = /^([a-zA-Z][a-zA-Z0-9+.-]*):/.exec(text)?.[1];
   if (scheme !== undefined) return scheme.toLowerCase();
   if (text.startsWith('/')) return '';
   return URL.canParse(`http://${text}`) ? 'http' : undefined;

@@ -16,7 +16,7 @@ export const istioOperator = defineKind<IstioOperatorSpec>({
   description: 'A whole installation of the mesh.',
   spec: IstioOperatorSpec,
   preserveUnknown: true,
-  protoNames: true,
+  protoJson: true,
   judgeUnknown: ([first, ...rest]) =>
     (first !== undefined && tolerant.has(first)) || rest.includes('overlays') ? 'warning' : 'error',
   status: IstioOperatorStatus,

@@ -1,8 +1,8 @@
 /** Untrusted mesh settings in, settings with defaults out. */
 import type { z } from 'zod';
 import type { Diagnostic, ParseResult } from '../resource.ts';
-import { canonicalNames } from '../schema/canonical.ts';
 import { diagnose, renderPath } from '../schema/diagnose.ts';
+import { readProtoJson } from '../schema/protojson.ts';
 import { unknownFields } from '../schema/unknownfields.ts';
 import { checkMeshConfig } from './checks.ts';
 import { defaultMeshConfig, defaultProxyConfig } from './defaults.ts';
@@ -36,7 +36,7 @@ export function parseMeshNetworks(yaml: unknown): ParseResult<MeshNetworks> {
 
 /** What an empty file means: nothing is set. */
 function parseMessage<T>(schema: z.ZodType<T>, yaml: unknown): ParseResult<T> {
-  const value = canonicalNames(schema, yaml ?? {});
+  const value = readProtoJson(schema, yaml ?? {});
   const parsed = schema.safeParse(value);
   if (!parsed.success) return { ok: false, errors: diagnose(parsed.error, value) };
   const warnings = unknownFields(schema, value).map(

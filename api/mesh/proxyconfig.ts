@@ -4,10 +4,10 @@ import { ClientTLSSettings } from '../networking/destinationrule/schema.ts';
 import { ProxyImage } from '../networking/proxyconfig.ts';
 import { ReadinessProbe } from '../networking/workloadgroup.ts';
 import { atMostOne } from '../schema/rule.ts';
-import { int32, stringMap, uint32, type Value } from '../schema/vocabulary.ts';
+import { int32, uint32, type Value } from '../schema/vocabulary.ts';
 import { ConnectionSettings } from './connectionsettings.ts';
 import { ForwardClientCertDetails, ProxyHeaders } from './proxyheaders.ts';
-import { durationOrZero, empty, flag, text, texts } from './scalars.ts';
+import { durationOrZero, empty, flag, looseTexts, text, texts } from './scalars.ts';
 import { Tracing } from './tracing.ts';
 
 const RemoteService = z.object({
@@ -54,8 +54,8 @@ export const ProxyConfig = atMostOne(
     sds: z.object({ enabled: flag(), k8sSaJwtPath: text() }).optional().describe('No longer used.'),
     envoyAccessLogService: RemoteService.optional().describe('Where access logs are streamed to.'),
     envoyMetricsService: RemoteService.optional().describe('Where statistics are streamed to.'),
-    proxyMetadata: stringMap().optional().describe('Environment of the proxy and node metadata.'),
-    runtimeValues: stringMap().optional().describe('Envoy runtime values.'),
+    proxyMetadata: looseTexts().describe('Environment of the proxy and node metadata.'),
+    runtimeValues: looseTexts().describe('Envoy runtime values.'),
     statusPort: int32().optional().describe('Port of the agent’s status server.'),
     extraStatTags: texts().describe('Tags that are taken out of statistic names besides the usual.'),
     gatewayTopology: Topology.optional().describe('What is in front of a gateway.'),

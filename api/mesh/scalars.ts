@@ -1,7 +1,7 @@
 /** Scalars of the mesh configuration, which is protobuf JSON and knows zero durations. */
 import { z } from 'zod';
 import { parseDuration } from '../duration.ts';
-import { withRule } from '../schema/rule.ts';
+import { withFacts, withRule } from '../schema/rule.ts';
 
 /** Go's notation; zero turns the feature off. */
 export const durationOrZero = () =>
@@ -17,3 +17,11 @@ export const texts = () => z.array(z.string()).optional();
 
 /** A message without fields, whose presence is its meaning. */
 export const empty = () => z.object({}).optional();
+
+/** Texts by name, where YAML may read an unquoted one as a number or a boolean. */
+export const looseTexts = () => {
+  const scalar = withFacts(z.union([z.string(), z.number(), z.boolean()]), {
+    'x-kubernetes-preserve-unknown-fields': true,
+  });
+  return z.record(z.string(), scalar.transform(String)).optional();
+};

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Diagnostic, KindDefinition, ObjectMeta, ParseResult, Resource } from '../resource.ts';
-import { canonicalNames } from './canonical.ts';
 import { diagnose, renderPath } from './diagnose.ts';
+import { readProtoJson } from './protojson.ts';
 import { unknownFields } from './unknownfields.ts';
 
 /** Something the schema cannot say about a spec; paths begin with `spec`. */
@@ -31,6 +31,8 @@ export interface ManifestOptions {
   readonly status: z.ZodType;
   readonly statusDefault?: unknown;
   readonly columns: readonly PrinterColumn[];
+  /** The spec holds protobuf JSON: fields may bear their proto names, and null means absent. */
+  readonly protoJson?: boolean;
   /** The API server keeps fields of the spec that the schema does not know. */
   readonly preserveUnknown?: boolean;
 }
@@ -38,8 +40,6 @@ export interface ManifestOptions {
 export interface KindOptions<Spec> extends ManifestOptions {
   readonly spec: z.ZodType<Spec>;
   readonly check?: Check<Spec>;
-  /** Fields may bear their protobuf names too, such as `access_log_file`. */
-  readonly protoNames?: boolean;
   /** How serious an unknown field is; a warning for every kind that prunes them. */
   readonly judgeUnknown?: (path: readonly PropertyKey[]) => Diagnostic['severity'];
 }
@@ -67,7 +67,7 @@ export function defineKind<Spec>(options: KindOptions<Spec>): ApiKind<Spec> {
     apiVersion: z.enum(options.versions.map((version) => `${options.group}/${version}`)),
     kind: z.literal(options.kind),
     metadata: z.preprocess(withoutNulls, metadata),
-    spec: z.unknown(),
+    spec: z.unknown().optional(),
     status: z.unknown().optional(),
   });
   const parse = (object: unknown): ParseResult<Resource<Spec>> => {
@@ -88,7 +88,7 @@ interface Envelope {
 
 function parseSpec<Spec>(options: KindOptions<Spec>, outer: Envelope): ParseResult<Resource<Spec>> {
   const written = options.specRequired ? outer.spec : (outer.spec ?? {});
-  const raw = options.protoNames ? canonicalNames(options.spec, written) : written;
+  const raw = options.protoJson ? readProtoJson(options.spec, written) : written;
   const unknown = unknownFields(options.spec, raw).map((path) => unknownField(options, path));
   const parsed = options.spec.safeParse(raw);
   const errors = unknown.filter((diagnostic) => diagnostic.severity === 'error');

@@ -28,6 +28,8 @@ export interface StructuralOptions {
   readonly descriptions: boolean;
   /** Objects keep fields that the schema does not know. */
   readonly preserveUnknown?: boolean;
+  /** Optional fields may be null, which means absent. */
+  readonly nullable?: boolean;
 }
 
 export function renderStructural(schema: z.ZodType, options: StructuralOptions): Structural {
@@ -43,7 +45,9 @@ export function renderStructural(schema: z.ZodType, options: StructuralOptions):
 
 function renderType(schema: z.ZodType, options: StructuralOptions): Structural {
   const render = (inner: unknown): Structural => renderStructural(asSchema(inner), options);
-  if (schema instanceof z.ZodOptional) return render(schema.unwrap());
+  if (schema instanceof z.ZodOptional) {
+    return { ...render(schema.unwrap()), ...(options.nullable ? { nullable: true } : {}) };
+  }
   if (schema instanceof z.ZodNullable) return { ...render(schema.unwrap()), nullable: true };
   if (schema instanceof z.ZodPipe) return render(schema.in);
   if (schema instanceof z.ZodObject) return renderObject(schema, options);
