@@ -35,7 +35,10 @@ describe('delivery facts between replicas', () => {
 
   async function serve(ledger: DeliveryLedger, isReplica = true): Promise<string> {
     const server = new Server();
-    server.addService(deliveryDefinition, createDeliveryService(ledger, systemClock, () => Promise.resolve(isReplica)));
+    server.addService(
+      deliveryDefinition,
+      createDeliveryService(ledger, systemClock, () => Promise.resolve(isReplica)),
+    );
     const port = await new Promise<number>((resolve, reject) =>
       server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
         error === null ? resolve(bound) : reject(error),

@@ -25,7 +25,9 @@ async function install(): Promise<Mesh> {
   await installSample(cluster.layout, report);
   const gateway = await eventually('an address of the ingress gateway', async () => {
     const path = 'jsonpath={.status.loadBalancer.ingress[0].ip}';
-    return (await cluster.kubectl(['get', 'service', 'istio-ingressgateway', '-n', 'istio-system', '-o', path])) || undefined;
+    return (
+      (await cluster.kubectl(['get', 'service', 'istio-ingressgateway', '-n', 'istio-system', '-o', path])) || undefined
+    );
   });
   return { cluster, namespace: sampleNamespace, gateway };
 }
