@@ -44,8 +44,7 @@ async function sign(request: CertificateRequest, authority: KeyPair | undefined)
   const privateKey = forge.pki.privateKeyFromPem(key);
   const certificate = forge.pki.createCertificate();
   certificate.publicKey = forge.pki.setRsaPublicKey(privateKey.n, privateKey.e);
-  // A leading zero byte keeps the number positive.
-  certificate.serialNumber = `00${randomBytes(16).toString('hex')}`;
+  certificate.serialNumber = renderSerial(randomBytes(16));
   certificate.validity.notBefore = new Date(Date.now() - 60_000);
   certificate.validity.notAfter = new Date(Date.now() + validDays * 24 * 3600 * 1000);
   const subject = [
@@ -58,6 +57,14 @@ async function sign(request: CertificateRequest, authority: KeyPair | undefined)
   certificate.setExtensions(issuer ? leafExtensions(request) : authorityExtensions);
   certificate.sign(authority ? forge.pki.privateKeyFromPem(authority.key) : privateKey, forge.md.sha256.create());
   return { certificate: forge.pki.certificateToPem(certificate), key };
+}
+
+/**
+ * Hexadecimal digits of a certificate's serial number. The first byte is made 0x40 to 0x7f: neither a sign bit nor leading
+ * zeros, which DER forbids and Go refuses as malformed.
+ */
+export function renderSerial(random: Uint8Array): string {
+  return Buffer.from(random.map((byte, index) => (index === 0 ? (byte & 0x3f) | 0x40 : byte))).toString('hex');
 }
 
 const authorityExtensions = [
