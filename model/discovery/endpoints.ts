@@ -8,8 +8,10 @@ import type { EndpointSlice, Workload } from '../types/inputs.ts';
 import type { MeshSettings } from '../types/settings.ts';
 import type { ServiceQueries } from './services.ts';
 
-/** An endpoint with all its ports; only ready ones exist. */
+/** An endpoint with all its ports. */
 export interface ServiceEndpoint {
+  /** Takes traffic. One that doesn't still says who may answer for the service. */
+  readonly ready: boolean;
   /** One per address family, IPv4 first. */
   readonly addresses: readonly string[];
   /** Port numbers by the name of the service's port. */
@@ -33,7 +35,10 @@ export function portOf(endpoint: ServiceEndpoint, name: string): number | undefi
 export interface EndpointQueries {
   /** By service id. */
   readonly serviceEndpoints: Query<readonly ServiceEndpoint[]>;
-  /** SPIFFE ids that the endpoints of a service may show, by service id. */
+  /**
+   * SPIFFE ids that the endpoints of a service may show, by service id; of those that aren't ready too, because what a
+   * client checks must not change with readiness.
+   */
   readonly serviceAccounts: Query<readonly string[]>;
 }
 
@@ -80,7 +85,6 @@ function readMember(reader: Reader, inputs: MeshInputs, member: string): readonl
   for (const slice of slices) {
     const ports = Object.fromEntries(slice.ports.map((port) => [port.name, port.port]));
     for (const endpoint of slice.endpoints) {
-      if (!endpoint.ready) continue;
       const podKey = endpoint.pod === undefined ? undefined : renderObjectKey(cluster, slice.namespace, endpoint.pod);
       const pod = podKey === undefined ? undefined : reader.get(inputs.workloads, podKey);
       if (podKey !== undefined && pod === undefined) continue;
@@ -90,10 +94,11 @@ function readMember(reader: Reader, inputs: MeshInputs, member: string): readonl
         const addresses = address.split(',');
         if (known === undefined) {
           const locality = readLocality(reader, inputs, cluster, endpoint.node ?? pod?.node, endpoint.zone);
-          found.set(key, { ...describe(slice, pod), addresses, ports, locality });
+          found.set(key, { ...describe(slice, pod), ready: endpoint.ready, addresses, ports, locality });
         } else {
           const merged = [...new Set([...known.addresses, ...addresses])];
-          found.set(key, { ...known, addresses: merged, ports: { ...ports, ...known.ports } });
+          const ready = known.ready || endpoint.ready;
+          found.set(key, { ...known, ready, addresses: merged, ports: { ...ports, ...known.ports } });
         }
       }
     }
@@ -108,7 +113,7 @@ function byFamily(a: EndpointSlice, b: EndpointSlice): number {
 function describe(
   slice: EndpointSlice,
   pod: Workload | undefined,
-): Omit<ServiceEndpoint, 'addresses' | 'ports' | 'locality'> {
+): Omit<ServiceEndpoint, 'ready' | 'addresses' | 'ports' | 'locality'> {
   return {
     cluster: slice.cluster,
     namespace: slice.namespace,

@@ -173,7 +173,7 @@ function buildEndpointGroup(reader: Reader, parts: ClusterParts, text: string): 
   const subset = rule.subsets.find((candidate) => candidate.name === key.subset);
   const members = reader
     .read(parts.endpoints.serviceEndpoints, service.id)
-    .filter((endpoint) => selects(subset?.labels ?? {}, endpoint.labels));
+    .filter((endpoint) => endpoint.ready && selects(subset?.labels ?? {}, endpoint.labels));
   return {
     cluster: name,
     localities: groupEndpoints(members, port.name, key.families, (endpoint, number) =>

@@ -94,6 +94,17 @@ spec: {selector: {matchLabels: {app: reviews}}, mtls: {mode: STRICT}, portLevelM
     expect(flags()).to.deep.equal([false, false]);
   });
 
+  it('keep the accounts of endpoints that are not ready, so that only the endpoints change with readiness', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    const before = clustersOf(mesh).get(`outbound|9080||${fqdn}`)?.cluster;
+    mesh.source.apply(
+      serviceObjects({ ...reviews, pods: (reviews.pods ?? []).map((pod) => ({ ...pod, ready: false })) }),
+    );
+    expect(clustersOf(mesh).get(`outbound|9080||${fqdn}`)?.cluster).to.equal(before);
+    expect(endpointsOf(mesh, `outbound|9080||${fqdn}`)).to.deep.equal([]);
+  });
+
   it('follow the rule of the client namespace, then of the service, then of the root', () => {
     const mesh = createTestMesh();
     mesh.source.apply(serviceObjects(reviews));

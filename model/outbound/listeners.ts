@@ -107,7 +107,10 @@ function listenerKeys(
       }
       const pods = reader
         .read(endpoints.serviceEndpoints, service.id)
-        .filter((endpoint) => endpoint.cluster === client.cluster && portOf(endpoint, port.name) !== undefined)
+        .filter(
+          (endpoint) =>
+            endpoint.ready && endpoint.cluster === client.cluster && portOf(endpoint, port.name) !== undefined,
+        )
         .flatMap((endpoint) => endpoint.addresses)
         .filter((address) => client.families === '' || client.families.includes(address.includes(':') ? '6' : '4'));
       return [...new Set(pods)].sort().map((bind) => renderListenerKey({ ...fields, bind }));

@@ -6,6 +6,7 @@ export interface TestPod {
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceAccount?: string;
   readonly sidecar?: boolean;
+  readonly ready?: boolean;
 }
 
 export interface TestService {
@@ -65,7 +66,7 @@ export function sliceObject(service: TestService, addressType: 'IPv4' | 'IPv6') 
     }),
     endpoints: pods.map((pod) => ({
       addresses: [addressType === 'IPv4' ? pod.ip : (pod.ip6 ?? '')],
-      conditions: { ready: true },
+      conditions: { ready: pod.ready ?? true },
       targetRef: { kind: 'Pod', name: pod.name },
     })),
   };
