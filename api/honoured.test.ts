@@ -28,9 +28,9 @@ describe('unhonouredFields', () => {
   });
 
   it('looks at values where only some of them work', () => {
-    const policy = (simple: string) => ({ host: 'reviews', trafficPolicy: { loadBalancer: { simple } } });
-    assert.deepEqual(paths('DestinationRule', policy('ROUND_ROBIN')), []);
-    assert.deepEqual(paths('DestinationRule', policy('PASSTHROUGH')), ['spec.trafficPolicy.loadBalancer.simple']);
+    const policy = (mode: string) => ({ host: 'reviews', trafficPolicy: { tls: { mode } } });
+    assert.deepEqual(paths('DestinationRule', policy('ISTIO_MUTUAL')), []);
+    assert.deepEqual(paths('DestinationRule', policy('SIMPLE')), ['spec.trafficPolicy.tls.mode']);
   });
 
   it('does not mistake an absent field for one that was set', () => {

@@ -9,6 +9,37 @@ import { renderPath } from './schema/diagnose.ts';
 /** Where a field has an effect: everywhere, or only with these values. */
 type Honour = true | readonly string[];
 
+/** A TrafficPolicy stands in four places with the same effect. */
+function policyFields(at: string): Readonly<Record<string, Honour>> {
+  const whole = [
+    'loadBalancer.simple',
+    'connectionPool.tcp.maxConnections',
+    'connectionPool.tcp.connectTimeout',
+    'connectionPool.tcp.tcpKeepalive',
+    'connectionPool.http.http1MaxPendingRequests',
+    'connectionPool.http.http2MaxRequests',
+    'connectionPool.http.maxRequestsPerConnection',
+    'connectionPool.http.maxRetries',
+    'connectionPool.http.idleTimeout',
+    'connectionPool.http.h2UpgradePolicy',
+    'connectionPool.http.useClientProtocol',
+    'outlierDetection.consecutive5xxErrors',
+    'outlierDetection.consecutiveGatewayErrors',
+    'outlierDetection.consecutiveLocalOriginFailures',
+    'outlierDetection.splitExternalLocalOriginErrors',
+    'outlierDetection.interval',
+    'outlierDetection.baseEjectionTime',
+    'outlierDetection.maxEjectionPercent',
+    'outlierDetection.minHealthPercent',
+    'tls.sni',
+    'tls.subjectAltNames',
+  ];
+  return {
+    ...Object.fromEntries(whole.map((field) => [`${at}.${field}`, true])),
+    [`${at}.tls.mode`]: ['DISABLE', 'ISTIO_MUTUAL'],
+  };
+}
+
 /** Paths below `spec`; `[]` stands for list items, `{}` for map values. A listed path covers all below it. */
 export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Honour>>>>> = {
   VirtualService: {
@@ -27,9 +58,20 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
     'http[].match[].queryParams': true,
     'http[].match[].port': true,
     'http[].match[].gateways': true,
+    'http[].match[].sourceLabels': true,
+    'http[].match[].sourceNamespace': true,
     'http[].route[].destination': true,
     'http[].route[].weight': true,
+    'http[].route[].headers': true,
+    'http[].headers': true,
+    'http[].redirect': true,
+    'http[].directResponse': true,
+    'http[].rewrite': true,
     'http[].timeout': true,
+    'http[].retries.attempts': true,
+    'http[].retries.perTryTimeout': true,
+    'http[].retries.retryOn': true,
+    'tcp[].match[].destinationSubnets': true,
     'tcp[].match[].port': true,
     'tcp[].match[].gateways': true,
     'tcp[].route': true,
@@ -41,20 +83,27 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
   DestinationRule: {
     host: true,
     exportTo: true,
-    'trafficPolicy.loadBalancer.simple': ['UNSPECIFIED', 'ROUND_ROBIN', 'LEAST_REQUEST', 'LEAST_CONN'],
-    'trafficPolicy.tls.mode': true,
     'subsets[].name': true,
     'subsets[].labels': true,
-    'subsets[].trafficPolicy.loadBalancer.simple': ['UNSPECIFIED', 'ROUND_ROBIN', 'LEAST_REQUEST', 'LEAST_CONN'],
-    'subsets[].trafficPolicy.tls.mode': true,
+    ...policyFields('trafficPolicy'),
+    ...policyFields('trafficPolicy.portLevelSettings[]'),
+    'trafficPolicy.portLevelSettings[].port': true,
+    ...policyFields('subsets[].trafficPolicy'),
+    ...policyFields('subsets[].trafficPolicy.portLevelSettings[]'),
+    'subsets[].trafficPolicy.portLevelSettings[].port': true,
   },
   Gateway: {
     selector: true,
     'servers[].name': true,
     'servers[].port': true,
     'servers[].hosts': true,
-    'servers[].tls.mode': ['SIMPLE'],
+    'servers[].bind': true,
+    'servers[].tls.mode': ['SIMPLE', 'MUTUAL', 'PASSTHROUGH', 'ISTIO_MUTUAL'],
     'servers[].tls.credentialName': true,
+    'servers[].tls.caCertCredentialName': true,
+    'servers[].tls.minProtocolVersion': true,
+    'servers[].tls.maxProtocolVersion': true,
+    'servers[].tls.cipherSuites': true,
     'servers[].tls.httpsRedirect': true,
   },
   PeerAuthentication: {

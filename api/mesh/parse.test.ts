@@ -1,0 +1,119 @@
+import { assert } from 'chai';
+import { ineffectiveProviders } from './checks.ts';
+import { defaultMeshConfig, defaultProxyConfig } from './defaults.ts';
+import { parseMeshConfig, parseMeshNetworks, parseProxyConfig } from './parse.ts';
+
+function meshOf(yaml: unknown) {
+  const result = parseMeshConfig(yaml);
+  if (!result.ok) throw new Error(JSON.stringify(result.errors));
+  return result;
+}
+
+describe('parseMeshConfig', () => {
+  it('yields the defaults for an empty file', () => {
+    assert.deepEqual(meshOf(null).value, { ...defaultMeshConfig });
+    assert.deepEqual(meshOf({}).warnings, []);
+  });
+
+  it('replaces fields, but merges the proxy configuration and its metadata', () => {
+    const base = { ...defaultMeshConfig, defaultConfig: { ...defaultProxyConfig, proxyMetadata: { A: '1', B: '1' } } };
+    const result = parseMeshConfig(
+      { defaultConfig: { statusPort: 1, proxyMetadata: { B: '2' } }, accessLogFile: '/a' },
+      base,
+    );
+    assert.isTrue(result.ok);
+    if (!result.ok) return;
+    assert.equal(result.value.accessLogFile, '/a');
+    assert.equal(result.value.defaultConfig?.discoveryAddress, defaultProxyConfig.discoveryAddress);
+    assert.equal(result.value.defaultConfig?.statusPort, 1);
+    assert.deepEqual(result.value.defaultConfig?.proxyMetadata, { A: '1', B: '2' });
+  });
+
+  it('joins providers by name and trust domain aliases as a set', () => {
+    const { value } = meshOf({
+      extensionProviders: [
+        { name: 'prometheus', prometheus: {} },
+        { name: 'zipkin', zipkin: { service: 'z', port: 9411 } },
+      ],
+      trustDomainAliases: ['b', 'a', 'b'],
+    });
+    assert.deepEqual(
+      value.extensionProviders?.map((provider) => provider.name),
+      ['prometheus', 'stackdriver', 'envoy', 'zipkin'],
+    );
+    assert.deepEqual(value.trustDomainAliases, ['a', 'b']);
+  });
+
+  it('reads protobuf names, nulls, and unquoted values of the environment', () => {
+    const { value, warnings } = meshOf({
+      access_log_file: '/dev/stdout',
+      mesh_mTLS: { min_protocol_version: 'TLSV1_3' },
+      trustDomain: null,
+      default_config: { proxy_metadata: { ISTIO_META_DNS_CAPTURE: true, WEIGHT: 0.5 } },
+    });
+    assert.deepEqual(warnings, []);
+    assert.equal(value.accessLogFile, '/dev/stdout');
+    assert.deepEqual(value.meshMTLS, { minProtocolVersion: 'TLSV1_3' });
+    assert.equal(value.trustDomain, 'cluster.local');
+    assert.deepEqual(value.defaultConfig?.proxyMetadata, { ISTIO_META_DNS_CAPTURE: 'true', WEIGHT: '0.5' });
+  });
+
+  it('warns of unknown fields and goes on', () => {
+    assert.deepEqual(meshOf({ tomorrow: 1, defaultConfig: { tracing: { tomorow: 1 } } }).warnings, [
+      { path: 'tomorrow', message: 'unknown field', severity: 'warning' },
+      { path: 'defaultConfig.tracing.tomorow', message: 'unknown field', severity: 'warning' },
+    ]);
+  });
+
+  const wrong: readonly (readonly [string, unknown, string])[] = [
+    ['a wrong type', { proxyListenPort: '15001' }, 'proxyListenPort'],
+    ['no port', { proxyListenPort: 70_000 }, 'proxyListenPort'],
+    ['an unknown word', { outboundTrafficPolicy: { mode: 'DENY' } }, 'outboundTrafficPolicy.mode'],
+    ['no duration', { connectTimeout: 'fast' }, 'connectTimeout'],
+    [
+      'a provider of two kinds',
+      { extensionProviders: [{ name: 'a', prometheus: {}, zipkin: {} }] },
+      'extensionProviders[0]',
+    ],
+    ['a provider of no kind', { extensionProviders: [{ name: 'a' }] }, 'extensionProviders[3]'],
+    ['an empty trust domain', { trustDomain: '' }, 'trustDomain'],
+    ['no object', 'accessLogFile: /dev/stdout', ''],
+  ];
+  for (const [what, yaml, path] of wrong) {
+    it(`refuses ${what}`, () => {
+      const result = parseMeshConfig(yaml);
+      assert.deepEqual(result.ok ? [] : result.errors.map((error) => error.path), [path]);
+    });
+  }
+
+  it('tells which providers stock Envoy cannot serve', () => {
+    assert.deepEqual(
+      ineffectiveProviders(meshOf({}).value).map((warning) => warning.path),
+      ['extensionProviders[1].stackdriver'],
+    );
+  });
+});
+
+describe('parseProxyConfig', () => {
+  it('reads the annotation over the settings of the mesh', () => {
+    const result = parseProxyConfig({ concurrency: 0, holdApplicationUntilProxyStarts: true });
+    assert.deepEqual(result.ok ? result.value : {}, {
+      ...defaultProxyConfig,
+      concurrency: 0,
+      holdApplicationUntilProxyStarts: true,
+    });
+  });
+});
+
+describe('parseMeshNetworks', () => {
+  it('reads networks by name', () => {
+    const networks = { a: { endpoints: [{ fromRegistry: 'one' }], gateways: [{ address: '10.0.0.1', port: 15_443 }] } };
+    assert.deepEqual(parseMeshNetworks({ networks }), { ok: true, value: { networks }, warnings: [] });
+  });
+
+  it('refuses a gateway with two addresses', () => {
+    const gateways = [{ address: '10.0.0.1', registryServiceName: 'gw', port: 1 }];
+    const result = parseMeshNetworks({ networks: { 'net-1': { gateways } } });
+    assert.deepEqual(result.ok ? [] : result.errors.map((error) => error.path), ['networks["net-1"].gateways[0]']);
+  });
+});
