@@ -161,12 +161,12 @@ describe('settings of the proxy', () => {
       '/etc/istio/proxy/envoy-rev.json',
       false,
     );
-    const valueOf = (flag: string) => args[args.indexOf(flag) + 1];
-    expect(valueOf('--config-path')).to.equal('/etc/istio/proxy/envoy-rev.json');
-    expect(valueOf('--concurrency')).to.equal('3');
-    expect(valueOf('--drain-time-s')).to.equal('10');
-    expect(valueOf('--log-level')).to.equal('debug');
-    expect(valueOf('--component-log-level')).to.equal('misc:error');
+    const flagValue = (flag: string) => args[args.indexOf(flag) + 1];
+    expect(flagValue('--config-path')).to.equal('/etc/istio/proxy/envoy-rev.json');
+    expect(flagValue('--concurrency')).to.equal('3');
+    expect(flagValue('--drain-time-s')).to.equal('10');
+    expect(flagValue('--log-level')).to.equal('debug');
+    expect(flagValue('--component-log-level')).to.equal('misc:error');
   });
 });
 
