@@ -21,7 +21,10 @@ const policies = {
   PASSTHROUGH: 'CLUSTER_PROVIDED',
 } as const satisfies Record<LoadBalancing, string>;
 
-/** One Envoy cluster; never names an extension that stock Envoy lacks. */
+/**
+ * One Envoy cluster. Below the share of healthy endpoints that a rule names, Envoy sends to all of them; without a rule it
+ * never sends to one that Kubernetes calls unready. Never names an extension that stock Envoy lacks.
+ */
 export function buildCluster(cluster: Cluster): ClusterMessage {
   const name = renderClusterName(cluster.name);
   return {
@@ -30,6 +33,7 @@ export function buildCluster(cluster: Cluster): ClusterMessage {
     ...buildDiscovery(cluster, name),
     connectTimeout: buildDuration(cluster.connectTimeoutMs),
     lbPolicy: cluster.discovery.kind === 'original-dst' ? 'CLUSTER_PROVIDED' : policies[cluster.loadBalancing],
+    commonLbConfig: { healthyPanicThreshold: { value: cluster.outlierDetection?.minHealthPercent ?? 0 } },
     circuitBreakers: buildCircuitBreakers(cluster.connectionPool),
     ...present('outlierDetection', cluster.outlierDetection && buildOutlierDetection(cluster.outlierDetection)),
     ...buildKeepalive(cluster.connectionPool),

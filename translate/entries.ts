@@ -8,14 +8,7 @@ import {
   renderClusterName,
 } from '#envoy/index.ts';
 import type { Graph, Query, Reader } from '#graph/index.ts';
-import {
-  type Cluster,
-  type Listener,
-  type MeshQueries,
-  readCompositionKeys,
-  type SourceRef,
-  type VirtualHost,
-} from '#model/index.ts';
+import { type Cluster, type Listener, type MeshQueries, readCompositionKeys, type VirtualHost } from '#model/index.ts';
 import { encode } from '#wire/index.ts';
 import { ABSENT, buildEntry, type Entry, mergeSources, sameEntry, sameSources } from './entry.ts';
 import {
