@@ -1,3 +1,6 @@
+import type { ClusterLayout } from '#hack/cluster/index.ts';
+import type { KubeClient } from '#kube/index.ts';
+
 /** What a benchmark yields: samples of one figure, and the bound it is meant to hold (never asserted, only shown). */
 export interface Measurement {
   readonly figure: string;
@@ -10,7 +13,25 @@ export interface Measurement {
 export interface Benchmark {
   readonly name: string;
   readonly describes: string;
-  run(signal: AbortSignal): Promise<readonly Measurement[]>;
+  run(signal: AbortSignal, setting: Setting): Promise<readonly Measurement[]>;
+}
+
+/** What a run gives its benchmarks. */
+export interface Setting {
+  /** How often to repeat, where the benchmark's own number is not wanted. */
+  readonly repetitions: number | undefined;
+  /** Tells how far a long benchmark is. */
+  report(message: string): void;
+  /** A running cluster with the demo mesh READY in it; started for the first benchmark that asks. */
+  mesh(): Promise<Mesh>;
+  /** The same, with Bookinfo in it. */
+  sample(): Promise<Mesh>;
+}
+
+export interface Mesh {
+  readonly layout: ClusterLayout;
+  /** As the cluster's administrator, over connections that stay open. */
+  readonly client: KubeClient;
 }
 
 export interface Summary {
