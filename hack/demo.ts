@@ -1,10 +1,10 @@
 /**
  * From a fresh clone to a mesh with traffic in it, and what happened to show for it. Repeating it is quick and harmless.
- * Usage: npm run demo
+ * Usage: npm run demo [-- CLUSTER]
  */
 import { LateenError } from '#runtime/core/index.ts';
 import { readResources, renderPeers, renderShares, renderUsage } from './demo/report.ts';
-import { runDemo } from './demo/run.ts';
+import { demoCluster, runDemo } from './demo/run.ts';
 import { exitWithReason } from './setup/index.ts';
 
 const controller = new AbortController();
@@ -15,7 +15,7 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) {
 }
 
 async function show(): Promise<void> {
-  const { layout, url, shares, peers } = await runDemo(controller.signal);
+  const { layout, url, shares, peers } = await runDemo(process.argv[2] ?? demoCluster, controller.signal);
   process.stdout.write(`
 How the traffic was split, against the weights of the VirtualService:
 ${renderShares(shares)}

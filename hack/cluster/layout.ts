@@ -75,6 +75,16 @@ export function resolveLayout(name: string, index: number, dualStack: boolean): 
   };
 }
 
+/** The numbers of clusters whose link would clash with an address that the host has. */
+export function linkIndexes(addresses: readonly string[]): Set<number> {
+  return new Set(
+    addresses.flatMap((address) => {
+      const third = /^169\.254\.(\d+)\.\d+$/.exec(address)?.[1];
+      return third === undefined ? [] : [Number(third) - 200];
+    }),
+  );
+}
+
 /** Kubeconfig of the cluster's administrator. */
 export function kubeconfigPath(layout: ClusterLayout): string {
   return join(layout.controlPlane.directory, 'admin.kubeconfig');

@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, rmdir, writeFile } from 'node:fs/promises';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import { LateenError } from '#runtime/core/index.ts';
 import { withLock } from '../setup/lock.ts';
-import { type ClusterLayout, maximumClusters, resolveLayout, stateRoot } from './layout.ts';
+import { type ClusterLayout, linkIndexes, maximumClusters, resolveLayout, stateRoot } from './layout.ts';
 
 interface ClusterRecord {
   readonly index: number;
@@ -33,8 +34,11 @@ export async function recordLayout(name: string): Promise<ClusterLayout> {
     const known = await readLayout(name);
     if (known) return known;
     const taken = new Set((await listLayouts()).map((layout) => layout.index));
+    const busy = linkIndexes(
+      Object.values(networkInterfaces()).flatMap((all) => all?.map(({ address }) => address) ?? []),
+    );
     const index = Array.from({ length: maximumClusters }, (_, candidate) => candidate).find(
-      (candidate) => !taken.has(candidate),
+      (candidate) => !taken.has(candidate) && !busy.has(candidate),
     );
     if (index === undefined) throw new LateenError('unavailable', `all ${maximumClusters} cluster numbers are taken`);
     const record: ClusterRecord = { index, dualStack: existsSync('/proc/sys/net/ipv6') };

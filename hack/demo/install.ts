@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type ClusterLayout, runKubectl } from '../cluster/index.ts';
-import { defaultMeshImages, loadImages, meshImages, sampleImages } from '../images/index.ts';
+import { defaultMeshImages, type Image, loadImages, meshImages, sampleImages } from '../images/index.ts';
 import type { Progress } from '../setup/index.ts';
 
 const root = join(import.meta.dirname, '../..');
@@ -18,12 +18,17 @@ export const sampleNamespace = 'bookinfo';
 const meshPatienceSeconds = 180;
 const samplePatienceSeconds = 120;
 
-/** Builds the images of the mesh and of the sample and loads those that the cluster lacks. */
-export async function provideImages(layout: ClusterLayout, progress: Progress, signal?: AbortSignal): Promise<void> {
-  const images = [
-    ...(await meshImages(defaultMeshImages, progress, signal)),
-    ...(await sampleImages(progress, signal)),
-  ];
+/** Builds the images of the mesh and of the sample. */
+export async function buildImages(progress: Progress, signal?: AbortSignal): Promise<Image[]> {
+  return [...(await meshImages(defaultMeshImages, progress, signal)), ...(await sampleImages(progress, signal))];
+}
+
+/** Loads the images that the cluster lacks, and replaces the pods that run an older one. */
+export async function provideImages(
+  layout: ClusterLayout,
+  images: readonly Image[],
+  progress: Progress,
+): Promise<void> {
   const loaded = await loadImages(layout, images, progress);
   await restartPods(layout, new Set(loaded));
 }

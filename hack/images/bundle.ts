@@ -70,7 +70,7 @@ export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Pro
     entries.push({ type: 'file', path, content: await readFile(source) });
   }
   const parts = entries.flatMap((entry) => [entry.path, entry.type === 'file' ? entry.content : '']);
-  return filesLayer(contentHash(...parts), withFolders(entries), signal);
+  return filesLayer(plan.name, contentHash(...parts), withFolders(entries), signal);
 }
 
 /** Adds the folders that the files lie in, each before what is in it. */

@@ -19,6 +19,11 @@ export async function clusterImages(progress: Progress, signal?: AbortSignal): P
 
 /** An image of one static program; its path in the cache names its content. */
 async function singleProgram(name: string, program: string, source: string, signal?: AbortSignal): Promise<Image> {
-  const layer = await filesLayer(contentHash('program', source), [{ type: 'copy', path: program, source }], signal);
+  const layer = await filesLayer(
+    program,
+    contentHash('program', source),
+    [{ type: 'copy', path: program, source }],
+    signal,
+  );
   return { names: [name], layers: [layer], entrypoint: [`/${program}`] };
 }

@@ -6,6 +6,7 @@
 export { type ProgramPlan, programLayer } from './bundle.ts';
 export { clusterImages } from './cluster-images.ts';
 export { loadImages, saveImages } from './load.ts';
-export { defaultMeshImages, type MeshImagesPlan, meshImages } from './mesh-images.ts';
+export { meshImages, meshLayers } from './mesh-images.ts';
+export { agentProgram, defaultMeshImages, lateenProgram, type MeshImagesPlan } from './mesh-plan.ts';
 export { type Image, imageDigest } from './oci.ts';
 export { sampleImages } from './sample-images.ts';

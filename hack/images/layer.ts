@@ -8,6 +8,8 @@ import { renderTar, type TarEntry } from './tar.ts';
 
 /** One layer of an image: an uncompressed tar archive in the cache. */
 export interface Layer {
+  /** What it is, for people: `rootfs`, `node`, `envoy`, or the program's name. */
+  readonly name: string;
   readonly path: string;
   /** `sha256:…` of the archive; being uncompressed, it is the layer's diff id, too. */
   readonly digest: string;
@@ -16,6 +18,7 @@ export interface Layer {
 
 /** A layer whose archive `produce` writes to the path it is given; made once for each key. */
 export async function cachedLayer(
+  name: string,
   key: string,
   produce: (path: string) => Promise<void>,
   signal?: AbortSignal,
@@ -34,10 +37,15 @@ export async function cachedLayer(
     },
   });
   const { digest, size } = JSON.parse(await readFile(join(directory, 'layer.json'), 'utf8'));
-  return { path: join(directory, 'layer.tar'), digest, size };
+  return { name, path: join(directory, 'layer.tar'), digest, size };
 }
 
 /** A layer of the entries; `key` stands for all that they hold. */
-export function filesLayer(key: string, entries: readonly TarEntry[], signal?: AbortSignal): Promise<Layer> {
-  return cachedLayer(key, (path) => pipeline(renderTar(entries), createWriteStream(path)), signal);
+export function filesLayer(
+  name: string,
+  key: string,
+  entries: readonly TarEntry[],
+  signal?: AbortSignal,
+): Promise<Layer> {
+  return cachedLayer(name, key, (path) => pipeline(renderTar(entries), createWriteStream(path)), signal);
 }

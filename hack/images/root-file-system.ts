@@ -53,6 +53,7 @@ mkdir -p etc/ssl/certs
 /** The base of all images that hold more than one program: a small Debian. */
 export function rootFileSystem(progress: Progress, signal?: AbortSignal): Promise<Layer> {
   return cachedLayer(
+    'rootfs',
     contentHash('rootfs', release, finish, ...packages),
     async (path) => {
       progress(`fetching Debian packages (${release})`);

@@ -43,7 +43,8 @@ const descriptors: Step = {
 
 const stepsFor: Readonly<Record<Need, readonly Step[]>> = {
   descriptors: [descriptors],
-  envoy: [envoy],
+  // Tests of Envoy make network namespaces and redirect traffic in them.
+  envoy: [packages, envoy],
   apiserver: [kubernetes],
   cluster: [packages, envoy, kubernetes, dns],
 };

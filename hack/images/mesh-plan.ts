@@ -1,0 +1,71 @@
+import { join } from 'node:path';
+import { agentEnvironment, agentNodeFlags } from '#test/support/bundle.ts';
+import type { ProgramPlan } from './bundle.ts';
+import type { Layer } from './layer.ts';
+import type { Image } from './oci.ts';
+import { proxyUser } from './root-file-system.ts';
+
+export interface MeshImagesPlan {
+  /** What the images' names start with, such as `localhost/lateen`. */
+  readonly hub: string;
+  readonly tag: string;
+}
+
+/** The hub and tag that the profiles install. */
+export const defaultMeshImages: MeshImagesPlan = { hub: 'localhost/lateen', tag: '0.1.0' };
+
+const root = join(import.meta.dirname, '../..');
+
+/** Where the operator finds the profiles, in its image; they come from config/profiles. */
+export const profileFolder = 'etc/lateen/profiles';
+
+/**
+ * The agent is paid for in every pod. As an ES module it would evaluate every export of node:http, its WebSocket too, and
+ * with it all of undici: 7 MB.
+ */
+export const agentProgram: ProgramPlan = {
+  name: 'pilot-agent',
+  entry: 'cmd/pilot-agent.ts',
+  format: 'single',
+  nodeOptions: agentNodeFlags,
+};
+
+/** Both control plane processes: what only the operator needs stays apart and is never loaded by istiod. */
+export const lateenProgram: ProgramPlan = {
+  name: 'lateen',
+  entry: 'cmd/lateen.ts',
+  format: 'modules',
+  // A package of the operator's still asks for Node's own punycode.
+  nodeOptions: ['--disable-warning=DEP0040'],
+  files: { 'usr/local/lib/lateen/generated/envoy.binpb': join(root, 'wire/generated/envoy.binpb') },
+};
+
+export interface MeshLayers {
+  readonly rootfs: Layer;
+  readonly node: Layer;
+  readonly envoy: Layer;
+  readonly agent: Layer;
+  readonly lateen: Layer;
+}
+
+/** Which image is made of what; hack/images/Containerfile says the same. */
+export function planMeshImages({ hub, tag }: MeshImagesPlan, layers: MeshLayers): Image[] {
+  const named = (name: string) => `${hub}/${name}:${tag}`;
+  const user = `${proxyUser}:${proxyUser}`;
+  return [
+    {
+      names: [named('proxyv2')],
+      layers: [layers.rootfs, layers.node, layers.envoy, layers.agent],
+      entrypoint: ['/usr/local/bin/pilot-agent'],
+      environment: agentEnvironment,
+      user,
+    },
+    {
+      names: [named('pilot'), named('operator')],
+      layers: [layers.rootfs, layers.node, layers.lateen],
+      entrypoint: ['/usr/local/bin/lateen'],
+      environment: { LATEEN_PROFILES: `/${profileFolder}` },
+      user,
+    },
+  ];
+}
