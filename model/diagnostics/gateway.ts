@@ -17,6 +17,7 @@ export function gatewayFacts(reader: Reader, parts: DiagnosticParts, key: string
   return [
     ...(unselected ? [unresolved('spec.selector', 'no pod carries these labels')] : []),
     ...(config.spec.servers ?? []).flatMap((server, at) => secretFacts(reader, parts, places, server, at)),
+    ...(config.spec.servers ?? []).flatMap(bindFacts),
     ...conflictFacts(reader, parts, key, config),
   ];
 }
@@ -48,6 +49,11 @@ function secretFacts(
       return [unresolved(`spec.servers[${at}].tls.${field}`, message)];
     }),
   );
+}
+
+function bindFacts(server: Server, at: number): readonly StatusFact[] {
+  if (!server.bind?.startsWith('unix:')) return [];
+  return [{ type: 'NotHonoured', path: `spec.servers[${at}].bind`, message: 'Unix sockets are not served' }];
 }
 
 /** Among Gateways with the same selector, ports as they are written. */

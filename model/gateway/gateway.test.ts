@@ -240,4 +240,44 @@ spec:
       ],
     ]);
   });
+
+  it('never match the same connection twice, whatever several VirtualServices say', () => {
+    const raw = (name: string, hosts: string) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${name}, namespace: default}
+spec:
+  hosts: ["*"]
+  gateways: [raw]
+  tls: [{match: [{sniHosts: ${hosts}}], route: [{destination: {host: ${name}}}]}]
+  tcp: [{match: [{port: 9000}], route: [{destination: {host: ${name}}}]}]
+`;
+    const { mesh, gateway } = meshWithIngress(
+      [
+        `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: raw, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - {port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: ["*"]}
+  - {port: {number: 9000, name: tcp, protocol: TCP}, hosts: ["*"]}
+  - {port: {number: 0, name: socket, protocol: TCP}, bind: "unix:///tmp/x", hosts: ["*"]}
+`,
+        raw('one', '[a.example.com, b.example.com]'),
+        raw('two', '[b.example.com, c.example.com]'),
+      ].join('---'),
+    );
+    const [tls, tcp, ...others] = mesh.read(mesh.queries.gatewayListeners, gateway);
+    expect(tls?.filterChains.map((chain) => chain.match.serverNames)).to.deep.equal([
+      ['a.example.com', 'b.example.com'],
+      ['c.example.com'],
+    ]);
+    expect(tcp?.filterChains.map((chain) => chain.sources.at(-1)?.name)).to.deep.equal(['one']);
+    expect(others).to.deep.equal([]);
+    expect(
+      mesh.read(mesh.queries.diagnostics, 'Gateway/Kubernetes/default/raw').map((fact) => fact.path),
+    ).to.deep.equal(['spec.servers[2].bind']);
+  });
 });

@@ -11,6 +11,7 @@ import {
 import { hostWithin } from '../hosts.ts';
 import type { GatewayKey } from '../keys.ts';
 import { parseLabels } from '../keys.ts';
+import { disjoint } from '../outbound/disjoint.ts';
 import { anyAddress } from '../outbound/listener.ts';
 import { findClusterFor } from '../outbound/virtualhost.ts';
 import { sourceOf } from '../selection.ts';
@@ -56,7 +57,7 @@ function chainsOf(reader: Reader, parts: GatewayParts, key: GatewayKey, placed: 
   if (first === undefined) return [];
   if (placed.class === 'http')
     return [httpChain(tableName(placed, first), placed, {}, undefined, uniqueSources(placed))];
-  return placed.servers.flatMap((server): readonly FilterChain[] => {
+  const chains = placed.servers.flatMap((server): readonly FilterChain[] => {
     const match = placed.class === 'tls' ? serverNames(server) : {};
     const tls =
       placed.class === 'tls' && !passesThrough(server.server)
@@ -67,6 +68,7 @@ function chainsOf(reader: Reader, parts: GatewayParts, key: GatewayKey, placed: 
     if (servesHttp(server.server)) return [httpChain(tableName(placed, server), placed, match, tls, [server.source])];
     return connectionChains(reader, parts, key, server, match, tls);
   });
+  return disjoint(chains);
 }
 
 function serverNames(server: PlacedServer): FilterChainMatch {

@@ -8,6 +8,7 @@ import { type ListenerKey, parseLabels, parseListenerKey } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
 import type { ClusterName, FilterChain, Listener } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
+import { disjoint } from './disjoint.ts';
 import { addressesFor } from './listeners.ts';
 import { findClusterFor } from './virtualhost.ts';
 
@@ -169,7 +170,7 @@ function connectionChains(
       port,
     ),
   });
-  const chains = routes.map(
+  const chains = disjoint(routes).map(
     (route, at): FilterChain => ({
       name: `${fallback.name}/${at}`,
       match: route.match,

@@ -16,19 +16,13 @@ export interface ConnectionContext {
   readonly findCluster: FindCluster;
 }
 
-/** TLS routes first, then TCP routes, up to the first that takes everything; a match is used once. */
+/** TLS routes first, then TCP routes, up to the first that takes everything. */
 export function connectionRoutes(config: VirtualServiceConfig, context: ConnectionContext): readonly ConnectionRoute[] {
-  const all = [...tlsRoutes(config, context), ...tcpRoutes(config, context)];
-  const seen = new Set<string>();
-  const kept: ConnectionRoute[] = [];
-  for (const route of all) {
-    const identity = JSON.stringify(route.match);
-    if (route.clusters.length === 0 || seen.has(identity)) continue;
-    seen.add(identity);
-    kept.push(route);
-    if (Object.keys(route.match).length === 0) break;
-  }
-  return kept;
+  const routes = [...tlsRoutes(config, context), ...tcpRoutes(config, context)].filter(
+    (route) => route.clusters.length > 0,
+  );
+  const last = routes.findIndex((route) => Object.keys(route.match).length === 0);
+  return last === -1 ? routes : routes.slice(0, last + 1);
 }
 
 export function tlsRoutes(config: VirtualServiceConfig, context: ConnectionContext): readonly ConnectionRoute[] {

@@ -87,9 +87,12 @@ export function planServers(
   for (const gateway of gateways) {
     const gatewayKey = renderObjectKey(gateway.cluster, gateway.namespace, gateway.name);
     for (const [index, server] of (gateway.spec.servers ?? []).entries()) {
+      const bind = server.bind === '0.0.0.0' ? '' : (server.bind ?? '');
+      // Unix sockets are not served.
+      if (bind.startsWith('unix:')) continue;
       for (const port of targets(server.port.number)) {
-        const place = `${server.bind ?? ''}_${port}`;
-        const known = ports.get(place) ?? { bind: server.bind ?? '', port, class: classOf(server), servers: [] };
+        const place = `${bind}_${port}`;
+        const known = ports.get(place) ?? { bind, port, class: classOf(server), servers: [] };
         ports.set(place, known);
         if (known.class !== classOf(server) || (known.class === 'tcp' && known.servers.length > 0)) {
           const message = `port ${server.port.number} is already served as ${known.class.toUpperCase()} by ${known.servers[0]?.gateway}`;

@@ -35,9 +35,9 @@ export function resolveDirectResponse(answer: NonNullable<HTTPRoute['directRespo
   return { kind: 'direct-response', status, ...(text === undefined ? {} : { body: text }) };
 }
 
-export function resolveRewrite(http: HTTPRoute, match: RouteMatch): Forward['rewrite'] {
+export function resolveRewrite(http: HTTPRoute, match: RouteMatch, host: string | undefined): Forward['rewrite'] {
   const { rewrite } = http;
-  const authority = rewrite?.authority || hostRewriteOf(resolveHeaders(http.headers?.request));
+  const authority = host || rewrite?.authority || hostRewriteOf(resolveHeaders(http.headers?.request));
   const path = resolvePathRewrite(rewrite, match);
   if (path === undefined && !authority) return undefined;
   return { ...path, ...(authority ? { authority } : {}) };

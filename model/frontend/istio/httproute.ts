@@ -76,7 +76,9 @@ function resolveAction(http: HTTPRoute, match: RouteMatch, context: RouteContext
   const clusters = resolveWeights(http, context.findCluster);
   if (clusters.length === 0) return undefined;
   const retry = resolveRetry(http.retries, context.retryDefaults);
-  const rewrite = resolveRewrite(http, match);
+  const [only] = clusters;
+  // The host that a sole destination asks for goes before that of the route.
+  const rewrite = resolveRewrite(http, match, clusters.length === 1 ? only?.hostRewrite : undefined);
   return {
     kind: 'forward',
     clusters,
