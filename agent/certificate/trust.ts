@@ -13,6 +13,8 @@ export interface TrustOptions {
   readonly log: Logger;
   /** Called with the whole bundle whenever it changed. */
   readonly onChange: (bundle: string) => void;
+  /** Called when the file holds other roots than before, after `onChange`. */
+  readonly onFile: () => void;
 }
 
 export class TrustBundle implements Component {
@@ -57,6 +59,7 @@ export class TrustBundle implements Component {
       this.#file = bundle;
       log.info('trusted roots read', { path, roots: certificates.length });
       this.#publish();
+      this.#options.onFile();
     } catch (error) {
       const { message } = LateenError.from(error);
       if (message !== this.#complained) log.warn('trusted roots not readable', { path, error: message });

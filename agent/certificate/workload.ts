@@ -24,6 +24,9 @@ export interface WorkloadCertificateOptions {
   readonly onFailure: () => void;
 }
 
+/** Milliseconds. */
+const longestSleep = 3600_000;
+
 export class WorkloadCertificate implements Component {
   readonly name = 'workload certificate';
   readonly #options: WorkloadCertificateOptions;
@@ -91,11 +94,16 @@ export class WorkloadCertificate implements Component {
     return parseIssued(chain, privateKey, uri, clock.now());
   }
 
+  /** In steps, by the wall clock: a timer holds 24 days at most, and stands still while the machine sleeps. */
   async #sleep(delay: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
     this.#wake = new AbortController();
     const either = AbortSignal.any([signal, this.#wake.signal]);
-    await this.#options.clock.sleep(delay, either).catch((reason: unknown) => {
-      if (!either.aborted) throw reason;
-    });
+    const end = clock.now() + delay;
+    for (let rest = delay; rest > 0 && !either.aborted; rest = end - clock.now()) {
+      await clock.sleep(Math.min(rest, longestSleep), either).catch((reason: unknown) => {
+        if (!either.aborted) throw reason;
+      });
+    }
   }
 }

@@ -55,8 +55,9 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     interval: settings.certificate.rootInterval,
     clock,
     log,
-    onChange: (bundle) => {
-      store.setRoots(bundle);
+    onChange: (bundle) => store.setRoots(bundle),
+    // A certificate from a root that was taken away is worth nothing to others.
+    onFile: () => {
       if (issuedRoot !== '' && !trust.holds(issuedRoot)) certificate.renew();
     },
   });

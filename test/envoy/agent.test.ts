@@ -233,6 +233,17 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
     expect(await agent.ended).to.equal(0);
   });
 
+  it('runs a gateway too, whose every listener drains, and logs JSON when asked to', async () => {
+    await prepare({ flags: ['--log_as_json'], proxyConfig: { terminationDrainDuration: '1s' } });
+    await agent.start('router');
+    await becomeReady();
+    expect(peer.nodes[0]?.id).to.equal('router~127.0.0.1~web-1.demo~demo.svc.cluster.local');
+    agent.signal('SIGTERM');
+    expect(await agent.ended).to.equal(0);
+    const lines = (await agent.log()).split('\n').filter((line) => line !== '');
+    for (const line of lines) expect(JSON.parse(line), line).to.have.property('msg');
+  });
+
   it('ends on POST /quitquitquit, and only on POST', async () => {
     await prepare();
     await agent.start();

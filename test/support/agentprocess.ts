@@ -18,6 +18,7 @@ export class AgentProcess {
   readonly ports: AgentPorts;
   /** Node's flags and the program. */
   readonly #command: readonly string[];
+  readonly #flags: readonly string[];
   readonly #env: Readonly<Record<string, string>>;
   #child: ChildProcess | undefined;
   #ended: Promise<number> = Promise.resolve(0);
@@ -27,8 +28,10 @@ export class AgentProcess {
     folder: string,
     ports: AgentPorts,
     env: Readonly<Record<string, string>>,
+    flags: readonly string[],
   ) {
     this.#command = command;
+    this.#flags = flags;
     this.folder = folder;
     this.ports = ports;
     this.#env = env;
@@ -44,6 +47,8 @@ export class AgentProcess {
     readonly env?: Readonly<Record<string, string>>;
     readonly proxyConfig?: Readonly<Record<string, unknown>>;
     readonly nodeFlags?: readonly string[];
+    /** More flags of the proxy command. */
+    readonly flags?: readonly string[];
   }): Promise<AgentProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'lateen-agent-'));
     const [admin = 0, status = 0, readiness = 0, metrics = 0] = await findPorts(4);
@@ -85,6 +90,7 @@ export class AgentProcess {
         }),
         ...options.env,
       },
+      options.flags ?? [],
     );
   }
 
@@ -101,6 +107,7 @@ export class AgentProcess {
       '--domain',
       'demo.svc.cluster.local',
       '--log_output_level=default:debug',
+      ...this.#flags,
     ];
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', output.fd, output.fd],

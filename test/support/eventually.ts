@@ -4,7 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export async function eventually<T>(
   ask: () => Promise<T> | T,
   accept: (answer: T) => void,
-  milliseconds = 20_000,
+  milliseconds = 40_000,
 ): Promise<T> {
   const end = performance.now() + milliseconds;
   for (;;) {
