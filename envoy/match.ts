@@ -23,10 +23,15 @@ function buildPath(path: RouteMatch['path']): Message<'envoy.config.route.v3.Rou
   }
 }
 
+/** A request without the header is one that does not have the unwanted value; Envoy would call it no match either way. */
 function buildHeaderMatch(header: NamedMatch): Message<'envoy.config.route.v3.HeaderMatcher'> {
-  const value =
-    header.match.kind === 'present' ? { presentMatch: true } : { stringMatch: buildStringMatch(header.match) };
-  return { name: header.name, ...value, ...(header.invert ? { invertMatch: true } : {}) };
+  const { name, match, invert } = header;
+  if (match.kind === 'present') return { name, presentMatch: true, ...(invert ? { invertMatch: true } : {}) };
+  return {
+    name,
+    stringMatch: buildStringMatch(match),
+    ...(invert ? { invertMatch: true, treatMissingHeaderAsEmpty: true } : {}),
+  };
 }
 
 /** Query parameters have no inverted match in Envoy; the model never asks for one. */

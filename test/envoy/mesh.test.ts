@@ -8,11 +8,13 @@ import { NetworkPair } from '#test/support/netns.ts';
 const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
 const REVIEWS_VIP = '10.96.0.20';
 
-/** An application: answers every request with its headers, and says hello first on a TCP port. */
-const application = `
-  require('node:http').createServer((request, response) => {
+/** An application: answers every request with its path and headers. */
+const application = (...ports: readonly number[]) => `
+  const ports = ${JSON.stringify(ports)};
+  let open = ports.length;
+  for (const port of ports) require('node:http').createServer((request, response) => {
     response.end(JSON.stringify({ path: request.url, headers: request.headers }));
-  }).listen(9080, '0.0.0.0', () => console.log('ready'));`;
+  }).listen(port, '0.0.0.0', () => { if (--open === 0) console.log('ready'); });`;
 
 const bookinfoRoute = (route: object) => `
 apiVersion: networking.istio.io/v1
@@ -22,6 +24,115 @@ spec:
   hosts: [bookinfo.example.com]
   gateways: [bookinfo]
   http: [${JSON.stringify(route)}]
+---`;
+
+/** The endpoints of `mixed`: one port per protocol. */
+const mixedSlice = (ip: string) => `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: mixed-1, namespace: bookinfo, labels: {kubernetes.io/service-name: mixed}}
+addressType: IPv4
+ports:
+- {name: grpc, port: 9081, protocol: TCP}
+- {name: tcp, port: 9082, protocol: TCP}
+- {name: tls, port: 9083, protocol: TCP}
+- {name: detected, port: 9084, protocol: TCP}
+- {name: http2, port: 9085, protocol: TCP}
+endpoints: [{addresses: [${ip}], conditions: {ready: true}, targetRef: {kind: Pod, name: reviews-v1-0, namespace: bookinfo}}]
+---`;
+
+/** Every field that is said to be honoured, in one go. */
+const broad = `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: broad, namespace: bookinfo}
+spec:
+  host: reviews
+  trafficPolicy:
+    loadBalancer: {simple: RANDOM}
+    tls: {mode: ISTIO_MUTUAL}
+    connectionPool:
+      tcp: {maxConnections: 100, connectTimeout: 2s, tcpKeepalive: {probes: 3, time: 60s, interval: 10s}}
+      http: {http1MaxPendingRequests: 50, http2MaxRequests: 60, maxRequestsPerConnection: 70, maxRetries: 8, idleTimeout: 90s}
+    outlierDetection:
+      consecutive5xxErrors: 7
+      consecutiveGatewayErrors: 5
+      splitExternalLocalOriginErrors: true
+      consecutiveLocalOriginFailures: 4
+      interval: 5s
+      baseEjectionTime: 15s
+      maxEjectionPercent: 50
+      minHealthPercent: 20
+  subsets:
+  - name: v1
+    labels: {version: v1}
+    trafficPolicy: {portLevelSettings: [{port: {number: 9080}, loadBalancer: {simple: ROUND_ROBIN}}]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: broad, namespace: bookinfo}
+spec:
+  hosts: [reviews]
+  http:
+  - name: matched
+    match:
+    - uri: {regex: '/v[0-9]+'}
+      ignoreUriCase: true
+      headers: {a: {exact: b}, c: {prefix: d}, e: {regex: 'f.*'}}
+      withoutHeaders: {g: {exact: h}}
+      queryParams: {q: {exact: x}}
+      method: {exact: GET}
+      authority: {prefix: reviews}
+      scheme: {exact: http}
+      port: 9080
+    rewrite: {uriRegexRewrite: {match: '/v([0-9]+)', rewrite: '/\\1'}, authority: inner}
+    headers: {request: {set: {x: y}, add: {z: w}, remove: [secret]}, response: {set: {k: l}}}
+    retries: {attempts: 3, perTryTimeout: 1s, retryOn: '5xx,503'}
+    timeout: 4s
+    route:
+    - destination: {host: reviews, subset: v1}
+      weight: 70
+      headers: {request: {set: {subset: v1}}}
+    - destination: {host: reviews}
+      weight: 30
+  - match: [{uri: {prefix: /go}}]
+    redirect: {uri: /there, authority: elsewhere.example.com, scheme: https, port: 8443, redirectCode: 308}
+  - match: [{uri: {exact: /tea}}]
+    directResponse: {status: 418, body: {string: short and stout}}
+  - route: [{destination: {host: reviews}}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: mixed, namespace: bookinfo}
+spec:
+  clusterIP: 10.96.0.50
+  clusterIPs: [10.96.0.50]
+  ipFamilies: [IPv4]
+  selector: {app: reviews}
+  ports:
+  - {name: grpc, port: 7001, targetPort: 9081}
+  - {name: tcp, port: 7002, targetPort: 9082}
+  - {name: tls, port: 7003, targetPort: 9083}
+  - {name: detected, port: 7004, targetPort: 9084}
+  - {name: http2, port: 7005, targetPort: 9085}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: headless, namespace: bookinfo}
+spec: {clusterIP: None, clusterIPs: [None], ipFamilies: [IPv4], selector: {app: reviews}, ports: [{name: http, port: 9080, targetPort: 9080}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: broad, namespace: bookinfo}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    hosts: [secure.example.com]
+    tls: {httpsRedirect: true}
+  - port: {number: 443, name: mutual, protocol: HTTPS}
+    hosts: [mutual.example.com]
+    tls: {mode: MUTUAL, credentialName: bookinfo-cert, minProtocolVersion: TLSV1_2, maxProtocolVersion: TLSV1_3, cipherSuites: [ECDHE-ECDSA-AES128-GCM-SHA256]}
 ---`;
 
 const peerAuthentication = (mode: string) => `
@@ -62,6 +173,7 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
         service('reviews', REVIEWS_VIP),
         pod({ app: 'reviews', version: 'v1', ip: addresses.pod }),
         endpointSlice('reviews', [{ ip: addresses.pod, pod: 'reviews-v1-0' }]),
+        mixedSlice(addresses.pod),
         ingress.replaceAll('10.1.0.9', addresses.peer),
         bookinfoRoute({ route: [{ destination: { host: 'reviews', port: { number: 9080 } } }] }),
       ].join('\n'),
@@ -71,7 +183,7 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
       ...['-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info'],
     ]);
     expect(redirect.stderr + redirect.stdout).to.satisfy(() => redirect.code === 0);
-    stopApplication = await network.serve('pod', application);
+    stopApplication = await network.serve('pod', application(9080, 9082, 9084));
     const route = await network.run('pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
     expect(route.stderr).to.equal('');
     await mesh.startProxy({
@@ -155,7 +267,7 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
   });
 
   it('passes requests to unknown hosts through', async () => {
-    const stop = await network.serve('peer', application.replace('9080', '7777'));
+    const stop = await network.serve('peer', application(7777));
     const { status } = await ask('pod', `http://${network.addresses.peer}:7777/`);
     await stop();
     expect(status).to.equal(200);
@@ -174,6 +286,23 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
       ({ status }) => expect(status).to.equal(404),
     );
     expect(await throughGateway('/', { 'end-user': 'jason' })).to.include({ status: 200, path: '/rewritten' });
+  });
+
+  it('accepts what becomes of every honoured field, and obeys some of it', async () => {
+    mesh.pipeline.objects.apply(broad);
+    const reviews = (path: string, headers: Record<string, string> = {}) =>
+      ask('pod', `http://${REVIEWS_VIP}:9080${path}`, { host: 'reviews:9080', ...headers });
+    await eventually(
+      () => reviews('/tea'),
+      ({ status }) => expect(status).to.equal(418),
+    );
+    expect((await reviews('/go')).status).to.equal(308);
+    const matched = await reviews('/v7?q=x', { a: 'b', c: 'do', e: 'fine', secret: '1' });
+    expect(matched).to.include({ status: 200, path: '/7?q=x' });
+    expect(matched.headers).to.include({ host: 'inner', x: 'y', z: 'w' }).and.not.to.have.property('secret');
+    for (const port of [7002, 7004]) {
+      expect((await ask('pod', `http://10.96.0.50:${port}/`, { host: 'mixed' })).status, `port ${port}`).to.equal(200);
+    }
   });
 
   it('refuses plaintext once STRICT, and mutual TLS goes on', async () => {

@@ -238,6 +238,7 @@ const host: VirtualHost = {
           { name: 'end-user', match: { kind: 'exact', value: 'jason' }, invert: false },
           { name: ':method', match: { kind: 'regex', value: 'GET|POST' }, invert: false },
           { name: 'x-internal', match: { kind: 'present' }, invert: true },
+          { name: 'x-unwanted', match: { kind: 'exact', value: 'v' }, invert: true },
           { name: 'x-tail', match: { kind: 'suffix', value: 'end' }, invert: false },
         ],
         queryParameters: [
