@@ -33,17 +33,32 @@ export async function provideImages(
   await restartPods(layout, new Set(loaded));
 }
 
-/** Deletes the pods that run an image of which there is a newer one under the same name; their owners make new ones. */
+/**
+ * Replaces the pods that run an image of which there is a newer one under the same name, the mesh's own before those that
+ * get their sidecars from it, and waits for each namespace to be available again.
+ */
 async function restartPods(layout: ClusterLayout, images: ReadonlySet<string>): Promise<void> {
   if (images.size === 0) return;
   const list = JSON.parse(await runKubectl(layout, ['get', 'pods', '-A', '-o', 'json'])) as {
     items: readonly RunningPod[];
   };
-  for (const { metadata, spec } of list.items) {
-    const containers = [...spec.containers, ...(spec.initContainers ?? [])];
-    if (!containers.some(({ image }) => images.has(image))) continue;
-    await runKubectl(layout, ['delete', 'pod', '-n', metadata.namespace, metadata.name, '--wait=false']);
+  const stale = list.items.filter(({ spec }) =>
+    [...spec.containers, ...(spec.initContainers ?? [])].some(({ image }) => images.has(image)),
+  );
+  const namespaces = [...new Set(stale.map(({ metadata }) => metadata.namespace))];
+  for (const namespace of namespaces.sort((a, b) => rankOf(a) - rankOf(b))) {
+    const names = stale.flatMap(({ metadata }) => (metadata.namespace === namespace ? [metadata.name] : []));
+    await runKubectl(layout, ['delete', 'pod', '-n', namespace, ...names, '--wait=true']);
+    const patience = `--timeout=${samplePatienceSeconds}s`;
+    await runKubectl(layout, ['wait', 'deployment', '--all', '-n', namespace, '--for=condition=Available', patience]);
   }
+}
+
+const meshNamespaces = ['istio-operator', 'istio-system'];
+
+function rankOf(namespace: string): number {
+  const rank = meshNamespaces.indexOf(namespace);
+  return rank === -1 ? meshNamespaces.length : rank;
 }
 
 interface RunningPod {

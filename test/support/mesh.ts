@@ -1,4 +1,4 @@
-import { installMesh, installSample, provideImages, sampleNamespace } from '#hack/demo/install.ts';
+import { buildImages, installMesh, installSample, provideImages, sampleNamespace } from '#hack/demo/install.ts';
 import { type Cluster, eventually, useCluster } from './cluster.ts';
 
 /** A cluster with the mesh and Bookinfo in it, both ready. Installed once per test run, by the same code as the demo. */
@@ -20,7 +20,7 @@ export function useMesh(): Promise<Mesh> {
 
 async function install(): Promise<Mesh> {
   const cluster = await useCluster();
-  await provideImages(cluster.layout, report);
+  await provideImages(cluster.layout, await buildImages(report), report);
   await installMesh(cluster.layout, report);
   await installSample(cluster.layout, report);
   const gateway = await eventually('an address of the ingress gateway', async () => {
