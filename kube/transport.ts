@@ -93,6 +93,8 @@ export function createTransport(source: ConnectionSource, options: { readonly us
 
 function buildAgent(tls: ConnectionTls): Agent {
   return new Agent({
+    // Over HTTP/2 an aborted watch leaves a stream behind whose error nobody listens to: it would end the process.
+    allowH2: false,
     keepAliveTimeout: 30_000,
     pipelining: 1,
     connect: {

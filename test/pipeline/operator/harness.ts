@@ -125,12 +125,14 @@ export class OperatorHarness {
     status: Readonly<Record<string, unknown>>,
     namespace = 'istio-system',
   ): Promise<void> {
-    const { metadata } = await this.client.get(resources.deployments, { namespace, name });
+    const deployment = await this.client.find(resources.deployments, { namespace, name });
+    // Pruned between our listing and now.
+    if (deployment === undefined) return;
     await this.client.transport.send({
       method: 'PATCH',
       path: resourcePath(resources.deployments, namespace, name, 'status'),
       contentType: 'application/merge-patch+json',
-      body: { status: { observedGeneration: metadata.generation, ...status } },
+      body: { status: { observedGeneration: deployment.metadata.generation, ...status } },
     });
   }
 
@@ -145,21 +147,25 @@ export class OperatorHarness {
   }
 
   async until(condition: () => Promise<boolean>, what: string): Promise<void> {
-    for (let waited = 0; waited < 20_000; waited += 25) {
+    for (let waited = 0; waited < 60_000; waited += 25) {
       if (await condition()) return;
       await sleep(25);
     }
     throw new Error(`gave up waiting until ${what}`);
   }
 
-  /** Waits for a state at the newest generation; every status seen on the way must be well-behaved. */
+  /**
+   * Waits for a state at the newest generation; every status seen on the way must be well-behaved. On the way to HEALTHY
+   * whatever Deployment comes up meanwhile gets its replicas.
+   */
   async untilStatus(name: string, status: string): Promise<MeshObject> {
     let last: MeshObject | undefined;
-    for (let waited = 0; waited < 20_000; waited += 25) {
+    for (let waited = 0; waited < 60_000; waited += 25) {
       last = await this.get(name);
       const faults = findStatusFaults(last);
       if (faults.length > 0) throw new Error(`${faults.join(', ')}: ${JSON.stringify(last.status)}`);
       if (last.status?.status === status && last.status.observedGeneration === last.metadata.generation) return last;
+      if (status === 'HEALTHY' && waited % 500 === 0) await this.bringUp();
       await sleep(25);
     }
     throw new Error(`${name} did not become ${status}: ${JSON.stringify(last?.status, null, 1)}`);
