@@ -152,11 +152,19 @@ describe('the workload’s certificate', function () {
 
   it('is asked for again after a failure, each time later, and no secret is logged', async () => {
     const { sleeps, lines } = await run(
-      () => Promise.reject(new LateenError('unavailable', 'connection refused')),
+      () => Promise.reject(new LateenError('forbidden', 'not with this token')),
       (_issued, failures) => failures === 9,
     );
     expect(sleeps).to.deep.equal([200, 400, 800, 1600, 3200, 6400, 10000, 10000]);
-    expect(lines.join('')).to.contain('connection refused').and.not.to.contain('a token');
+    expect(lines.join('')).to.contain('not with this token').and.not.to.contain('a token');
+  });
+
+  it('is asked for at least every two seconds while nobody answers', async () => {
+    const { sleeps } = await run(
+      () => Promise.reject(new LateenError('unavailable', 'connection refused')),
+      (_issued, failures) => failures === 6,
+    );
+    expect(sleeps).to.deep.equal([200, 400, 800, 1600, 2000]);
   });
 
   it('is not taken when it is for another key, another identity, or for nobody', async () => {

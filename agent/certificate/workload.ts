@@ -30,13 +30,15 @@ const longestSleep = 3600_000;
 export class WorkloadCertificate implements Component {
   readonly name = 'workload certificate';
   readonly #options: WorkloadCertificateOptions;
-  readonly #backoff: Backoff;
+  readonly #refused: Backoff;
+  readonly #absent: Backoff;
   #wake: AbortController = new AbortController();
   #renew = false;
 
   constructor(options: WorkloadCertificateOptions) {
     this.#options = options;
-    this.#backoff = new Backoff(200, 10_000, options.random);
+    this.#refused = new Backoff(200, 10_000, options.random);
+    this.#absent = new Backoff(200, 2_000, options.random);
   }
 
   /** Asks for a new certificate now, instead of at half life or after the current back-off. */
@@ -58,7 +60,8 @@ export class WorkloadCertificate implements Component {
     const { clock, log, random, grace, uri } = this.#options;
     try {
       const issued = await this.#issue(signal);
-      this.#backoff.reset();
+      this.#refused.reset();
+      this.#absent.reset();
       this.#options.onIssued(issued);
       const now = clock.now();
       const renewal = resolveRenewal(issued, grace, random() * 2 - 1);
@@ -72,12 +75,13 @@ export class WorkloadCertificate implements Component {
     } catch (error) {
       const cause = LateenError.from(error);
       if (signal.aborted) return 0;
-      const delay = this.#backoff.next();
+      // A whole mesh comes up at once and waits for its authority; asking one that is not there costs it nothing.
+      const delay = (cause.code === 'unavailable' ? this.#absent : this.#refused).next();
       this.#options.onFailure();
       log.warn('workload certificate not issued', {
         code: cause.code,
         error: cause.message,
-        attempt: this.#backoff.attempts,
+        attempt: this.#refused.attempts + this.#absent.attempts,
         retryInMs: delay,
       });
       return delay;
