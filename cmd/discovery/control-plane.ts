@@ -189,10 +189,12 @@ function join(
     }),
   ];
 
+  // Once, not with each term of leadership: its query lives as long as the graph.
+  const subjects = createStatusSubjects({ ...mesh, clusterId: settings.clusterId });
   const leaderWork = (): readonly Component[] => [
     createStatusController({
       client,
-      subjects: createStatusSubjects({ ...mesh, clusterId: settings.clusterId }),
+      subjects,
       delivery: createDeliveryClient({
         ledger,
         addresses: replicas,
