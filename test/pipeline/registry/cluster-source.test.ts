@@ -1,0 +1,199 @@
+import { expect } from 'chai';
+import { createGraph, type Graph } from '#graph/index.ts';
+import { createKubeClient, createKubeconfigConnection, type KubeClient } from '#kube/index.ts';
+import { createMeshInputs, createMeshQueries, type MeshInputs } from '#model/index.ts';
+import { type ClusterSource, createClusterSource, Generations } from '#registry/index.ts';
+import { silentLogger, systemClock } from '#runtime/index.ts';
+import { type ApiServer, startApiServer } from '#test/support/apiserver.ts';
+import { eventually } from '#test/support/eventually.ts';
+
+const gateway = (credential: string) => `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: main, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialName: ${credential}}
+    hosts: ["*"]
+`;
+const pod = `
+apiVersion: v1
+kind: Pod
+metadata: {name: gateway, namespace: default, labels: {istio: ingressgateway}}
+spec: {serviceAccountName: default, automountServiceAccountToken: false, containers: [{name: a, image: a}]}
+`;
+const virtualService = (host: string) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: web, namespace: default}
+spec: {hosts: [${host}], http: [{route: [{destination: {host: web}}]}]}
+`;
+const secret = (name: string, text: string) => `
+apiVersion: v1
+kind: Secret
+metadata: {name: ${name}, namespace: default}
+stringData: {tls.crt: ${text}, tls.key: key}
+`;
+
+describe('the source that is a cluster, on a real API server', function () {
+  this.timeout(180_000);
+  let server: ApiServer;
+  let client: KubeClient;
+  let graph: Graph;
+  let inputs: MeshInputs;
+  let source: ClusterSource;
+  let stop: AbortController;
+  let running: Promise<void>;
+  let edits: number;
+  let revisionWhenSynced: number;
+
+  const apply = (...documents: readonly string[]) =>
+    server.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], documents.join('---'));
+  const secretNames = () =>
+    ['wanted', 'other'].filter((name) => graph.peek(inputs.tlsSecrets, `c1/default/${name}`) !== undefined);
+
+  before(async () => {
+    server = await startApiServer();
+    await server.kubectl(['apply', '--server-side', '-k', 'crds']);
+    await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+    await server.kubectl(['create', 'namespace', 'istio-system']);
+    await server.kubectl(['create', 'serviceaccount', 'default', '-n', 'default']);
+    await server.kubectl([
+      'create',
+      'configmap',
+      'istio',
+      '-n',
+      'istio-system',
+      '--from-literal=mesh=trustDomain: prod',
+    ]);
+    await server.kubectl(['create', 'service', 'clusterip', 'web', '--tcp=80:8080']);
+    await apply(pod, gateway('wanted'), virtualService('web'), secret('wanted', 'one'), secret('other', 'two'));
+
+    client = createKubeClient(createKubeconfigConnection({ path: server.kubeconfig }));
+    graph = createGraph();
+    inputs = createMeshInputs(graph);
+    const model = createMeshQueries(graph, inputs);
+    const generations = new Generations();
+    const listeners = new Set<() => void>();
+    edits = 0;
+    source = createClusterSource({
+      client,
+      inputs,
+      generations,
+      edit: (batch) => {
+        edits += 1;
+        if (!graph.edit(batch)) return;
+        generations.settle(graph.revision);
+        for (const listener of listeners) listener();
+      },
+      clusterId: 'c1',
+      meshConfig: { namespace: 'istio-system', name: 'istio' },
+      referencedSecrets: () => graph.read(model.referencedSecrets, ''),
+      onEdited: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+      logger: silentLogger,
+      clock: systemClock,
+      random: Math.random,
+    });
+    stop = new AbortController();
+    running = source.run(stop.signal);
+    await source.synced;
+    revisionWhenSynced = graph.revision;
+  });
+  after(async () => {
+    stop?.abort();
+    await running;
+    await client?.close();
+    await server?.stop();
+  });
+
+  it('brings all first lists in one edit', () => {
+    expect(edits).to.equal(1);
+    expect(revisionWhenSynced).to.equal(1);
+    expect(graph.peek(inputs.services, 'c1/default/web')?.addresses.length).to.equal(1);
+    expect(graph.peek(inputs.virtualServices, 'c1/default/web')?.generation).to.equal(1);
+    expect(graph.peek(inputs.workloads, 'c1/default/gateway')?.labels).to.deep.equal({ istio: 'ingressgateway' });
+    expect(graph.peek(inputs.meshConfig, 'mesh')?.trustDomain).to.equal('prod');
+  });
+
+  it('reads the Secrets that gateways refer to and no others', async () => {
+    await eventually(secretNames, (names) => expect(names).to.deep.equal(['wanted']));
+    await apply(gateway('other'));
+    await eventually(secretNames, (names) => expect(names).to.deep.equal(['other']));
+    await apply(secret('other', 'renewed'));
+    await eventually(
+      () => Buffer.from(graph.peek(inputs.tlsSecrets, 'c1/default/other')?.certificateChain ?? []).toString(),
+      (text) => expect(text).to.equal('renewed'),
+    );
+  });
+
+  it('changes nothing when other tools write their marks and status', async () => {
+    const { revision } = graph;
+    const before = edits;
+    await server.kubectl(['annotate', 'virtualservice', 'web', 'argocd.argoproj.io/tracking-id=x']);
+    await server.kubectl(['label', 'virtualservice', 'web', 'app.kubernetes.io/instance=y']);
+    await server.kubectl([
+      'patch',
+      'virtualservice',
+      'web',
+      '--subresource=status',
+      '--type=merge',
+      '-p',
+      '{"status":{"observedGeneration":1}}',
+    ]);
+    await eventually(
+      () => edits,
+      (count) => expect(count).to.be.at.least(before + 3),
+    );
+    expect(graph.revision).to.equal(revision);
+  });
+
+  it('follows changes of resources and of the mesh configuration, and keeps a valid one when it becomes faulty', async () => {
+    await apply(virtualService('renamed'));
+    await eventually(
+      () => graph.peek(inputs.virtualServices, 'c1/default/web')?.spec.hosts,
+      (hosts) => expect(hosts).to.deep.equal(['renamed']),
+    );
+    const mesh = (text: string) =>
+      server.kubectl([
+        'patch',
+        'configmap',
+        'istio',
+        '-n',
+        'istio-system',
+        '--type=merge',
+        '-p',
+        JSON.stringify({ data: { mesh: text } }),
+      ]);
+    await mesh('trustDomain: changed');
+    const trustDomain = () => graph.peek(inputs.meshConfig, 'mesh')?.trustDomain;
+    await eventually(trustDomain, (domain) => expect(domain).to.equal('changed'));
+    const before = edits;
+    await mesh('trustDomain: [');
+    await eventually(
+      () => edits,
+      (count) => expect(count).to.be.greaterThan(before),
+    );
+    expect(trustDomain()).to.equal('changed');
+  });
+
+  it('catches up with what it missed while the API server was away', async () => {
+    await server.kubectl(['create', 'service', 'clusterip', 'doomed', '--tcp=80:8080']);
+    const present = (name: string) => graph.peek(inputs.services, `c1/default/${name}`) !== undefined;
+    await eventually(
+      () => present('doomed'),
+      (found) => expect(found).to.equal(true),
+    );
+    await server.restart();
+    await server.kubectl(['delete', 'service', 'doomed']);
+    await server.kubectl(['create', 'service', 'clusterip', 'late', '--tcp=80:8080']);
+    await eventually(
+      () => [present('doomed'), present('late'), present('web')],
+      (found) => expect(found).to.deep.equal([false, true, true]),
+    );
+  });
+});
