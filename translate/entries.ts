@@ -3,23 +3,15 @@ import {
   buildCluster,
   buildListener,
   buildLoadAssignment,
-  buildVirtualHost,
   type ListenerSettings,
   renderClusterName,
 } from '#envoy/index.ts';
 import type { Graph, Query, Reader } from '#graph/index.ts';
 import { type Cluster, type Listener, type MeshQueries, readCompositionKeys, type VirtualHost } from '#model/index.ts';
-import { encode } from '#wire/index.ts';
 import { ABSENT, buildEntry, type Entry, mergeSources, sameEntry, sameSources } from './entry.ts';
-import {
-  clustersOfListener,
-  clustersOfVirtualHost,
-  routeTablesOfListener,
-  sourcesOfListener,
-  sourcesOfVirtualHost,
-} from './needs.ts';
-import { encodeResource, hashContent } from './resource.ts';
-import { assembleRouteTable, type VirtualHostPart } from './route-table.ts';
+import { clustersOfListener, routeTablesOfListener, sourcesOfListener } from './needs.ts';
+import { encodeResource } from './resource.ts';
+import { assembleRouteTable, buildPart, type VirtualHostPart } from './route-table.ts';
 import { resolveListenerSettings } from './settings.ts';
 
 export interface EntryQueries {
@@ -165,21 +157,9 @@ function translateListener(listener: Listener, settings: ListenerSettings): Buil
 }
 
 function createPartQuery(graph: Graph, name: string, values: Query<VirtualHost>): Query<VirtualHostPart> {
-  return graph.query(
-    name,
-    (reader, key) => {
-      const host = reader.read(values, key);
-      const bytes = encode('envoy.config.route.v3.VirtualHost', buildVirtualHost(host));
-      return {
-        name: host.name,
-        bytes,
-        version: hashContent(bytes),
-        needs: [...new Set(clustersOfVirtualHost(host))],
-        sources: mergeSources(sourcesOfVirtualHost(host)),
-      };
-    },
-    { equal: (a, b) => a.version === b.version && sameSources(a.sources, b.sources) },
-  );
+  return graph.query(name, (reader, key) => buildPart(reader.read(values, key)), {
+    equal: (a, b) => a.version === b.version && sameSources(a.sources, b.sources),
+  });
 }
 
 function readParts(reader: Reader, query: Query<VirtualHostPart>, keys: readonly string[]): readonly VirtualHostPart[] {

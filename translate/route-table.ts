@@ -1,19 +1,51 @@
 /** Route tables of virtual hosts that are encoded already. */
-import { buildRouteTableHead, VIRTUAL_HOSTS_FIELD } from '#envoy/index.ts';
-import type { SourceRef } from '#model/index.ts';
+import { buildRouteTableHead, buildVirtualHost, VIRTUAL_HOSTS_FIELD } from '#envoy/index.ts';
+import type { SourceRef, VirtualHost } from '#model/index.ts';
 import { encode } from '#wire/index.ts';
 import type { ServedResource } from '#xds/source.ts';
 import { appendFields } from './concatenate.ts';
+import { mergeSources } from './entry.ts';
+import { clustersOfVirtualHost, sourcesOfVirtualHost } from './needs.ts';
 import { hashContent, internResource, ROUTE_TYPE } from './resource.ts';
 
 /** A virtual host as it stands in a route table. */
 export interface VirtualHostPart {
-  readonly name: string;
+  readonly host: VirtualHost;
   readonly bytes: Uint8Array;
   /** Hash of the bytes. */
   readonly version: string;
   readonly needs: readonly string[];
   readonly sources: readonly SourceRef[];
+}
+
+/** Encodes a virtual host. */
+export function buildPart(host: VirtualHost): VirtualHostPart {
+  const bytes = encode('envoy.config.route.v3.VirtualHost', buildVirtualHost(host));
+  return {
+    host,
+    bytes,
+    version: hashContent(bytes),
+    needs: [...new Set(clustersOfVirtualHost(host))],
+    sources: mergeSources(sourcesOfVirtualHost(host)),
+  };
+}
+
+/**
+ * Envoy refuses a whole table in which two virtual hosts share a name or a domain. The first has it; what loses all its
+ * domains is left out.
+ */
+export function separateDomains(parts: readonly VirtualHostPart[]): readonly VirtualHostPart[] {
+  const names = new Set<string>();
+  const domains = new Set<string>();
+  return parts.flatMap((part) => {
+    const { host } = part;
+    if (names.has(host.name)) return [];
+    const own = host.domains.filter((domain) => !domains.has(domain));
+    if (own.length === 0) return [];
+    names.add(host.name);
+    for (const domain of own) domains.add(domain);
+    return [own.length === host.domains.length ? part : buildPart({ ...host, domains: own })];
+  });
 }
 
 /**
@@ -54,5 +86,5 @@ class ComposedRouteTable implements ServedResource {
 /** The shared instance of a route table; the order of its parts is the order of its virtual hosts. */
 export function assembleRouteTable(name: string, parts: readonly VirtualHostPart[]): ServedResource {
   const head = encode('envoy.config.route.v3.RouteConfiguration', buildRouteTableHead(name));
-  return internResource(new ComposedRouteTable(name, head, parts));
+  return internResource(new ComposedRouteTable(name, head, separateDomains(parts)));
 }

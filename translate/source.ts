@@ -1,10 +1,11 @@
 /** Snapshots of connected proxies, kept current: the join of the graph with the xDS sessions. */
 import type { Builder, Graph, Root, RootResult } from '#graph/index.ts';
-import { type MeshQueries, type ProxyFacts, renderProxyFacts, type SourceRef } from '#model/index.ts';
+import { type MeshQueries, renderProxyFacts, type SourceRef } from '#model/index.ts';
 import type { Clock, Component } from '#runtime/core/index.ts';
 import type { Proxy as MeshProxy, ServedResource, Snapshot, SnapshotSource, Subscription } from '#xds/source.ts';
 import { createEntryQueries } from './entries.ts';
 import type { Entry, Summary } from './entry.ts';
+import { factsOf } from './facts.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
 import { createSnapshotQueries, gatewayOf, type Types } from './snapshots.ts';
 import { Wake } from './wake.ts';
@@ -160,8 +161,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
   /** Runs beside the builds, which must not wait for the API server. */
   const refreshPermissions = (signal: AbortSignal): void => {
-    const identities = [...subscribers.values()].flatMap(({ watched, proxy: { identity } }) =>
-      watched.size > 0 && identity !== undefined ? [identity] : [],
+    const identities = [...subscribers.values()].flatMap(({ watched, proxy: { identity, type } }) =>
+      watched.size > 0 && identity !== undefined && type === 'router' ? [identity] : [],
     );
     const refreshing = permissions
       .refresh(identities, signal, (error) => options.onFault('authorization of secrets', error))
@@ -282,22 +283,4 @@ function hasSource(
     ({ cluster, kind, namespace, name }) =>
       cluster === wanted.cluster && kind === wanted.kind && namespace === wanted.namespace && name === wanted.name,
   );
-}
-
-/** What the model reads of a proxy; where an identity is proven, it is the identity that counts and not the claim. */
-function factsOf(proxy: MeshProxy): ProxyFacts {
-  return {
-    type: proxy.type,
-    namespace: proxy.identity?.namespace ?? proxy.namespace,
-    podName: proxy.podName,
-    ipAddresses: proxy.ipAddresses,
-    labels: proxy.labels,
-    serviceAccount: proxy.identity?.serviceAccount ?? proxy.serviceAccount,
-    clusterId: proxy.clusterId,
-    network: proxy.network,
-    locality: proxy.locality,
-    interceptionMode: proxy.interceptionMode,
-    envoyVersion: proxy.envoyVersion,
-    extensions: proxy.extensions,
-  };
 }

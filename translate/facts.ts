@@ -1,0 +1,20 @@
+import type { ProxyFacts } from '#model/index.ts';
+import type { Proxy as MeshProxy } from '#xds/source.ts';
+
+/** What the model reads of a proxy; where an identity is proven, it is the identity that counts and not the claim. */
+export function factsOf(proxy: MeshProxy): ProxyFacts {
+  return {
+    type: proxy.type,
+    namespace: proxy.identity?.namespace ?? proxy.namespace,
+    podName: proxy.podName,
+    ipAddresses: proxy.ipAddresses,
+    labels: proxy.labels,
+    serviceAccount: proxy.identity?.serviceAccount ?? proxy.serviceAccount,
+    clusterId: proxy.clusterId,
+    network: proxy.network,
+    locality: proxy.locality,
+    interceptionMode: proxy.interceptionMode,
+    envoyVersion: proxy.envoyVersion,
+    extensions: proxy.extensions,
+  };
+}
