@@ -3,6 +3,7 @@
  * that is not set.
  */
 import { z } from 'zod';
+import { asSchema } from './zodtype.ts';
 
 /** The value with every field that the schema knows under its camelCase name, and without nulls among those. */
 export function readProtoJson(schema: z.ZodType, value: unknown): unknown {
@@ -18,10 +19,9 @@ export function readProtoJson(schema: z.ZodType, value: unknown): unknown {
     return mapFields(value, (key, field) => [[key, readProtoJson(asSchema(schema.valueType), field)]]);
   }
   if (!(schema instanceof z.ZodObject)) return value;
-  const known = new Map(Object.entries(schema.shape));
   return mapFields(value, (key, field) => {
-    const name = known.has(key) ? key : camelCase(key);
-    const inner = known.get(name);
+    const name = Object.hasOwn(schema.shape, key) ? key : camelCase(key);
+    const inner = Object.hasOwn(schema.shape, name) ? schema.shape[name] : undefined;
     if (inner === undefined) return [[key, field]];
     return field === null ? [] : [[name, readProtoJson(asSchema(inner), field)]];
   });
@@ -33,9 +33,4 @@ function mapFields(value: object, map: (key: string, field: unknown) => [string,
 
 function camelCase(name: string): string {
   return name.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
-}
-
-function asSchema(inner: unknown): z.ZodType {
-  if (inner instanceof z.ZodType) return inner;
-  throw new TypeError('expected a zod schema');
 }

@@ -1,6 +1,7 @@
 /** zod schema -> structural OpenAPI v3, the form the API server accepts in a CustomResourceDefinition. */
 import { z } from 'zod';
 import { type ManifestFacts, manifestFacts } from './rule.ts';
+import { asSchema } from './zodtype.ts';
 
 /** A node of a structural schema. */
 export interface Structural extends Omit<ManifestFacts, 'exclusive'> {
@@ -142,11 +143,6 @@ function renderExclusive(groups: readonly (readonly string[])[]): Structural {
   const [first] = alternatives;
   if (first === undefined) return {};
   return alternatives.length === 1 ? first : { allOf: alternatives };
-}
-
-function asSchema(inner: unknown): z.ZodType {
-  if (inner instanceof z.ZodType) return inner;
-  throw new TypeError('expected a zod schema');
 }
 
 /** A union has a structural form only where a fact of its own stands in for the type. */

@@ -1,5 +1,6 @@
 /** Fields of a value that its schema does not know: the API server prunes them without a word. */
 import { z } from 'zod';
+import { asSchema } from './zodtype.ts';
 
 /** Paths of unknown fields, in document order. Objects and maps that keep foreign fields are not looked into. */
 export function unknownFields(schema: z.ZodType, value: unknown, path: readonly PropertyKey[] = []): PropertyKey[][] {
@@ -16,10 +17,9 @@ export function unknownFields(schema: z.ZodType, value: unknown, path: readonly 
     return fields.flatMap(([key, item]) => unknownFields(asSchema(schema.valueType), item, [...path, key]));
   }
   if (!(schema instanceof z.ZodObject)) return [];
-  const known = new Map(Object.entries(schema.shape));
   const loose = schema.def.catchall instanceof z.ZodUnknown;
   return fields.flatMap(([key, item]) => {
-    const field = known.get(key);
+    const field = Object.hasOwn(schema.shape, key) ? schema.shape[key] : undefined;
     if (field === undefined && loose) return [];
     return field === undefined ? [[...path, key]] : unknownFields(asSchema(field), item, [...path, key]);
   });
@@ -27,9 +27,4 @@ export function unknownFields(schema: z.ZodType, value: unknown, path: readonly 
 
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function asSchema(inner: unknown): z.ZodType {
-  if (inner instanceof z.ZodType) return inner;
-  throw new TypeError('expected a zod schema');
 }

@@ -1,7 +1,8 @@
 import { assert } from 'chai';
 import { checkExpression } from './expression.ts';
 import { checkHeaderValue } from './headers.ts';
-import { checkGatewayHost, checkHostName, checkSidecarHost, checkWildcardHost, isSubset } from './hosts.ts';
+import { checkGatewayHost, checkHostName, checkSidecarHost, checkWildcardHost } from './hosts.ts';
+import { HostSet } from './hostset.ts';
 
 const accepts = (check: (text: string, path: readonly string[]) => readonly unknown[], ...texts: string[]) => {
   for (const text of texts) assert.isEmpty(check(text, []), text);
@@ -41,10 +42,15 @@ describe('host names', () => {
   });
 
   it('lie within wildcards', () => {
-    assert.isTrue(isSubset('a.example.com', '*.example.com'));
-    assert.isTrue(isSubset('*.a.example.com', '*.example.com'));
-    assert.isFalse(isSubset('*.example.com', 'a.example.com'));
-    assert.isFalse(isSubset('example.com', '*.example.com'));
+    const set = new HostSet(['*.example.com', 'a.example.org']);
+    assert.equal(set.findCover('a.example.com'), '*.example.com');
+    assert.equal(set.findCover('*.a.example.com'), '*.example.com');
+    assert.equal(set.findCover('*.example.com'), '*.example.com');
+    assert.equal(set.findCover('a.example.org'), 'a.example.org');
+    assert.isUndefined(set.findCover('example.com'));
+    assert.isUndefined(set.findCover('*.example.org'));
+    assert.isUndefined(set.findOther('*.example.com'));
+    assert.equal(new HostSet(['*', 'a']).findOther('a'), '*');
   });
 });
 

@@ -78,12 +78,3 @@ export function checkSidecarHost(entry: string, path: Path): Diagnostic[] {
     ...checkVisibleHost(entry.slice(slash + 1), path, false),
   ];
 }
-
-/** Whether every name that `inner` matches is matched by `outer`. */
-export function isSubset(inner: string, outer: string): boolean {
-  if (outer.startsWith('*')) {
-    const suffix = outer.slice(1);
-    return inner.startsWith('*') ? inner.slice(1).endsWith(suffix) : inner.endsWith(suffix);
-  }
-  return inner === outer;
-}

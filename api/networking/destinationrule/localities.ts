@@ -6,14 +6,18 @@ import { errorIf, type Path } from '../../schema/findings.ts';
  * A wildcard after what it covers is the rest, and allowed.
  */
 export function checkLocalities(localities: readonly string[], path: Path): Diagnostic[] {
-  return localities.flatMap((locality, index) => {
-    const earlier = localities.slice(0, index);
-    const overlap = earlier.find(
-      (other) => covers(other, locality) || (covers(locality, other) && !locality.endsWith('*')),
-    );
+  const places = new Set<string>();
+  const around = new Set<string>();
+  return localities.flatMap((locality) => {
+    const prefixes = prefixesOf(locality);
+    const place = prefixes.at(-1) ?? '';
+    const covered = places.has('') || prefixes.some((prefix) => places.has(prefix));
+    const covers = !locality.endsWith('*') && around.has(place);
+    places.add(place);
+    for (const prefix of prefixes) around.add(prefix);
     return [
       ...errorIf(!isLocality(locality), path, `"${locality}" is no locality: region/zone/subzone, * at the end only`),
-      ...errorIf(overlap !== undefined, path, `the localities ${overlap} and ${locality} overlap`),
+      ...errorIf(covered || covers, path, `the locality ${locality} overlaps with an earlier one`),
     ];
   });
 }
@@ -24,13 +28,9 @@ function isLocality(locality: string): boolean {
   return locality.split('/', 3).every((part) => part !== '');
 }
 
-/** Whether every place in `inner` is in `outer`. */
-function covers(outer: string, inner: string): boolean {
-  if (outer === '*') return true;
-  const innerParts = fixedParts(inner);
-  return fixedParts(outer).every((part, index) => part === innerParts[index]);
-}
-
-function fixedParts(locality: string): string[] {
-  return locality.replace(/\/?\*$/, '').split('/');
+/** `us`, `us/a` and `us/a/1` of `us/a/1`; what is behind the third part belongs to it. */
+function prefixesOf(locality: string): string[] {
+  const [region = '', zone, ...rest] = locality.replace(/\/?\*$/, '').split('/');
+  const parts = [region, ...(zone === undefined ? [] : [zone]), ...(rest.length === 0 ? [] : [rest.join('/')])];
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }

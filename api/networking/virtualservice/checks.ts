@@ -1,10 +1,11 @@
 /** What a VirtualService must be besides its schema. Source: the rules of Istio's admission. */
 import type { Diagnostic, ObjectMeta } from '../../resource.ts';
-import { each, eachEntry, error, errorIf, optionally, type Path } from '../../schema/findings.ts';
+import { duplicates, each, eachEntry, error, errorIf, optionally, type Path } from '../../schema/findings.ts';
 import { checkBlock, checkPort } from '../../shared/addresses.ts';
 import { checkExportTo } from '../../shared/exportto.ts';
 import { isClaim } from '../../shared/headers.ts';
-import { checkWildcardHost, isAddress, isSubset, isWildcardHost } from '../../shared/hosts.ts';
+import { checkWildcardHost, isAddress, isWildcardHost } from '../../shared/hosts.ts';
+import { HostSet } from '../../shared/hostset.ts';
 import { checkLabels } from '../../shared/labels.ts';
 import { checkGatewayNames, checkRouteDestinations } from './destinationchecks.ts';
 import { checkHttpRoute } from './httpchecks.ts';
@@ -13,13 +14,14 @@ import type { L4MatchAttributes, TCPRoute, TLSMatchAttributes, TLSRoute, Virtual
 export function checkVirtualService(spec: VirtualServiceSpec, metadata: ObjectMeta): Diagnostic[] {
   const path: Path = ['spec'];
   const delegated = (spec.hosts ?? []).length === 0;
+  const hosts = new HostSet(spec.hosts ?? []);
   return [
     ...(delegated ? checkDelegated(spec, path) : checkHosts(spec, [...path, 'hosts'])),
     ...checkGatewayNames(spec.gateways, [...path, 'gateways']),
     ...checkHasRoutes(spec, path),
     ...checkClaimRoutes(spec, path),
     ...each(spec.http, [...path, 'http'], (route, at) => checkHttpRoute(route, at, delegated)),
-    ...each(spec.tls, [...path, 'tls'], (route, at) => checkTlsRoute(route, at, spec)),
+    ...each(spec.tls, [...path, 'tls'], (route, at) => checkTlsRoute(route, at, spec, hosts)),
     ...each(spec.tcp, [...path, 'tcp'], checkTcpRoute),
     ...checkExportTo(spec.exportTo, metadata.namespace, [...path, 'exportTo']),
   ];
@@ -57,10 +59,18 @@ function isGatewaySni(host: string, spec: VirtualServiceSpec): boolean {
 }
 
 function checkOverlap(hosts: readonly string[], path: Path): Diagnostic[] {
-  return each(hosts, path, (host, at, index) => {
-    const other = hosts.slice(0, index).find((earlier) => isSubset(host, earlier) || isSubset(earlier, host));
-    return errorIf(other !== undefined, at, `${host} and ${other} overlap`);
+  const all = new HostSet(hosts);
+  const twice = duplicates(
+    hosts,
+    path,
+    (host) => host,
+    (host) => `${host} is listed twice`,
+  );
+  const within = each(hosts, path, (host, at) => {
+    const other = all.findOther(host);
+    return errorIf(other !== undefined, at, `${host} lies within ${other}`);
   });
+  return [...twice, ...within];
 }
 
 function appliesToGateway({ gateways = [] }: VirtualServiceSpec): boolean {
@@ -86,12 +96,12 @@ function checkClaimRoutes(spec: VirtualServiceSpec, path: Path): Diagnostic[] {
   );
 }
 
-function checkTlsRoute(route: TLSRoute, path: Path, spec: VirtualServiceSpec): Diagnostic[] {
+function checkTlsRoute(route: TLSRoute, path: Path, spec: VirtualServiceSpec, hosts: HostSet): Diagnostic[] {
   return [
     ...errorIf(route.match.length === 0, [...path, 'match'], 'at least one match is required'),
     ...each(route.match, [...path, 'match'], (match, at) => [
       ...errorIf(match.sniHosts.length === 0, [...at, 'sniHosts'], 'at least one server name is required'),
-      ...each(match.sniHosts, [...at, 'sniHosts'], (host, here) => checkSniHost(host, here, spec)),
+      ...each(match.sniHosts, [...at, 'sniHosts'], (host, here) => checkSniHost(host, here, spec, hosts)),
       ...checkConnectionMatch(match, at),
     ]),
     ...errorIf((route.route ?? []).length === 0, [...path, 'route'], 'a destination is required'),
@@ -99,18 +109,13 @@ function checkTlsRoute(route: TLSRoute, path: Path, spec: VirtualServiceSpec): D
   ];
 }
 
-function checkSniHost(host: string, path: Path, spec: VirtualServiceSpec): Diagnostic[] {
+function checkSniHost(host: string, path: Path, spec: VirtualServiceSpec, hosts: HostSet): Diagnostic[] {
   if (isAddress(host)) return [];
   if (!isGatewaySni(host, spec)) {
     const faults = checkWildcardHost(host, path);
     if (faults.length > 0) return faults;
   }
-  const hosts = spec.hosts ?? [];
-  return errorIf(
-    !hosts.some((outer) => isSubset(host, outer)),
-    path,
-    `${host} is not within hosts: ${hosts.join(', ')}`,
-  );
+  return errorIf(hosts.findCover(host) === undefined, path, `${host} is not within the hosts of the resource`);
 }
 
 function checkTcpRoute(route: TCPRoute, path: Path): Diagnostic[] {
