@@ -11,7 +11,7 @@ import {
   renderViewKey,
 } from './keys.ts';
 import { type NamespacePolicies, workloadPolicy } from './security/peerauthentication.ts';
-import { projectLabels, selects } from './selection.ts';
+import { compareAge, projectLabels, selects } from './selection.ts';
 import type { Service, Workload } from './types/inputs.ts';
 import type { ProxyFacts, ProxyKeys } from './types/proxy.ts';
 import type { MeshSettings } from './types/settings.ts';
@@ -138,7 +138,8 @@ function servicesSelecting(
 ): readonly Service[] {
   return reader
     .bucket(inputs.services, 'selecting', `${facts.clusterId}/${facts.namespace}`)
-    .filter((service) => selects(service.selector, labels));
+    .filter((service) => selects(service.selector, labels))
+    .sort(compareAge);
 }
 
 function targetOf(port: Service['ports'][number], pod: Workload | undefined): number | undefined {
@@ -146,6 +147,7 @@ function targetOf(port: Service['ports'][number], pod: Workload | undefined): nu
   return pod?.containerPorts.find((container) => container.name === port.targetPort)?.port;
 }
 
+/** In the order of age: of several services on one target port the oldest decides its protocol. */
 function servedPorts(services: readonly Service[], pod: Workload | undefined): string {
   return services
     .flatMap((service) =>
@@ -156,7 +158,6 @@ function servedPorts(services: readonly Service[], pod: Workload | undefined): s
           : [`${target}:${port.port}:${renderServiceId(service.namespace, service.hostname)}`];
       }),
     )
-    .sort()
     .join(',');
 }
 

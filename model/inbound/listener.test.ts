@@ -148,6 +148,14 @@ spec: {clusterIP: 10.96.0.1, selector: {app: web}, ports: [{name: http, port: 80
     expect(describeChains(mesh, 3000)).to.deep.equal(permissive);
   });
 
+  it('takes the word of the oldest service where several name one target port', () => {
+    const mesh = meshWithWeb(['http:80:8080']);
+    mesh.source.apply(
+      serviceObjects({ name: 'a-young', address: '10.96.0.2', ports: ['tcp:81:8080'], selector: labels }),
+    );
+    expect(describeChains(mesh, 8080)).to.deep.equal(permissive);
+  });
+
   it('is shared by pods of one class and changes when a service begins to select them', () => {
     const mesh = meshWithWeb();
     mesh.source.apply([
