@@ -82,7 +82,6 @@ export const IstioOperatorStatus = z.object({
   componentStatus: z.record(z.string(), ComponentStatus).optional().describe('State by component.'),
   observedGeneration: z.int().optional().describe('Generation that the status is about.'),
   version: z.string().optional().describe('Version that runs.'),
-  proxies: z.string().optional().describe('Proxies in sync and connected, at the last change.'),
   conditions: listMap(z.array(Condition), 'type').optional().describe('What is the case, by type.'),
 });
 export type IstioOperatorStatus = Value<typeof IstioOperatorStatus>;

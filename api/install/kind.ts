@@ -26,7 +26,6 @@ export const istioOperator = defineKind<IstioOperatorSpec>({
     column('Status', '.status.status', 'State of the installation.'),
     column('Version', '.status.version', 'Version that runs.'),
     column('Ready', '.status.conditions[?(@.type=="Ready")].status', 'Whether everything works.'),
-    column('Proxies', '.status.proxies', 'Proxies in sync and connected.'),
     age,
     column('Message', '.status.message', 'What is going on, or what to do.', 1),
   ],

@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checks } from '../check/checks.ts';
-import { ensure } from '../setup/index.ts';
+import { ensure, exitWithReason } from '../setup/index.ts';
 import { type Ring, rings } from './rings.ts';
 
 interface Counts {
@@ -79,7 +79,7 @@ if (unknown.length > 0) {
 const wanted = (name: string) => asked.length === 0 || asked.includes(name);
 const chosen = rings.filter((ring) => wanted(ring.name));
 
-await ensure([...new Set(['descriptors' as const, ...chosen.flatMap((ring) => ring.needs)])]);
+await ensure([...new Set(['descriptors' as const, ...chosen.flatMap((ring) => ring.needs)])]).catch(exitWithReason);
 
 const totals: [string, Counts][] = [];
 if (wanted('check')) totals.push(['check', await runChecks()]);
