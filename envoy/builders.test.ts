@@ -1,5 +1,5 @@
 import { expectGolden } from '#test/support/golden.ts';
-import { clusters, endpointGroup, listeners, routeTable } from '#test/support/resolved.ts';
+import { clusters, endpointGroup, listeners, routeTable } from '#test/support/resolved/index.ts';
 import { toJson } from '#wire/index.ts';
 import { buildCluster, buildListener, buildLoadAssignment, buildRouteTable, type ListenerSettings } from './index.ts';
 

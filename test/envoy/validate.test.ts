@@ -7,7 +7,7 @@ import {
   type ListenerSettings,
 } from '#envoy/index.ts';
 import { buildStaticBootstrap, validate } from '#test/support/envoy.ts';
-import { clusters, endpointGroup, listeners, routeTable } from '#test/support/resolved.ts';
+import { clusters, endpointGroup, listeners, routeTable } from '#test/support/resolved/index.ts';
 import { type Message, unpack } from '#wire/index.ts';
 
 const text: ListenerSettings = { accessLog: { path: '/dev/stdout', format: { encoding: 'TEXT' } }, metrics: true };
