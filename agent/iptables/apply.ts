@@ -43,8 +43,11 @@ export interface ApplyOptions {
  * Rules of `former` in built-in chains are taken for ours too, so that an empty plan removes them.
  */
 export async function applyPlan(plan: Plan, options: ApplyOptions, former: Plan = plan): Promise<void> {
-  await applyFamily('iptables', plan.v4, former.v4, options);
-  await applyFamily('ip6tables', plan.v6, former.v6, options);
+  // At the same time: the pod waits for this, and the families have tables of their own.
+  await Promise.all([
+    applyFamily('iptables', plan.v4, former.v4, options),
+    applyFamily('ip6tables', plan.v6, former.v6, options),
+  ]);
 }
 
 /** One line per difference between plan and kernel, of both families. */
@@ -101,19 +104,15 @@ async function resolveVariant(
   run: RunProgram,
 ): Promise<{ readonly program: string; readonly saved: string }> {
   const failures: string[] = [];
-  const working: { program: string; saved: string }[] = [];
-  for (const program of [base, `${base}-nft`, `${base}-legacy`]) {
+  const read = async (program: string) => {
     const nat = await run(`${program}-save`, ['-t', 'nat']);
-    if (nat.code !== 0) {
-      failures.push(`${program}-save: ${nat.stderr || `exit code ${nat.code}`}`);
-      continue;
-    }
-    const all = await run(`${program}-save`, []);
-    working.push({ program, saved: all.stdout });
-    if (all.stdout.includes(':ISTIO_')) return { program, saved: all.stdout };
-  }
-  const first = working[0];
-  if (first) return first;
+    if (nat.code === 0) return [{ program, saved: (await run(`${program}-save`, [])).stdout }];
+    failures.push(`${program}-save: ${nat.stderr || `exit code ${nat.code}`}`);
+    return [];
+  };
+  const working = (await Promise.all([base, `${base}-nft`, `${base}-legacy`].map(read))).flat();
+  const chosen = working.find(({ saved }) => saved.includes(':ISTIO_')) ?? working[0];
+  if (chosen) return chosen;
   throw new LateenError(
     'unavailable',
     `no usable ${base} (needs NET_ADMIN and NET_RAW, and netfilter): ${failures.join('; ')}`,

@@ -10,7 +10,9 @@ const sidecarFlags = [
   ...['-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info'],
 ];
 
-describe('redirection in a real network namespace', () => {
+describe('redirection in a real network namespace', function () {
+  // Dozens of programs run one after another; a busy machine takes its time over each.
+  this.timeout(60_000);
   let network: NetworkPair;
   let stops: (() => Promise<void>)[] = [];
 
