@@ -31,6 +31,9 @@ describe('unhonouredFields', () => {
     const policy = (mode: string) => ({ host: 'reviews', trafficPolicy: { tls: { mode } } });
     assert.deepEqual(paths('DestinationRule', policy('ISTIO_MUTUAL')), []);
     assert.deepEqual(paths('DestinationRule', policy('SIMPLE')), ['spec.trafficPolicy.tls.mode']);
+    const redirect = (redirectCode: number) => ({ hosts: ['a'], http: [{ redirect: { uri: '/b', redirectCode } }] });
+    assert.deepEqual(paths('VirtualService', redirect(308)), []);
+    assert.deepEqual(paths('VirtualService', redirect(310)), ['spec.http[0].redirect.redirectCode']);
   });
 
   it('does not mistake an absent field for one that was set', () => {

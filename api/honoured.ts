@@ -7,7 +7,7 @@ import type { Diagnostic } from './resource.ts';
 import { renderPath } from './schema/diagnose.ts';
 
 /** Where a field has an effect: everywhere, or only with these values. */
-type Honour = true | readonly string[];
+type Honour = true | readonly (string | number | boolean)[];
 
 /** A TrafficPolicy stands in four places with the same effect. */
 function policyFields(at: string): Readonly<Record<string, Honour>> {
@@ -64,25 +64,39 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
     'http[].route[].weight': true,
     'http[].route[].headers': true,
     'http[].headers': true,
-    'http[].redirect': true,
+    'http[].redirect.uri': true,
+    'http[].redirect.prefixRewrite': true,
+    'http[].redirect.authority': true,
+    'http[].redirect.port': true,
+    'http[].redirect.derivePort': true,
+    'http[].redirect.scheme': true,
+    // Envoy redirects with these codes only.
+    'http[].redirect.redirectCode': [0, 301, 302, 303, 307, 308],
     'http[].directResponse': true,
     'http[].rewrite': true,
     'http[].timeout': true,
     'http[].retries.attempts': true,
     'http[].retries.perTryTimeout': true,
     'http[].retries.retryOn': true,
+    'http[].retries.retryIgnorePreviousHosts': [true],
     'tcp[].match[].destinationSubnets': true,
     'tcp[].match[].port': true,
     'tcp[].match[].gateways': true,
+    'tcp[].match[].sourceNamespace': true,
+    'tcp[].match[].sourceLabels': true,
     'tcp[].route': true,
     'tls[].match[].sniHosts': true,
+    'tls[].match[].destinationSubnets': true,
     'tls[].match[].port': true,
     'tls[].match[].gateways': true,
+    'tls[].match[].sourceNamespace': true,
+    'tls[].match[].sourceLabels': true,
     'tls[].route': true,
   },
   DestinationRule: {
     host: true,
     exportTo: true,
+    workloadSelector: true,
     'subsets[].name': true,
     'subsets[].labels': true,
     ...policyFields('trafficPolicy'),

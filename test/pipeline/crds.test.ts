@@ -134,7 +134,7 @@ describe('the committed definitions', function () {
     assert.include(message, 'revision cannot be changed');
     assert.match(
       await server.kubectl(['get', 'iop']),
-      /^NAME +REVISION +STATUS +VERSION +READY +PROXIES +AGE\nmesh +one +RECONCILING/,
+      /^NAME +REVISION +STATUS +VERSION +READY +AGE\nmesh +one +RECONCILING/,
     );
   });
 
