@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { endpointSlice, ingress, ingressProxy, pod, service } from '#test/support/bookinfo.ts';
+import type { RunningEnvoy } from '#test/support/envoy.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { MeshNetwork } from '#test/support/meshnetwork.ts';
 import { NetworkPair } from '#test/support/netns.ts';
@@ -152,6 +153,8 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
   let network: NetworkPair;
   let mesh: MeshNetwork;
   let stopApplication: (() => Promise<void>) | undefined;
+  let sidecar: RunningEnvoy | undefined;
+  let gateway: RunningEnvoy | undefined;
 
   before(async function () {
     this.timeout(60_000);
@@ -186,7 +189,7 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
     stopApplication = await network.serve('pod', application(9080, 9082, 9084));
     const route = await network.run('pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
     expect(route.stderr).to.equal('');
-    await mesh.startProxy({
+    sidecar = await mesh.startProxy({
       type: 'sidecar',
       pod: 'reviews-v1-0',
       namespace: 'bookinfo',
@@ -195,7 +198,7 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
       labels: { app: 'reviews', version: 'v1' },
       within: network.command('pod', 1337),
     });
-    await mesh.startProxy({
+    gateway = await mesh.startProxy({
       ...{ type: 'router', pod: ingressProxy.podName, namespace: ingressProxy.namespace },
       ...{ serviceAccount: ingressProxy.serviceAccount, ip: addresses.peer, labels: ingressProxy.labels },
       within: network.command('peer', 1337),
@@ -240,6 +243,25 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
       .to.contain('By=spiffe://cluster.local/ns/bookinfo/sa/bookinfo-reviews')
       .and.contain('URI=spiffe://cluster.local/ns/istio-system/sa/ingress');
     expect(headers).to.have.property('x-request-id');
+  });
+
+  it('counts the request on both sides, with who called whom', async () => {
+    const requests = async (envoy: RunningEnvoy | undefined) =>
+      ((await envoy?.admin('/stats/prometheus')) ?? '')
+        .split('\n')
+        .filter((line) => line.startsWith('envoy_istio_requests_total{'))
+        .join('\n');
+    expect(await requests(sidecar))
+      .to.contain('reporter="destination"')
+      .and.contain('connection_security_policy="mutual_tls"')
+      .and.contain('source_principal="spiffe://cluster.local/ns/istio-system/sa/ingress"')
+      .and.contain('destination_workload="reviews-v1-0"')
+      .and.contain('destination_service="reviews.bookinfo.svc.cluster.local"');
+    expect(await requests(gateway))
+      .to.contain('reporter="source"')
+      .and.contain('destination_principal="spiffe://cluster.local/ns/bookinfo/sa/bookinfo-reviews"')
+      .and.contain('destination_app="reviews"')
+      .and.contain('destination_service_name="reviews"');
   });
 
   it('serves HTTPS with the certificate of a Secret in the gateway’s own namespace', async () => {
