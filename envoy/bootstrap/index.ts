@@ -19,6 +19,12 @@ const runtimeDefaults: Readonly<Record<string, string | boolean>> = {
   'envoy.reloadable_features.http_reject_path_with_fragment': false,
 };
 
+/**
+ * Envoy's own bound is 30 s: a proxy that started before its certificate or its control plane was there would stand idle
+ * long after both are.
+ */
+const reconnection: Json = { retryBackOff: { baseInterval: '0.3s', maxInterval: '3s' } };
+
 /** Everything Envoy must know to start, find its certificates and reach the control plane by delta ADS. */
 export function buildBootstrap(options: BootstrapOptions): Json {
   const fromAds: Json = { ads: {}, initialFetchTimeout: '0s', resourceApiVersion: 'V3' };
@@ -57,7 +63,7 @@ export function buildBootstrap(options: BootstrapOptions): Json {
         apiType: 'DELTA_GRPC',
         transportApiVersion: 'V3',
         setNodeOnFirstMessageOnly: true,
-        grpcServices: [{ envoyGrpc: { clusterName: XDS_CLUSTER } }],
+        grpcServices: [{ envoyGrpc: { clusterName: XDS_CLUSTER }, retryPolicy: reconnection }],
       },
     },
     staticResources: {
