@@ -116,7 +116,10 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     subscriber.combination = combination;
     subscriber.gateway = gatewayOf(combination);
     if (subscriber.snapshot?.types === types) return false;
-    subscriber.snapshot = snapshotAt(types, revision);
+    const shared = snapshotAt(types, revision);
+    // A proxy that moves to another combination must not seem to have acknowledged what was there before it came.
+    const before = subscriber.snapshot?.revision ?? -1;
+    subscriber.snapshot = shared.revision > before ? shared : { revision, types };
     return true;
   };
 

@@ -149,6 +149,21 @@ describe('snapshots', () => {
     expect(pipeline.source.combinations().size).to.equal(2);
   });
 
+  it('never go back in revision when a proxy moves to another class', async () => {
+    const waiting = await connect(pipeline, describeProxy({ podName: 'reviews-v1-0', ipAddresses: ['10.1.0.2'] }));
+    const old = waiting.current()?.revision ?? -1;
+    const mover = describeProxy({ podName: 'ratings-v1-0', ipAddresses: ['10.1.0.5'] });
+    pipeline.objects.apply(endpointSlice('ratings', []));
+    const subscription = await connect(pipeline, mover);
+    const before = subscription.current()?.revision ?? -1;
+    expect(pipeline.source.combinations().size).to.equal(2);
+    pipeline.objects.apply(pod({ app: 'ratings', version: 'v1', ip: '10.1.0.5', labels: { app: 'reviews' } }));
+    await pipeline.settled();
+    expect(pipeline.source.combinations().size).to.equal(1);
+    expect(before).to.be.greaterThan(old);
+    expect(subscription.current()?.revision).to.be.greaterThan(before);
+  });
+
   it('name the user resources behind them', async () => {
     pipeline.objects.apply(reviewsSubsets + reviewsSplit(50, 50));
     await connect(pipeline, productpage);
