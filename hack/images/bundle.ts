@@ -14,6 +14,8 @@ export interface ProgramPlan {
   /** `modules`: what is imported on demand stays a file of its own, loaded when needed. `single`: one CommonJS file. */
   readonly format: 'modules' | 'single';
   readonly nodeOptions?: readonly string[];
+  /** The one command (first argument) that nodeOptions are for; left out: all. */
+  readonly tunedCommand?: string;
   /** Further files: path in the image, without a leading slash, to path on this machine. */
   readonly files?: Readonly<Record<string, string>>;
 }
@@ -54,7 +56,6 @@ export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Pro
     logLevel: 'silent',
     write: false,
   });
-  const node = ['/usr/local/bin/node', ...(plan.nodeOptions ?? [])].join(' ');
   const entries: TarEntry[] = [
     ...result.outputFiles.map(
       ({ path, contents }): TarEntry => ({ type: 'file', path: `${folder}${path}`, content: Buffer.from(contents) }),
@@ -62,7 +63,7 @@ export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Pro
     {
       type: 'file',
       path: `usr/local/bin/${plan.name}`,
-      content: `#!/bin/sh\nexec ${node} /${folder}/${plan.name}${extension} "$@"\n`,
+      content: renderLauncher(plan, `/${folder}/${plan.name}${extension}`),
       mode: 0o755,
     },
   ];
@@ -71,6 +72,14 @@ export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Pro
   }
   const parts = entries.flatMap((entry) => [entry.path, entry.type === 'file' ? entry.content : '']);
   return filesLayer(plan.name, contentHash(...parts), withFolders(entries), signal);
+}
+
+/** The shell script that starts a program; `script` is the path of its JavaScript. */
+export function renderLauncher(plan: Pick<ProgramPlan, 'nodeOptions' | 'tunedCommand'>, script: string): string {
+  const { nodeOptions = [], tunedCommand } = plan;
+  const run = (options: readonly string[]) => `exec ${['/usr/local/bin/node', ...options, script].join(' ')} "$@"\n`;
+  const choice = tunedCommand === undefined ? '' : `[ "$1" = ${tunedCommand} ] || ${run([])}`;
+  return `#!/bin/sh\n${choice}${run(nodeOptions)}`;
 }
 
 /** Adds the folders that the files lie in, each before what is in it. */
