@@ -20,9 +20,15 @@ export type Handler = (request: Request) => Promise<Answer | undefined>;
 const bodyLimit = 64 * 1024;
 const drainMilliseconds = 5_000;
 
+/**
+ * Longer than a proxy keeps an idle connection (Envoy: an hour). A server that closes first, as Node does after 5 s, may
+ * close just as the proxy sends the next request on it, and that one fails.
+ */
+const keepAliveMilliseconds = 2 * 60 * 60 * 1000;
+
 /** Serves a handler, `/health` too, until SIGTERM; then lets running requests end. */
 export function listen(name: string, port: number, handler: Handler): void {
-  const server = createServer(async (incoming, outgoing) => {
+  const server = createServer({ keepAliveTimeout: keepAliveMilliseconds }, async (incoming, outgoing) => {
     const answer = await answerTo(incoming, handler);
     // While the process ends, a client should open its next connection elsewhere.
     if (!server.listening) outgoing.setHeader('connection', 'close');
