@@ -14,6 +14,8 @@ export interface VirtualHostPart {
   readonly bytes: Uint8Array;
   /** Hash of the bytes. */
   readonly version: string;
+  /** Hash of name and domains, which change far less often than routes. */
+  readonly claim: string;
   readonly needs: readonly string[];
   readonly sources: readonly SourceRef[];
 }
@@ -25,6 +27,7 @@ export function buildPart(host: VirtualHost): VirtualHostPart {
     host,
     bytes,
     version: hashContent(bytes),
+    claim: hashContent([host.name, ...host.domains].join(' ')),
     needs: [...new Set(clustersOfVirtualHost(host))],
     sources: mergeSources(sourcesOfVirtualHost(host)),
   };
@@ -35,6 +38,20 @@ export function buildPart(host: VirtualHost): VirtualHostPart {
  * domains is left out.
  */
 export function separateDomains(parts: readonly VirtualHostPart[]): readonly VirtualHostPart[] {
+  const claims = hashContent(parts.map((part) => part.claim).join(' '));
+  if (knownDisjoint.has(claims)) return parts;
+  const separate = resolveClaims(parts);
+  if (separate.length !== parts.length || separate.some((part, at) => part !== parts[at])) return separate;
+  if (knownDisjoint.size >= MOST_KNOWN) knownDisjoint.clear();
+  knownDisjoint.add(claims);
+  return parts;
+}
+
+/** Sets of names and domains that were found to be disjoint: thousands of domains, looked at once and not per change. */
+const knownDisjoint = new Set<string>();
+const MOST_KNOWN = 10_000;
+
+function resolveClaims(parts: readonly VirtualHostPart[]): readonly VirtualHostPart[] {
   const names = new Set<string>();
   const domains = new Set<string>();
   return parts.flatMap((part) => {
