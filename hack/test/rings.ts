@@ -17,6 +17,7 @@ export const rings: readonly Ring[] = [
     describes: 'plain functions, beside their source',
     files: [
       '{api,runtime,graph,model,kube,registry,wire,envoy,translate,xds,ca,webhook,controllers,agent,cmd,hack}/**/*.test.ts',
+      'test/bench/**/*.test.ts',
     ],
     timeoutMs: 10_000,
     needs: ['descriptors'],
