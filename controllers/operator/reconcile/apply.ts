@@ -51,15 +51,31 @@ export class ChildApplier {
 
   /** The object as applied, or who stands in the way. */
   async #applyOrConcede(child: Child, signal: AbortSignal): Promise<KubeObject | string> {
-    const fieldManager = `${managerPrefix}/${child.component.toLowerCase()}`;
-    const { resource, object } = child;
     try {
-      return await this.#client.apply(resource, object, { fieldManager, signal });
+      return await this.#send(child, false, signal);
     } catch (thrown) {
       if (!(thrown instanceof KubeError) || thrown.reason !== 'Conflict') throw thrown;
       const claims = await this.#readClaims(child, thrown, signal);
       if (claims !== undefined) return claims;
-      return await this.#client.apply(resource, object, { fieldManager, force: true, signal });
+      return await this.#send(child, true, signal);
+    }
+  }
+
+  /**
+   * Server-side apply keeps the elements that others put into a list beside ours; together they may be invalid: a Service's
+   * port that somebody renumbered still has the name of ours. Then lists are replaced whole, as a merge patch does.
+   */
+  async #send(child: Child, force: boolean, signal: AbortSignal): Promise<KubeObject> {
+    const { resource, object } = child;
+    const fieldManager = `${managerPrefix}/${child.component.toLowerCase()}`;
+    const apply = () => this.#client.apply(resource, object, { fieldManager, force, signal });
+    try {
+      return await apply();
+    } catch (thrown) {
+      const exists = this.#children.get(resource, objectKey(object)) !== undefined;
+      if (!(thrown instanceof KubeError) || thrown.code !== 'invalid' || !exists) throw thrown;
+      await this.#client.patch(resource, object.metadata, object, { fieldManager, signal });
+      return await apply();
     }
   }
 

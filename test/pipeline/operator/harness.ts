@@ -28,6 +28,10 @@ export interface MeshObject extends KubeObject {
   readonly status?: IstioOperatorStatus;
 }
 
+export interface ServiceObject extends KubeObject {
+  readonly spec: { readonly ports: readonly object[] };
+}
+
 export interface DeploymentObject extends KubeObject {
   readonly spec: {
     readonly replicas?: number;
@@ -125,15 +129,18 @@ export class OperatorHarness {
     status: Readonly<Record<string, unknown>>,
     namespace = 'istio-system',
   ): Promise<void> {
-    const deployment = await this.client.find(resources.deployments, { namespace, name });
-    // Pruned between our listing and now.
-    if (deployment === undefined) return;
-    await this.client.transport.send({
-      method: 'PATCH',
-      path: resourcePath(resources.deployments, namespace, name, 'status'),
-      contentType: 'application/merge-patch+json',
-      body: { status: { observedGeneration: deployment.metadata.generation, ...status } },
-    });
+    try {
+      const deployment = await this.client.get(resources.deployments, { namespace, name });
+      await this.client.transport.send({
+        method: 'PATCH',
+        path: resourcePath(resources.deployments, namespace, name, 'status'),
+        contentType: 'application/merge-patch+json',
+        body: { status: { observedGeneration: deployment.metadata.generation, ...status } },
+      });
+    } catch (thrown) {
+      // Pruned between our listing and now: there is nobody whose status could be played.
+      if (!(thrown instanceof KubeError && thrown.code === 'not-found')) throw thrown;
+    }
   }
 
   /** Plays istiod: publishes a root. */

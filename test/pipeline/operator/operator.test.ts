@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { type KubeObject, objectKey, resources } from '#kube/index.ts';
-import { type DeploymentObject, istioOperators, judge, OperatorHarness } from './harness.ts';
+import { type DeploymentObject, istioOperators, judge, OperatorHarness, type ServiceObject } from './harness.ts';
 
 interface Webhooks extends KubeObject {
   readonly webhooks: readonly {
@@ -168,6 +168,18 @@ describe('the operator, on a real API server', function () {
     await harness.until(
       async () => (await harness.client.find(resources.mutatingWebhookConfigurations, mutating)) !== undefined,
       'the webhook is back',
+    );
+  });
+
+  it('puts back a port that was renumbered and kept its name', async () => {
+    await install();
+    const read = async () => (await harness.client.get<ServiceObject>(resources.services, istiod)).spec.ports;
+    const before = await read();
+    const renumbered = [{ op: 'replace', path: '/spec/ports/1/port', value: 15999 }];
+    await harness.client.patch(resources.services, istiod, renumbered, { type: 'application/json-patch+json' });
+    await harness.until(
+      async () => JSON.stringify(await read()) === JSON.stringify(before),
+      'the ports are as they were',
     );
   });
 
