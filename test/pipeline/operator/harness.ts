@@ -7,6 +7,7 @@ import {
   createKubeClient,
   createKubeconfigConnection,
   type KubeClient,
+  KubeError,
   type KubeObject,
   type Resource,
   resourcePath,
