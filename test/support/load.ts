@@ -3,6 +3,7 @@ import { get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { LateenError, systemClock } from '#runtime/core/index.ts';
 import type { Mesh } from './mesh.ts';
+import { untilSettled } from './pods.ts';
 
 /**
  * What the load asks for, in turn: always through the ingress gateway to productpage, which asks one more service and
@@ -37,9 +38,10 @@ const tailRequests = 30;
 
 /**
  * Runs `fault` while requests are sent at a constant pace, each on a connection of its own, and tells which failed.
- * Starts when everything answers, and ends some requests after the fault.
+ * Starts when no pod is being replaced and everything answers, and ends some requests after the fault.
  */
 export async function underLoad(mesh: Mesh, fault: () => Promise<void>): Promise<LoadOutcome> {
+  await untilSettled(mesh);
   await untilAllAnswer(mesh);
   const stop = new AbortController();
   const failures: string[] = [];

@@ -31,9 +31,24 @@ export interface RunningPod {
 
 /** Pods that are not being deleted. */
 export async function listPods(mesh: Mesh, namespace: string, selector = ''): Promise<readonly RunningPod[]> {
+  const pods = await readPods(mesh, namespace, selector);
+  return pods.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+}
+
+async function readPods(mesh: Mesh, namespace: string, selector: string): Promise<readonly RunningPod[]> {
   const parameters = ['get', 'pods', '-n', namespace, '-l', selector, '-o', 'json'];
-  const { items } = JSON.parse(await mesh.cluster.kubectl(parameters)) as { readonly items: readonly RunningPod[] };
-  return items.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  return (JSON.parse(await mesh.cluster.kubectl(parameters)) as { readonly items: readonly RunningPod[] }).items;
+}
+
+const isReady = ({ status }: RunningPod) =>
+  status.conditions?.some((one) => one.type === 'Ready' && one.status === 'True');
+
+/** Waits until all pods of the mesh and the sample are ready and none is on its way out: no roll-out is under way. */
+export async function untilSettled(mesh: Mesh): Promise<void> {
+  await eventually('no pod comes or goes', async () => {
+    const pods = [...(await readPods(mesh, 'istio-system', '')), ...(await readPods(mesh, mesh.namespace, ''))];
+    return pods.every((pod) => pod.metadata.deletionTimestamp === undefined && isReady(pod)) ? true : undefined;
+  });
 }
 
 /** The one pod with these labels. */
@@ -54,7 +69,7 @@ export async function untilReady(
   return eventually(`pod ${selector} is ready`, async () => {
     const [pod, second] = await listPods(mesh, namespace, selector);
     if (pod === undefined || second !== undefined || !accept(pod)) return undefined;
-    return pod.status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ? pod : undefined;
+    return isReady(pod) ? pod : undefined;
   });
 }
 
