@@ -62,7 +62,9 @@ export async function connectNetwork(layout: ClusterLayout): Promise<void> {
 /** Removes the host's end of the link (and with it the other one). */
 export async function disconnectNetwork(layout: ClusterLayout): Promise<void> {
   for (const name of [layout.link.hostInterface, `${layout.link.hostInterface}t`]) {
-    if (await commandSucceeds('ip', ['link', 'show', 'dev', name])) await runCommand('ip', ['link', 'delete', name]);
+    if (!(await exists(name)) || (await commandSucceeds('ip', ['link', 'delete', name]))) continue;
+    // The kernel takes it away with the network namespace of its other end, in its own time.
+    if (await exists(name)) await runCommand('ip', ['link', 'delete', name]);
   }
 }
 
@@ -77,4 +79,8 @@ async function runBatch(options: readonly string[], lines: readonly string[]): P
     const family = words[0] === '-6' ? ['-6'] : [];
     await runCommand('ip', [...family, ...options, ...words.slice(family.length)]);
   }
+}
+
+function exists(link: string): Promise<boolean> {
+  return commandSucceeds('ip', ['link', 'show', 'dev', link]);
 }
