@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { type Cluster, eventually } from '#test/support/cluster.ts';
 import { type Mesh, useMesh } from '#test/support/mesh.ts';
-import { findPodProcesses } from '#test/support/processes.ts';
+import { listPods, signalContainer } from '#test/support/pods.ts';
 
 interface Condition {
   readonly type: string;
@@ -190,23 +190,22 @@ describe('status of mesh resources', () => {
         ]);
         return (await readPods(cluster, system, 'app=istiod')).includes(name) ? name : undefined;
       });
-      const other = (await readPods(cluster, system, 'app=istiod')).find((pod) => pod !== holder) ?? '';
-      const [process] = await findPodProcesses(other, /discovery/);
-      if (process === undefined) throw new Error(`no process of ${other}`);
-      const streams = await Promise.all([holder, other].map((pod) => countStreams(cluster, pod)));
+      const other = (await listPods(mesh, system, 'app=istiod')).find(({ metadata }) => metadata.name !== holder);
+      if (other === undefined) throw new Error('there is no second replica');
+      const streams = await Promise.all([holder, other.metadata.name].map((pod) => countStreams(cluster, pod)));
       expect(
         streams.reduce((sum, count) => sum + count, 0),
         'streams of both replicas',
       ).to.be.at.least(6);
 
-      globalThis.process.kill(process.pid, 'SIGSTOP');
+      await signalContainer(other, 'discovery', 'node', 'SIGSTOP');
       try {
         await cluster.apply([route('5s')], mesh.namespace);
         await untilCondition(cluster, mesh.namespace, 'status-details', 'Accepted', 'True/Accepted');
         const pending = await untilCondition(cluster, mesh.namespace, 'status-details', 'Programmed', 'False/Pending');
         expect(pending.message).to.equal('not yet translated at this generation');
       } finally {
-        globalThis.process.kill(process.pid, 'SIGCONT');
+        await signalContainer(other, 'discovery', 'node', 'SIGCONT');
       }
       const done = await untilCondition(cluster, mesh.namespace, 'status-details', 'Programmed', 'True/Programmed');
       const sidecars = (await readPods(cluster, mesh.namespace, 'security.istio.io/tlsMode=istio')).length;
