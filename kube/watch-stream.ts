@@ -18,6 +18,8 @@ export interface WatchRequest {
   /** Longest time without a byte. */
   readonly silenceMs: number;
   readonly signal: AbortSignal;
+  /** Called when the server has accepted the watch. */
+  readonly onAccepted?: () => void;
 }
 
 /** Longest line that is believed; etcd holds objects up to 1.5 MB. */
@@ -33,7 +35,7 @@ export async function* readWatchEvents<T extends KubeObject>(
   resource: Resource,
   request: WatchRequest,
 ): AsyncGenerator<readonly WatchEvent<T>[]> {
-  const { namespace, signal, silenceMs, ...query } = request;
+  const { namespace, signal, silenceMs, onAccepted, ...query } = request;
   const body = await client.transport.stream({
     method: 'GET',
     path: resourcePath(resource, namespace),
@@ -41,6 +43,7 @@ export async function* readWatchEvents<T extends KubeObject>(
     signal,
     timeoutMs: silenceMs,
   });
+  onAccepted?.();
   let rest: Uint8Array[] = [];
   let restLength = 0;
   try {

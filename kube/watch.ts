@@ -1,9 +1,9 @@
 import { type Clock, type Component, LateenError, systemClock } from '#runtime/core/index.ts';
-import { createBackoff } from './backoff.ts';
 import type { KubeClient } from './client.ts';
 import { isExpired, KubeError } from './errors.ts';
 import type { KubeObject } from './objects.ts';
 import type { Resource } from './resources.ts';
+import { createWatchPace, type WatchPace } from './watch-pace.ts';
 import { readWatchEvents, type WatchEvent } from './watch-stream.ts';
 
 /** What happened to one object. A deletion carries the object's last state. */
@@ -55,11 +55,10 @@ export interface KindWatch extends Component {
 /** How many times a watch may fail in a row at the same resourceVersion before everything is listed again. */
 const resumeAttempts = 3;
 
-const _shortestWatchMs = 1_000;
-
 /**
  * Lists a kind and keeps watching it for as long as `run` lasts: pages the list, resumes from the last seen version or
- * bookmark, lists again when that is too old, and never gives up on faults. `run` rejects only on bugs.
+ * bookmark, lists again (at once, if the last list is not fresh) when that is too old, and never gives up on faults nor
+ * repeats them without a pause. `run` rejects only on bugs.
  */
 export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): KindWatch {
   const clock = options.clock ?? systemClock;
@@ -98,7 +97,12 @@ export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): K
   }
 
   /** Delivers the events of one watch until the server ends it; reports every version it passes through `onVersion`. */
-  async function follow(from: string, signal: AbortSignal, onVersion: (version: string) => void): Promise<void> {
+  async function follow(
+    from: string,
+    pace: WatchPace,
+    signal: AbortSignal,
+    onVersion: (version: string) => void,
+  ): Promise<void> {
     const { namespace, labelSelector, fieldSelector } = options;
     // The server ends the watch (after a bookmark) a little before our own deadline would call it dead.
     const timeoutSeconds = Math.max(1, Math.floor((silenceMs / 1000) * (0.75 + 0.15 * random())));
@@ -110,6 +114,7 @@ export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): K
       timeoutSeconds,
       silenceMs,
       signal,
+      onAccepted: pace.accepted,
     });
     for await (const batch of events) {
       const changes = batch.flatMap((event) => readChange(event, trim));
@@ -117,6 +122,9 @@ export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): K
       const version = batch.at(-1)?.object.metadata.resourceVersion;
       if (version !== undefined) onVersion(version);
     }
+    // Going on at once would ask for the same again and again, as fast as the server answers.
+    if (!pace.ended())
+      throw new KubeError('unavailable', `watch of ${resource.plural}: the server ended it right away`);
   }
 
   return {
@@ -126,37 +134,38 @@ export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): K
     },
     whenSynced: (signal) => waitFor(promise, signal),
     async run(signal) {
-      const backoff = createBackoff({ random });
+      const pace = createWatchPace(clock, random);
       let version: string | undefined;
       let failures = 0;
       const wait = (ms: number) => clock.sleep(ms, signal).catch(() => undefined);
       while (!signal.aborted) {
-        const _startedAt = clock.monotonic();
         try {
-          version ??= await list(signal);
-          await follow(version, signal, (seen) => {
+          if (version === undefined) {
+            version = await list(signal);
+            pace.listed();
+          }
+          await follow(version, pace, signal, (seen) => {
             version = seen;
             failures = 0;
-            backoff.reset();
+            pace.moved();
           });
           failures = 0;
-          backoff.reset();
         } catch (thrown) {
           if (signal.aborted) break;
           const error = LateenError.from(thrown);
           if (error.code === 'internal' && !(error instanceof KubeError)) throw error;
+          const expired = isExpired(thrown);
+          const kindMissing = error.code === 'not-found';
+          const atMost = kindMissing ? 2_000 : undefined;
+          const paced = version === undefined ? pace.afterList(atMost) : pace.afterWatch(expired, atMost);
+          const retryInMs = Math.max(paced, error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0);
           failures += 1;
-          if (isExpired(thrown) || failures >= resumeAttempts) {
+          if (expired || failures >= resumeAttempts) {
             version = undefined;
             failures = 0;
           }
-          const kindMissing = error.code === 'not-found';
-          const retryInMs = Math.max(
-            backoff.next(kindMissing ? 2_000 : undefined),
-            error instanceof KubeError ? (error.retryAfterMs ?? 0) : 0,
-          );
           options.onTrouble?.({ error, retryInMs, kindMissing });
-          await wait(retryInMs);
+          if (retryInMs > 0) await wait(retryInMs);
         }
       }
     },
