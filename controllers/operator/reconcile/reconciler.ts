@@ -10,6 +10,7 @@ import type { Child } from '../render/child.ts';
 import { renderInstallation } from '../render/index.ts';
 import type { Outcome, WebhookState } from '../status/facts.ts';
 import { ChildApplier } from './apply.ts';
+import { ApplyFailures } from './apply-failures.ts';
 import { type ProbeWebhook, readPublishedRoot, webhookUrl } from './ca-bundle.ts';
 import type { Children } from './children.ts';
 import { readHealth } from './health.ts';
@@ -128,11 +129,14 @@ export class Reconciler {
   ): Promise<Extract<Outcome, { kind: 'applied' }>> {
     const { children, client } = this.#options;
     const find = (child: Child) => children.get(child.resource, objectKey(child.object));
+    const failures = new ApplyFailures();
     const contested: string[] = [];
     const applyAll = async (wanted: readonly Child[]) => {
       for (const child of wanted) {
-        const result = await this.#applier.apply(child, signal);
-        if (result.kind === 'contested') contested.push(result.message);
+        await failures.attempt(child, async () => {
+          const result = await this.#applier.apply(child, signal);
+          if (result.kind === 'contested') contested.push(result.message);
+        });
       }
     };
     const base = renderInstallation(installation, undefined).children;
@@ -147,10 +151,13 @@ export class Reconciler {
       installation,
       root,
       standing,
-      components.every(({ component, state }) => component !== 'Pilot' || state === 'ready'),
+      !failures.concern('Base', 'Pilot') &&
+        components.every(({ component, state }) => component !== 'Pilot' || state === 'ready'),
       signal,
     );
     if (webhooks.kind === 'ready') await applyAll(hooks);
+    // What is no longer wanted may still serve until everything that takes its place is there.
+    failures.throwIfAny(contested);
     await this.#prune(installation, [...base, ...hooks], webhooks, signal);
     return { kind: 'applied', components, webhooks, notHonoured, contested: contested.sort() };
   }

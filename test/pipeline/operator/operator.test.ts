@@ -183,6 +183,38 @@ describe('the operator, on a real API server', function () {
     );
   });
 
+  it('mends everything else when single objects are refused, names those, and tries again', async () => {
+    await install();
+    const refuse = (name: string) => ({
+      k8s: { overlays: [{ kind: 'Service', name, patches: [{ path: 'spec.ports.[0].port', value: 70_000 }] }] },
+    });
+    await harness.patchSpec('mesh', {
+      components: {
+        pilot: refuse('istiod'),
+        ingressGateways: [{ name: 'istio-ingressgateway', enabled: true, ...refuse('istio-ingressgateway') }],
+      },
+    });
+    const refused = await harness.untilStatus('mesh', 'ERROR');
+    expect(refused.status?.message)
+      .to.contain('Service istio-system/istiod: ')
+      .and.to.contain('Service istio-system/istio-ingressgateway: ')
+      .and.to.contain('70000');
+    expect(judge(refused)).to.equal('Degraded Failed');
+    const egress = { namespace: 'istio-system', name: 'istio-egressgateway' };
+    await harness.client.delete(resources.services, egress);
+    await harness.client.delete(resources.mutatingWebhookConfigurations, mutating);
+    await harness.until(
+      async () => (await harness.client.find(resources.services, egress)) !== undefined,
+      'what comes after the refused objects is back',
+    );
+    await harness.until(
+      async () => (await harness.client.find(resources.mutatingWebhookConfigurations, mutating)) !== undefined,
+      'the webhook is back',
+    );
+    await harness.patchSpec('mesh', { components: null });
+    await harness.untilStatus('mesh', 'HEALTHY');
+  });
+
   it('does not fight somebody who claims a field on purpose, and says so', async () => {
     await install();
     const claim = {
