@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type KubeClient, KubeError, type KubeObject, objectKey } from '#kube/index.ts';
 import type { Child } from '../render/child.ts';
 import { type Children, readOwner } from './children.ts';
+import { findListClaims, type ListClaim } from './list-claims.ts';
 import { observeChild } from './observed.ts';
 
 /** Prefix of all our field managers; what follows is the component. */
@@ -55,6 +56,8 @@ export class ChildApplier {
       return await this.#send(child, false, signal);
     } catch (thrown) {
       if (!(thrown instanceof KubeError) || thrown.reason !== 'Conflict') throw thrown;
+      // Without causes it is no conflict about fields: the object changed under a patch, and is looked at again.
+      if ((thrown.status.details?.causes ?? []).length === 0) throw thrown;
       const claims = await this.#readClaims(child, thrown, signal);
       if (claims !== undefined) return claims;
       return await this.#send(child, true, signal);
@@ -63,18 +66,25 @@ export class ChildApplier {
 
   /**
    * Server-side apply keeps the elements that others put into a list beside ours; together they may be invalid: a Service's
-   * port that somebody renumbered still has the name of ours. Then lists are replaced whole, as a merge patch does.
+   * port that somebody renumbered still has the name of ours. Then lists are replaced whole, as a merge patch does, unless
+   * somebody applied elements of them, which is on purpose.
    */
-  async #send(child: Child, force: boolean, signal: AbortSignal): Promise<KubeObject> {
+  async #send(child: Child, force: boolean, signal: AbortSignal): Promise<KubeObject | string> {
     const { resource, object } = child;
     const fieldManager = `${managerPrefix}/${child.component.toLowerCase()}`;
     const apply = () => this.#client.apply(resource, object, { fieldManager, force, signal });
     try {
       return await apply();
     } catch (thrown) {
-      const exists = this.#children.get(resource, objectKey(object)) !== undefined;
-      if (!(thrown instanceof KubeError) || thrown.code !== 'invalid' || !exists) throw thrown;
-      await this.#client.patch(resource, object.metadata, object, { fieldManager, signal });
+      const installed = this.#children.get(resource, objectKey(object)) !== undefined;
+      if (!(thrown instanceof KubeError) || thrown.code !== 'invalid' || !installed) throw thrown;
+      const live = await this.#client.find<KubeObject>(resource, object.metadata, signal);
+      if (live === undefined) throw thrown;
+      const claims = findListClaims(object, live.metadata.managedFields, isOurs);
+      if (claims.length > 0) return describeListClaims(child, claims, thrown);
+      // What was looked at is what is patched: a claim made in between is a conflict, and looked at next time.
+      const patch = { ...object, metadata: { ...object.metadata, resourceVersion: live.metadata.resourceVersion } };
+      await this.#client.patch(resource, object.metadata, patch, { fieldManager, signal });
       return await apply();
     }
   }
@@ -88,7 +98,7 @@ export class ChildApplier {
     const appliers = new Set(
       (live?.metadata.managedFields ?? [])
         .map((entry) => entry as { readonly manager?: string; readonly operation?: string })
-        .filter(({ manager = '', operation }) => operation === 'Apply' && !manager.startsWith(managerPrefix))
+        .filter(({ manager = '', operation }) => operation === 'Apply' && !isOurs(manager))
         .map(({ manager }) => `conflict with "${manager}"`),
     );
     const claims = (conflict.status.details?.causes ?? []).filter(({ message = '' }) =>
@@ -98,4 +108,20 @@ export class ChildApplier {
     const fields = claims.map(({ field, message }) => `${field ?? ''} (${message ?? ''})`).sort();
     return `${child.resource.kind} ${objectKey(child.object)}: ${fields.join(', ')}`;
   }
+}
+
+const isOurs = (manager: string) => manager === managerPrefix || manager.startsWith(`${managerPrefix}/`);
+
+/** Only a refusal of what stands in a claimed list is the claim's doing; any other is the specification's. */
+function describeListClaims(child: Child, claims: readonly ListClaim[], refusal: KubeError): string {
+  const refused = (refusal.status.details?.causes ?? []).map(({ field = '' }) => field);
+  const blamed = claims.filter(({ path }) =>
+    refused.some((field) => field === path || field.startsWith(`${path}[`) || field.startsWith(`${path}.`)),
+  );
+  if (blamed.length === 0) throw refusal;
+  const fields = blamed.map(({ path, managers }) => {
+    const named = managers.map((manager) => `"${manager}"`).join(', ');
+    return `.${path} (elements of ${named} do not go together with ours: ${refusal.status.message ?? refusal.message})`;
+  });
+  return `${child.resource.kind} ${objectKey(child.object)}: ${fields.join(', ')}`;
 }

@@ -30,7 +30,7 @@ export interface MeshObject extends KubeObject {
 }
 
 export interface ServiceObject extends KubeObject {
-  readonly spec: { readonly ports: readonly object[] };
+  readonly spec: { readonly ports: readonly { readonly name: string; readonly port: number }[] };
 }
 
 export interface DeploymentObject extends KubeObject {

@@ -40,6 +40,8 @@ describe('the operator, on a real API server', function () {
     await harness.untilStatus('mesh', 'HEALTHY');
   }
 
+  const readPorts = async () => (await harness.client.get<ServiceObject>(resources.services, istiod)).spec.ports;
+
   afterEach(async () => {
     harness.silence = undefined;
     for (const { metadata } of (await harness.client.list(istioOperators)).items) {
@@ -173,12 +175,11 @@ describe('the operator, on a real API server', function () {
 
   it('puts back a port that was renumbered and kept its name', async () => {
     await install();
-    const read = async () => (await harness.client.get<ServiceObject>(resources.services, istiod)).spec.ports;
-    const before = await read();
+    const before = await readPorts();
     const renumbered = [{ op: 'replace', path: '/spec/ports/1/port', value: 15999 }];
     await harness.client.patch(resources.services, istiod, renumbered, { type: 'application/json-patch+json' });
     await harness.until(
-      async () => JSON.stringify(await read()) === JSON.stringify(before),
+      async () => JSON.stringify(await readPorts()) === JSON.stringify(before),
       'the ports are as they were',
     );
   });
@@ -229,6 +230,30 @@ describe('the operator, on a real API server', function () {
       KubeObject & { spec: { ports: readonly { targetPort: number; name: string }[] } }
     >(resources.services, istiod);
     expect(service.spec.ports.find(({ name }) => name === 'https-dns')?.targetPort).to.equal(9999);
+  });
+
+  it('does not overwrite an element that somebody applied to a list of ours, and says so', async () => {
+    await install();
+    await harness.stopOperator();
+    // Ours is gone when the claim comes, which is why nobody is asked to force anything.
+    const renumbered = [{ op: 'replace', path: '/spec/ports/1/port', value: 15999 }];
+    await harness.client.patch(resources.services, istiod, renumbered, { type: 'application/json-patch+json' });
+    const { name } = (await readPorts()).find(({ port }) => port === 15999) ?? {};
+    const claim = { metadata: istiod, spec: { ports: [{ name, port: 15999, protocol: 'TCP', targetPort: 9999 }] } };
+    await harness.client.apply(resources.services, claim, { fieldManager: 'somebody', force: true });
+    const before = await readPorts();
+    harness.startOperator();
+    const contested = await harness.untilStatus('mesh', 'ERROR');
+    expect(contested.status?.message)
+      .to.contain('Service istio-system/istiod: .spec.ports')
+      .and.to.contain('"somebody"')
+      .and.to.contain('Duplicate');
+    expect(contested.status?.conditions?.find(({ type }) => type === 'Reconciled')?.reason).to.equal('FieldConflict');
+    expect(await readPorts()).to.deep.equal(before);
+    // Given up, it is put back.
+    await harness.client.apply(resources.services, { metadata: istiod }, { fieldManager: 'somebody' });
+    await harness.untilStatus('mesh', 'HEALTHY');
+    expect((await readPorts()).map(({ port }) => port)).to.not.include(15999);
   });
 
   it('leaves what somebody else adds', async () => {
