@@ -71,6 +71,13 @@ async function readPods(cluster: Cluster, namespace: string, selector: string): 
   return names.split(' ').filter((name) => name !== '');
 }
 
+/** Pods with a sidecar in the whole mesh: each of them sees the route. */
+async function countSidecars(cluster: Cluster): Promise<number> {
+  const selector = ['-l', 'security.istio.io/tlsMode=istio', '--field-selector=status.phase=Running'];
+  const names = await cluster.kubectl(['get', 'pods', '-A', ...selector, '-o', 'name']);
+  return names.split('\n').filter((name) => name !== '').length;
+}
+
 /** Streams that one istiod replica serves, by its own metrics. */
 async function countStreams(cluster: Cluster, pod: string): Promise<number> {
   const metrics = await cluster.kubectl([
@@ -105,7 +112,7 @@ describe('status of mesh resources', () => {
       'Programmed',
       'True/Programmed',
     );
-    const sidecars = (await readPods(cluster, mesh.namespace, 'security.istio.io/tlsMode=istio')).length;
+    const sidecars = await countSidecars(cluster);
     expect(message).to.equal(`acknowledged by ${sidecars} of ${sidecars} proxies`);
     const columns = await cluster.kubectl(['get', 'virtualservice', 'status-details', '-n', mesh.namespace]);
     expect(columns.split('\n')[0]).to.match(/ACCEPTED\s+PROGRAMMED/);
@@ -208,7 +215,7 @@ describe('status of mesh resources', () => {
         await signalContainer(other, 'discovery', 'node', 'SIGCONT');
       }
       const done = await untilCondition(cluster, mesh.namespace, 'status-details', 'Programmed', 'True/Programmed');
-      const sidecars = (await readPods(cluster, mesh.namespace, 'security.istio.io/tlsMode=istio')).length;
+      const sidecars = await countSidecars(cluster);
       expect(done.message).to.equal(`acknowledged by ${sidecars} of ${sidecars} proxies`);
     });
   });
