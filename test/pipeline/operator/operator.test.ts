@@ -330,8 +330,11 @@ describe('the operator, on a real API server', function () {
   it('gives a revision to the oldest that claims it', async () => {
     await install();
     await harness.create('young', { profile: 'minimal' });
-    const young = await harness.untilStatus('young', 'ERROR');
-    expect(young.status?.message).to.contain('spec.revision').and.to.contain('istio-system/mesh');
+    await harness.until(async () => {
+      const { status } = await harness.get('young');
+      const message = status?.message ?? '';
+      return status?.status === 'ERROR' && message.includes('spec.revision') && message.includes('istio-system/mesh');
+    }, 'the younger says who has the revision');
     expect((await harness.get('mesh')).status?.status).to.equal('HEALTHY');
     await harness.remove('mesh');
     await harness.until(
