@@ -75,8 +75,7 @@ function join(
   const clock = systemClock;
   const random = Math.random;
   const scoped = (scope: string) => logger.child({ scope });
-  const suffix = settings.revision === 'default' ? '' : `-${settings.revision}`;
-  const serviceName = `istiod${suffix}`;
+  const serviceName = revisioned('istiod', settings.revision);
   const own: Identity = { trustDomain, namespace: settings.namespace, serviceAccount: settings.serviceAccount };
 
   const mesh = createMesh(settings.domain);
@@ -107,7 +106,7 @@ function join(
     maxTtl: settings.maxWorkloadCertTtl,
   });
   authority.onChange(() => waiting.delete('the certificate authority'));
-  const names = [serviceName, ...(suffix === '' ? [] : ['istiod'])].flatMap((name) => [
+  const names = [...new Set([serviceName, 'istiod'])].flatMap((name) => [
     `${name}.${settings.namespace}.svc`,
     `${name}.${settings.namespace}`,
     `${name}.${settings.namespace}.svc.${settings.domain}`,
