@@ -8,7 +8,9 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -68,25 +70,42 @@ func main() {
 		set.File = append(set.File, file)
 	}
 	sort.Slice(set.File, func(i, j int) bool { return set.File[i].GetName() < set.File[j].GetName() })
-	bytes, err := proto.MarshalOptions{Deterministic: true}.Marshal(set)
+	encoded, err := proto.MarshalOptions{Deterministic: true}.Marshal(set)
 	if err != nil {
 		fail(err)
 	}
-	if err := os.WriteFile(os.Args[1], bytes, 0o644); err != nil {
+	if err := os.WriteFile(os.Args[1], encoded, 0o644); err != nil {
 		fail(err)
 	}
 }
 
-// readModules returns every descriptor found in the modules, by file name.
-func readModules() fileSet {
-	command := exec.Command("go", append([]string{"list", "-m", "-f", "{{.Dir}}"}, modules...)...)
+// downloadModules returns the modules' directories. `go run` fetches only what this program itself imports, and
+// `go list` then gives no directory for the others, so they are asked for by name.
+func downloadModules() []string {
+	command := exec.Command("go", append([]string{"mod", "download", "-json"}, modules...)...)
 	command.Stderr = os.Stderr
 	output, err := command.Output()
 	if err != nil {
-		fail(fmt.Errorf("go list: %w", err))
+		fail(fmt.Errorf("go mod download: %w\n%s", err, output))
 	}
+	var directories []string
+	for decoder := json.NewDecoder(bytes.NewReader(output)); decoder.More(); {
+		var module struct{ Path, Dir string }
+		if err := decoder.Decode(&module); err != nil {
+			fail(fmt.Errorf("go mod download: %w", err))
+		}
+		if module.Dir == "" {
+			fail(fmt.Errorf("go mod download: no directory for %s", module.Path))
+		}
+		directories = append(directories, module.Dir)
+	}
+	return directories
+}
+
+// readModules returns every descriptor found in the modules, by file name.
+func readModules() fileSet {
 	files := fileSet{}
-	for _, directory := range strings.Fields(string(output)) {
+	for _, directory := range downloadModules() {
 		err := filepath.WalkDir(directory, func(path string, _ fs.DirEntry, err error) error {
 			if err != nil || !strings.HasSuffix(path, ".pb.go") {
 				return err

@@ -1,6 +1,6 @@
 import type { IstioOperatorStatus } from '#api/index.ts';
 import { kinds } from '#api/index.ts';
-import type { KubeObject, Resource } from '#kube/index.ts';
+import { type KubeObject, objectKey, type Resource } from '#kube/index.ts';
 import type { JsonObject } from '../install/json.ts';
 
 /** An IstioOperator as the API server gives it: nothing in `spec` is checked yet. */
@@ -21,8 +21,11 @@ export function readRevision(object: IstioOperatorObject): string {
   return typeof inValues === 'string' && inValues !== '' ? inValues : 'default';
 }
 
-/** Of two IstioOperators that claim one revision the older keeps it. */
+/**
+ * Of two IstioOperators that claim one revision the older keeps it; of two made in the same second, the one whose
+ * namespace/name comes first, so that everybody can tell who it is (Gateway API's rule for conflicts).
+ */
 export function isOlder(left: KubeObject, right: KubeObject): boolean {
-  const age = ({ metadata }: KubeObject) => `${metadata.creationTimestamp ?? ''} ${metadata.uid ?? ''}`;
+  const age = ({ metadata }: KubeObject) => `${metadata.creationTimestamp ?? ''} ${objectKey({ metadata })}`;
   return age(left) < age(right);
 }
