@@ -32,7 +32,7 @@ export async function readTrustDomain(
       return parsed.ok ? (parsed.value.trustDomain ?? defaultTrustDomain) : defaultTrustDomain;
     } catch (thrown) {
       if (signal.aborted) return defaultTrustDomain;
-      logger.warn('the mesh configuration cannot be read yet', { ...name, error: LateenError.from(thrown) });
+      logger.warn('the mesh configuration cannot be read yet', { ...name, reason: LateenError.from(thrown).message });
       await systemClock
         .sleep(backoffDelay({ baseMs: 200, maxMs: 5_000 }, failures, Math.random), signal)
         .catch((reason: unknown) => {
