@@ -53,7 +53,8 @@ describe('a machine that lacks something', () => {
       expect(lines).to.deep.equal([
         'lateen: the local cluster makes network namespaces and containers: run this as root (sudo)',
       ]);
-      expect(await readdir(folder)).to.deep.equal([]);
+      // Go keeps notes in the home folder whenever it is asked for its version; ours would be the cache.
+      expect(await readdir(folder)).to.not.include('cache');
     });
   }
 
