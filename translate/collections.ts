@@ -9,19 +9,22 @@ import {
   listenerRouteTable,
   type MeshQueries,
   parseFields,
+  parseServiceId,
   parseViewKey,
   renderFields,
   type Slice,
+  sliceFields,
   type ViewKey,
 } from '#model/index.ts';
-import type { ServedResource } from '#xds/source.ts';
+import type { Resources, ServedResource } from '#xds/source.ts';
 import type { EntryQueries } from './entries.ts';
 import { type Entry, mergeSummaries, type Summary, sameSummary, summarize } from './entry.ts';
+import { LayeredResources, layer, sameLayers } from './layered.ts';
 
 /** Entries of one kind, the map of what they serve, and whose they are. */
 export interface Collection {
   readonly entries: Query<readonly Entry[]>;
-  readonly resources: Query<ReadonlyMap<string, ServedResource>>;
+  readonly resources: Query<Resources>;
   /** Stays clean when members change without changing whose they are. */
   readonly summary: Query<Summary>;
 }
@@ -83,7 +86,7 @@ export function collect(graph: Graph, name: string, entries: Query<readonly Entr
 }
 
 /** Served resources by name; where two claim one name the first stays, because Envoy would refuse both. */
-export function mapOf(entries: readonly Entry[]): ReadonlyMap<string, ServedResource> {
+export function mapOf(entries: readonly Entry[]): Resources {
   const map = new Map<string, ServedResource>();
   for (const entry of entries) {
     if ('resource' in entry && !map.has(entry.resource.name)) map.set(entry.resource.name, entry.resource);
@@ -99,8 +102,9 @@ interface ServiceEntries {
 }
 
 /**
- * The collection of a composition. Views without overrides of their own are answered by one node per distinct list of
- * slices, so that the number of views does not multiply the work, and share one list and one map.
+ * The collection of a composition: a layer per slice, and one for what stands beside them. Views that are composed of the
+ * same slices share it; a view that sees some services differently has a thin layer of its own before it. So a changed
+ * member makes its slice anew and otherwise costs lists of layers, however many services and views there are.
  */
 function compose(
   graph: Graph,
@@ -109,8 +113,16 @@ function compose(
   slices: Query<Slice>,
   translate: Translate,
 ): Collection {
-  const slice = graph.query<readonly ServiceEntries[]>(
-    `translate.${name}.slice`,
+  const define = <V>(part: string, compute: (reader: Reader, key: string) => V, equal: (a: V, b: V) => boolean) =>
+    graph.query(`translate.${name}.${part}`, compute, { equal });
+  const oneSlice = (key: string, view: EndpointView) => renderSharedKey({ slices: [key], extra: [], view });
+  const composedOf = (reader: Reader, viewKey: string): Composed => ({
+    ...reader.read(compositions, viewKey),
+    view: parseViewKey(viewKey),
+  });
+
+  const slice = define<readonly ServiceEntries[]>(
+    'slice',
     (reader, key) => {
       const {
         slices: [sliceKey = ''],
@@ -121,87 +133,123 @@ function compose(
         entries: keys.flatMap((member) => translate(reader, member, view)),
       }));
     },
-    { equal: sameServices },
+    sameServices,
   );
-  const sliceSummary = graph.query(
-    `translate.${name}.sliceSummary`,
-    (reader, key) => summarize(reader.read(slice, key).flatMap((member) => member.entries)),
-    { equal: sameSummary },
+  const sliceEntries = (reader: Reader, key: string) => reader.read(slice, key).flatMap(({ entries }) => entries);
+  const sliceResources = define('sliceResources', (reader, key) => mapOf(sliceEntries(reader, key)), sameEntries);
+  const sliceSummary = define('sliceSummary', (reader, key) => summarize(sliceEntries(reader, key)), sameSummary);
+
+  /** What stands beside the slices of a composition; key: as of a shared composition without slices. */
+  const extraEntries = (reader: Reader, { extra, view }: Pick<Composed, 'extra' | 'view'>) =>
+    extra.flatMap((key) => translate(reader, key, view));
+  const extraResources = define(
+    'extraResources',
+    (reader, key) => mapOf(extraEntries(reader, parseSharedKey(key))),
+    sameEntries,
   );
-  /** What a composition holds beside its slices, and what it holds of each slice. */
-  const ownEntries = (reader: Reader, { overrides, extra, view }: Composed): readonly Entry[] =>
-    [...[...overrides.values()].flat(), ...extra].flatMap((key) => translate(reader, key, view));
-  const allEntries = (reader: Reader, composed: Composed): readonly Entry[] => {
-    const entries: Entry[] = [];
-    for (const key of composed.slices) {
-      for (const member of reader.read(slice, renderSharedKey({ slices: [key], extra: [], view: composed.view }))) {
-        if (!composed.overrides.has(member.service)) entries.push(...member.entries);
-      }
-    }
-    return [...entries, ...ownEntries(reader, composed)];
-  };
-  /** Names the user resources of an overridden service as well: they decide that there is an override. */
-  const summaryOf = (reader: Reader, composed: Composed): Summary =>
-    mergeSummaries([
-      ...composed.slices.map((key) =>
-        reader.read(sliceSummary, renderSharedKey({ slices: [key], extra: [], view: composed.view })),
-      ),
-      summarize(ownEntries(reader, composed)),
-    ]);
-  const shared: Collection = {
-    entries: graph.query(`translate.${name}.shared`, (reader, key) => allEntries(reader, parseSharedKey(key)), {
-      equal: sameMembers,
-    }),
-    resources: graph.query(
-      `translate.${name}.sharedResources`,
-      (reader, key) => mapOf(reader.read(shared.entries, key)),
-      { equal: sameEntries },
-    ),
-    summary: graph.query(`translate.${name}.sharedSummary`, (reader, key) => summaryOf(reader, parseSharedKey(key)), {
-      equal: sameSummary,
-    }),
-  };
-  const sharedKey = graph.query(`translate.${name}.sharedKey`, (reader, viewKey) => {
-    const composition = reader.read(compositions, viewKey);
-    if (composition.overrides.size > 0) return undefined;
-    const filled = composition.slices.filter((key) => reader.read(slices, key).length > 0);
-    return renderSharedKey({ slices: filled, extra: composition.extra, view: parseViewKey(viewKey) });
-  });
-  const composedOf = (reader: Reader, viewKey: string): Composed => ({
-    ...reader.read(compositions, viewKey),
-    view: parseViewKey(viewKey),
-  });
-  const entries = graph.query(
-    `translate.${name}.entries`,
-    (reader, viewKey) => {
-      const key = reader.read(sharedKey, viewKey);
-      return key !== undefined ? reader.read(shared.entries, key) : allEntries(reader, composedOf(reader, viewKey));
+  const sharedResources = define<Resources>(
+    'sharedResources',
+    (reader, key) => {
+      const composed = parseSharedKey(key);
+      return layer([
+        ...composed.slices.map((member) => reader.read(sliceResources, oneSlice(member, composed.view))),
+        reader.read(extraResources, renderSharedKey({ ...composed, slices: [] })),
+      ]);
     },
-    { equal: sameMembers },
+    sameLayers,
   );
+  const sharedSummary = define(
+    'sharedSummary',
+    (reader, key) => {
+      const composed = parseSharedKey(key);
+      return mergeSummaries([
+        ...composed.slices.map((member) => reader.read(sliceSummary, oneSlice(member, composed.view))),
+        summarize(extraEntries(reader, composed)),
+      ]);
+    },
+    sameSummary,
+  );
+  const isFilled = graph.query(`translate.${name}.isFilled`, (reader, key) => reader.read(slices, key).length > 0);
+  const sharedKey = graph.query(`translate.${name}.sharedKey`, (reader, viewKey) => {
+    const { slices: all, extra, view } = composedOf(reader, viewKey);
+    return renderSharedKey({ slices: all.filter((key) => reader.read(isFilled, key)), extra, view });
+  });
+
+  /** What a view sees differently from everybody. */
+  const ownEntries = (reader: Reader, { overrides, view }: Composed): readonly Entry[] =>
+    [...overrides.values()].flat().flatMap((key) => translate(reader, key, view));
+  const ownResources = define(
+    'ownResources',
+    (reader, viewKey) => mapOf(ownEntries(reader, composedOf(reader, viewKey))),
+    sameEntries,
+  );
+  /** Names of what everybody else sees in their place. */
+  const hiddenNames = define<ReadonlySet<string>>(
+    'hiddenNames',
+    (reader, viewKey) => {
+      const composed = composedOf(reader, viewKey);
+      const names = new Set<string>();
+      for (const key of composed.slices.filter((member) => holdsAny(member, composed.overrides.keys()))) {
+        for (const { service, entries } of reader.read(slice, oneSlice(key, composed.view))) {
+          if (composed.overrides.has(service)) for (const entryName of mapOf(entries).keys()) names.add(entryName);
+        }
+      }
+      return names;
+    },
+    (a, b) => a.size === b.size && [...a].every((entryName) => b.has(entryName)),
+  );
+  const hasOverrides = graph.query(
+    `translate.${name}.hasOverrides`,
+    (reader, viewKey) => reader.read(compositions, viewKey).overrides.size > 0,
+  );
+
   return {
-    entries,
-    resources: graph.query(
-      `translate.${name}.resources`,
+    entries: define<readonly Entry[]>(
+      'entries',
       (reader, viewKey) => {
-        const key = reader.read(sharedKey, viewKey);
-        return key !== undefined ? reader.read(shared.resources, key) : mapOf(reader.read(entries, viewKey));
+        const composed = composedOf(reader, viewKey);
+        const shared = composed.slices.flatMap((key) =>
+          reader
+            .read(slice, oneSlice(key, composed.view))
+            .flatMap(({ service, entries }) => (composed.overrides.has(service) ? [] : entries)),
+        );
+        return [...shared, ...ownEntries(reader, composed), ...extraEntries(reader, composed)];
       },
-      { equal: sameEntries },
+      sameMembers,
     ),
-    summary: graph.query(
-      `translate.${name}.summary`,
+    resources: define<Resources>(
+      'resources',
       (reader, viewKey) => {
-        const key = reader.read(sharedKey, viewKey);
-        return key !== undefined ? reader.read(shared.summary, key) : summaryOf(reader, composedOf(reader, viewKey));
+        const shared = reader.read(sharedResources, reader.read(sharedKey, viewKey));
+        if (!reader.read(hasOverrides, viewKey)) return shared;
+        const own = reader.read(ownResources, viewKey);
+        return new LayeredResources([own, shared], reader.read(hiddenNames, viewKey));
       },
-      { equal: sameSummary },
+      sameLayers,
+    ),
+    /** Names the user resources of an overridden service as well: they decide that there is an override. */
+    summary: define(
+      'summary',
+      (reader, viewKey) => {
+        const shared = reader.read(sharedSummary, reader.read(sharedKey, viewKey));
+        if (!reader.read(hasOverrides, viewKey)) return shared;
+        return mergeSummaries([shared, summarize(ownEntries(reader, composedOf(reader, viewKey)))]);
+      },
+      sameSummary,
     ),
   };
 }
 
 interface Composed extends Composition {
   readonly view: EndpointView;
+}
+
+/** Whether a slice may have one of these services in it. */
+function holdsAny(sliceKey: string, services: Iterable<string>): boolean {
+  const { public: namespace, private: client } = parseFields(sliceFields, sliceKey);
+  if (client !== '') return true;
+  for (const service of services) if (parseServiceId(service).namespace === namespace) return true;
+  return false;
 }
 
 function sameServices(a: readonly ServiceEntries[], b: readonly ServiceEntries[]): boolean {

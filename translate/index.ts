@@ -6,7 +6,7 @@
  * something is sent; no snapshot exists before the first lists are in; a fault in one resource costs nobody else theirs;
  * a secret goes only to a proven identity of its own namespace.
  */
-export { LayeredMap } from './layered.ts';
+export { LayeredResources } from './layered.ts';
 export { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE } from './resource.ts';
 export type { SecretAuthorizer } from './secrets.ts';
 export { createSnapshotSource, type MeshSnapshotSource, type SnapshotSourceOptions } from './source.ts';

@@ -1,61 +1,152 @@
 /**
- * Several maps as one: what a proxy gets is a shared part and a part of its own, and the shared part is big.
- * Names never repeat across layers; where they did, the first layer wins in `get` and both show in iteration.
+ * Collections put together of others. What a proxy may hold is mostly what all proxies may hold, which in turn is one
+ * part per namespace: a changed resource makes its own part anew, and above it only lists of parts.
  */
-export class LayeredMap<V> implements ReadonlyMap<string, V> {
-  readonly layers: readonly ReadonlyMap<string, V>[];
+import type { Resources, ServedResource } from '#xds/source.ts';
 
-  constructor(layers: readonly ReadonlyMap<string, V>[]) {
+/** Up to this many layers are asked in turn, of more there is an index. */
+const FEW = 4;
+
+const NOTHING_HIDDEN: ReadonlySet<string> = new Set();
+
+/**
+ * Several collections as one. Where several have a name the first decides; `hidden` names are those that only the first
+ * may have.
+ */
+export class LayeredResources implements Resources {
+  readonly layers: readonly Resources[];
+  readonly hidden: ReadonlySet<string>;
+  /** For each name the position of the layer that decides. */
+  #index: Map<string, number> | undefined;
+  #indexGiven = false;
+
+  constructor(layers: readonly Resources[], hidden: ReadonlySet<string> = NOTHING_HIDDEN) {
     this.layers = layers;
+    this.hidden = hidden;
   }
 
   get size(): number {
-    return this.layers.reduce((sum, layer) => sum + layer.size, 0);
+    let size = 0;
+    this.forEach(() => {
+      size += 1;
+    });
+    return size;
   }
 
-  get(name: string): V | undefined {
-    for (const layer of this.layers) {
-      const value = layer.get(name);
-      if (value !== undefined) return value;
+  get(name: string): ServedResource | undefined {
+    const index = this.#findIndex();
+    if (index !== undefined) return this.layers[index.get(name) ?? -1]?.get(name);
+    const asked = this.hidden.has(name) ? 1 : this.layers.length;
+    for (let at = 0; at < asked; at += 1) {
+      const resource = this.layers[at]?.get(name);
+      if (resource !== undefined) return resource;
     }
     return undefined;
   }
 
   has(name: string): boolean {
-    return this.layers.some((layer) => layer.has(name));
+    return this.get(name) !== undefined;
   }
 
-  forEach(callback: (value: V, name: string, map: ReadonlyMap<string, V>) => void): void {
-    for (const layer of this.layers) for (const [name, value] of layer) callback(value, name, this);
+  forEach(callback: (resource: ServedResource, name: string, map: Resources) => void): void {
+    this.layers.forEach((layer, at) => {
+      layer.forEach((resource, name) => {
+        if (this.#decides(at, name)) callback(resource, name, this);
+      });
+    });
   }
 
-  *entries(): MapIterator<[string, V]> {
-    for (const layer of this.layers) yield* layer.entries();
+  *entries(): MapIterator<[string, ServedResource]> {
+    for (const [at, layer] of this.layers.entries()) {
+      for (const entry of layer.entries()) if (this.#decides(at, entry[0])) yield entry;
+    }
   }
 
   *keys(): MapIterator<string> {
-    for (const layer of this.layers) yield* layer.keys();
+    for (const [name] of this.entries()) yield name;
   }
 
-  *values(): MapIterator<V> {
-    for (const layer of this.layers) yield* layer.values();
+  *values(): MapIterator<ServedResource> {
+    for (const [, resource] of this.entries()) yield resource;
   }
 
-  [Symbol.iterator](): MapIterator<[string, V]> {
+  [Symbol.iterator](): MapIterator<[string, ServedResource]> {
     return this.entries();
   }
+
+  /**
+   * Takes over what the collection that this one replaces knows about names, so that an index costs what changed. The
+   * other still answers, if slower.
+   */
+  inherit(previous: LayeredResources): void {
+    const index = previous.#index;
+    if (index === undefined || previous.layers.length !== this.layers.length) return;
+    if (previous.hidden.size + this.hidden.size > 0) return;
+    previous.#index = undefined;
+    previous.#indexGiven = true;
+    this.#index = index;
+    for (const [at, after] of this.layers.entries()) {
+      const before = previous.layers[at];
+      if (before === undefined || before === after) continue;
+      for (const name of before.keys()) {
+        if (index.get(name) !== at || after.has(name)) continue;
+        const next = this.layers.findIndex((layer) => layer.has(name));
+        if (next === -1) index.delete(name);
+        else index.set(name, next);
+      }
+      for (const name of after.keys()) if ((index.get(name) ?? Number.POSITIVE_INFINITY) > at) index.set(name, at);
+    }
+  }
+
+  #decides(at: number, name: string): boolean {
+    if (at === 0) return true;
+    if (this.hidden.has(name)) return false;
+    const index = this.#findIndex();
+    if (index !== undefined) return index.get(name) === at;
+    for (let earlier = 0; earlier < at; earlier += 1) if (this.layers[earlier]?.has(name) === true) return false;
+    return true;
+  }
+
+  #findIndex(): Map<string, number> | undefined {
+    if (this.#index === undefined && !this.#indexGiven && this.layers.length > FEW) this.#index = this.#buildIndex();
+    return this.#index;
+  }
+
+  #buildIndex(): Map<string, number> {
+    const index = new Map<string, number>();
+    this.layers.forEach((layer, at) => {
+      layer.forEach((_, name) => {
+        if (!index.has(name) && (at === 0 || !this.hidden.has(name))) index.set(name, at);
+      });
+    });
+    return index;
+  }
 }
 
-/** One map of several, itself when there is only one. */
-export function layer<V>(maps: readonly ReadonlyMap<string, V>[]): ReadonlyMap<string, V> {
-  const filled = maps.filter((map) => map.size > 0);
-  const [only] = filled;
-  return filled.length === 1 && only ? only : new LayeredMap(filled);
+const NO_RESOURCES: Resources = new Map();
+
+/** One collection of several, itself when there is only one. */
+export function layer(collections: readonly Resources[]): Resources {
+  const filled = collections.filter((collection) => collection.layers !== undefined || collection.size > 0);
+  const [only = NO_RESOURCES] = filled;
+  return filled.length < 2 ? only : new LayeredResources(filled);
 }
 
-/** Same layers by identity. */
-export function sameLayers<V>(a: ReadonlyMap<string, V>, b: ReadonlyMap<string, V>): boolean {
-  if (a === b) return true;
-  if (!(a instanceof LayeredMap) || !(b instanceof LayeredMap)) return false;
-  return a.layers.length === b.layers.length && a.layers.every((member, at) => member === b.layers[at]);
+/**
+ * Cut-off test of a query that composes collections: the same layers by identity. A collection that replaces another
+ * takes over its index.
+ */
+export function sameLayers(previous: Resources, next: Resources): boolean {
+  if (previous === next) return true;
+  if (!(previous instanceof LayeredResources) || !(next instanceof LayeredResources)) return false;
+  const same =
+    previous.layers.length === next.layers.length &&
+    sameNames(previous.hidden, next.hidden) &&
+    previous.layers.every((member, at) => member === next.layers[at]);
+  if (!same) next.inherit(previous);
+  return same;
+}
+
+function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a === b || (a.size === b.size && [...a].every((name) => b.has(name)));
 }

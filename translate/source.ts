@@ -4,10 +4,11 @@ import { type MeshQueries, renderProxyFacts, type SourceRef } from '#model/index
 import type { Clock, Component } from '#runtime/core/index.ts';
 import type { Proxy as MeshProxy, ServedResource, Snapshot, SnapshotSource, Subscription } from '#xds/source.ts';
 import { createEntryQueries } from './entries.ts';
-import type { Entry, Summary } from './entry.ts';
+import type { Entry } from './entry.ts';
 import { factsOf } from './facts.ts';
+import { joinSnapshot, joinSources } from './join.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
-import { createSnapshotQueries, gatewayOf, type Types } from './snapshots.ts';
+import { createSnapshotQueries, gatewayOf, type Part, parseCombination } from './snapshots.ts';
 import { Wake } from './wake.ts';
 
 export interface SnapshotSourceOptions {
@@ -50,7 +51,8 @@ interface Subscriber {
   readonly proxy: MeshProxy;
   readonly facts: string;
   readonly onChange: () => void;
-  combination: string | undefined;
+  /** As of the last build. */
+  built: Built | undefined;
   /** The key of its gateway, for routers. */
   gateway: string | undefined;
   snapshot: Snapshot | undefined;
@@ -61,8 +63,8 @@ interface Subscriber {
 
 interface Built {
   readonly combination: string;
-  readonly types: Types;
-  readonly summary: Summary;
+  readonly view: Part;
+  readonly own: Part;
 }
 
 export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapshotSource {
@@ -74,28 +76,17 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     'translate.proxy',
     (reader, facts) => {
       const combination = reader.read(queries.combination, facts);
-      const types = reader.read(queries.types, combination);
-      return { combination, types, summary: reader.read(queries.summary, combination) };
+      const { view, own } = parseCombination(combination);
+      return { combination, view: reader.read(queries.view, view), own: reader.read(queries.own, own) };
     },
-    { equal: (a, b) => a.combination === b.combination && a.types === b.types && a.summary === b.summary },
+    { equal: (a, b) => a.combination === b.combination && a.view === b.view && a.own === b.own },
   );
   const subscribers = new Map<string, Subscriber>();
-  const snapshots = new WeakMap<Types, Snapshot>();
-  /** Of the combinations in use, as of the last build. */
-  const summaries = new Map<string, Summary>();
   const wake = new Wake();
   const background = new Set<Promise<void>>();
   let settled = -1;
   let departed = 0;
   let reported: ReadonlySet<string> = new Set();
-
-  const snapshotAt = (types: Types, revision: number): Snapshot => {
-    const known = snapshots.get(types);
-    if (known !== undefined) return known;
-    const snapshot = { revision, types };
-    snapshots.set(types, snapshot);
-    return snapshot;
-  };
 
   const secretOf = (subscriber: Subscriber, name: string): ServedResource | undefined => {
     const { proxy, gateway } = subscriber;
@@ -111,15 +102,16 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       options.onFault(`snapshot of ${subscriber.proxy.nodeId}`, result.error);
       return false;
     }
-    const { combination, types, summary } = result.value;
-    summaries.set(combination, summary);
-    subscriber.combination = combination;
-    subscriber.gateway = gatewayOf(combination);
-    if (subscriber.snapshot?.types === types) return false;
-    const shared = snapshotAt(types, revision);
+    const { built } = subscriber;
+    if (built === result.value) return false;
+    const { combination, view, own } = result.value;
+    subscriber.built = result.value;
+    subscriber.gateway = gatewayOf(parseCombination(combination).own);
+    const shared = joinSnapshot(view, own, revision);
+    if (subscriber.snapshot?.types === shared.types) return false;
     // A proxy that moves to another combination must not seem to have acknowledged what was there before it came.
     const before = subscriber.snapshot?.revision ?? -1;
-    subscriber.snapshot = shared.revision > before ? shared : { revision, types };
+    subscriber.snapshot = shared.revision > before ? shared : { revision, types: shared.types };
     return true;
   };
 
@@ -131,11 +123,14 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     return changed;
   };
 
+  const partsInUse = (): ReadonlySet<Part> =>
+    new Set([...subscribers.values()].flatMap(({ built }) => (built === undefined ? [] : [built.view, built.own])));
+
   /** Tells about resources that a bug kept from being built, each message once as long as it lasts. */
   const reportFaults = (): void => {
     const current = new Set<string>();
-    for (const { faults } of summaries.values()) {
-      for (const { name, fault } of faults) {
+    for (const { summary } of partsInUse()) {
+      for (const { name, fault } of summary.faults) {
         const message = `${name}: ${fault.message}`;
         if (!reported.has(message) && !current.has(message)) options.onFault(name, fault);
         current.add(message);
@@ -150,7 +145,6 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     const outcome = await builder.build(roots, { signal });
     if (outcome.kind !== 'built') return;
     settled = outcome.revision;
-    summaries.clear();
     for (const [at, subscriber] of present.entries()) {
       const result = outcome.results[at];
       if (result === undefined || subscribers.get(subscriber.proxy.connectionId) !== subscriber) continue;
@@ -215,7 +209,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
         proxy,
         facts: renderProxyFacts(factsOf(proxy)),
         onChange,
-        combination: undefined,
+        built: undefined,
         gateway: undefined,
         snapshot: undefined,
         watched: new Set(),
@@ -240,12 +234,12 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
     snapshotOf(connectionId) {
       const subscriber = subscriberOf(connectionId);
-      if (subscriber?.snapshot === undefined || subscriber.combination === undefined) return undefined;
-      return { revision: subscriber.snapshot.revision, sources: summaries.get(subscriber.combination)?.sources ?? [] };
+      if (subscriber?.snapshot === undefined) return undefined;
+      return { revision: subscriber.snapshot.revision, sources: sourcesOf(subscriber) };
     },
 
     blame(connectionId, type, names) {
-      const combination = subscriberOf(connectionId)?.combination;
+      const combination = subscriberOf(connectionId)?.built?.combination;
       if (combination === undefined) return [];
       const wanted = new Set(names);
       const isMeant = (entry: Entry) => 'resource' in entry && wanted.has(entry.resource.name);
@@ -255,7 +249,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
     affected(source) {
       return [...subscribers.values()]
-        .filter(({ combination }) => hasSource(summaries.get(combination ?? '')?.sources ?? [], source))
+        .filter((subscriber) => hasSource(sourcesOf(subscriber), source))
         .map(({ proxy }) => proxy.connectionId);
     },
 
@@ -263,12 +257,16 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
     combinations() {
       const counts = new Map<string, number>();
-      for (const { combination } of subscribers.values()) {
-        if (combination !== undefined) counts.set(combination, (counts.get(combination) ?? 0) + 1);
+      for (const { built } of subscribers.values()) {
+        if (built !== undefined) counts.set(built.combination, (counts.get(built.combination) ?? 0) + 1);
       }
       return counts;
     },
   };
+}
+
+function sourcesOf({ built }: Subscriber): readonly SourceRef[] {
+  return built === undefined ? [] : joinSources(built.view.summary, built.own.summary);
 }
 
 /** Being told to stop in the middle of a build is no fault. */

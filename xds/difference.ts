@@ -1,18 +1,20 @@
 /**
  * What differs between two shared collections of resources, computed once for all sessions that move from the one to the
- * other, and who names a cluster in a collection. Collections are compared by identity; they never change.
+ * other, and who names a cluster in a collection. Collections are compared by identity; they never change. One that is
+ * put together of layers is compared layer by layer, and what is known of a layer serves every collection that has it.
  */
-import type { ServedResource } from './source.ts';
+import type { Resources } from './source.ts';
 
-export type Resources = ReadonlyMap<string, ServedResource>;
+export type { Resources } from './source.ts';
 
 export const NO_RESOURCES: Resources = new Map();
 
 const differences = new WeakMap<Resources, WeakMap<Resources, readonly string[]>>();
+const NOTHING: readonly string[] = [];
 
 /** Names that one side lacks or holds in another version. */
 export function differingNames(from: Resources, to: Resources): readonly string[] {
-  if (from === to) return [];
+  if (from === to) return NOTHING;
   let known = differences.get(from);
   if (known === undefined) {
     known = new WeakMap();
@@ -20,35 +22,85 @@ export function differingNames(from: Resources, to: Resources): readonly string[
   }
   let names = known.get(to);
   if (names === undefined) {
-    names = compare(from, to);
+    names = isLayered(from) && isLayered(to) ? compareLayers(from, to) : compare(from, to);
     known.set(to, names);
   }
   return names;
 }
 
+interface Layered extends Resources {
+  readonly layers: readonly Resources[];
+}
+
+function isLayered(resources: Resources): resources is Layered {
+  return resources.layers !== undefined;
+}
+
 function compare(from: Resources, to: Resources): readonly string[] {
   const names: string[] = [];
-  for (const [name, resource] of to) {
+  to.forEach((resource, name) => {
     const before = from.get(name);
     if (before !== resource && before?.version !== resource.version) names.push(name);
-  }
-  for (const name of from.keys()) if (!to.has(name)) names.push(name);
+  });
+  if (from.size > 0) for (const name of from.keys()) if (!to.has(name)) names.push(name);
   return names;
 }
 
-const namings = new WeakMap<Resources, ReadonlyMap<string, readonly string[]>>();
+/** A name that differs in a layer need not differ in the whole: another layer may have had it already. */
+function compareLayers(from: Layered, to: Layered): readonly string[] {
+  const names = new Set<string>();
+  const add = (name: string) => void names.add(name);
+  for (const [before, after] of changedLayers(from, to)) differingNames(before, after).forEach(add);
+  if (from.hidden !== to.hidden) {
+    for (const name of from.hidden ?? NOTHING) if (to.hidden?.has(name) !== true) add(name);
+    for (const name of to.hidden ?? NOTHING) if (from.hidden?.has(name) !== true) add(name);
+  }
+  return [...names].filter((name) => from.get(name)?.version !== to.get(name)?.version);
+}
 
-/** For each cluster, the resources of the collection that need it. */
+/** Pairs of layers that took each other's place; those that stayed are left out. */
+function changedLayers(from: Layered, to: Layered): readonly (readonly [Resources, Resources])[] {
+  const before = from.layers;
+  const after = to.layers;
+  let start = 0;
+  while (start < before.length && start < after.length && before[start] === after[start]) start += 1;
+  let kept = 0;
+  // What is hidden depends on the place of a layer, so a layer that moved may show other names.
+  if ((from.hidden?.size ?? 0) + (to.hidden?.size ?? 0) === 0) {
+    const most = Math.min(before.length, after.length) - start;
+    while (kept < most && before.at(-1 - kept) === after.at(-1 - kept)) kept += 1;
+  }
+  const pairs: [Resources, Resources][] = [];
+  const rest = Math.max(before.length, after.length) - kept - start;
+  const alike = before.length === after.length;
+  for (let at = start; at < start + rest; at += 1) {
+    const old = (at < before.length - kept ? before[at] : undefined) ?? NO_RESOURCES;
+    const next = (at < after.length - kept ? after[at] : undefined) ?? NO_RESOURCES;
+    if (old === next) continue;
+    if (alike) pairs.push([old, next]);
+    else pairs.push([old, NO_RESOURCES], [NO_RESOURCES, next]);
+  }
+  return pairs;
+}
+
+const namings = new WeakMap<Resources, Map<string, readonly string[]>>();
+
+/** The resources of a collection that need this cluster. */
 export function needingNames(resources: Resources, cluster: string): readonly string[] {
   let index = namings.get(resources);
   if (index === undefined) {
-    index = indexNeeds(resources);
+    index = isLayered(resources) ? new Map() : indexNeeds(resources);
     namings.set(resources, index);
   }
-  return index.get(cluster) ?? [];
+  const known = index.get(cluster);
+  if (known !== undefined || !isLayered(resources)) return known ?? NOTHING;
+  const found = new Set(resources.layers.flatMap((layer) => needingNames(layer, cluster)));
+  const names = [...found].filter((name) => resources.get(name)?.needs.includes(cluster) === true);
+  index.set(cluster, names);
+  return names;
 }
 
-function indexNeeds(resources: Resources): ReadonlyMap<string, readonly string[]> {
+function indexNeeds(resources: Resources): Map<string, readonly string[]> {
   const index = new Map<string, string[]>();
   for (const { name, needs } of resources.values()) {
     for (const cluster of needs) {

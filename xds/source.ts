@@ -22,12 +22,24 @@ export interface ServedResource {
   readonly routeNames?: readonly string[];
 }
 
+/** Resources of one type by name; never changed, shared between proxies when equal (compare by identity). */
+export interface Resources extends ReadonlyMap<string, ServedResource> {
+  /**
+   * Of a collection that is put together of others: those others, each shared with whoever holds it too. Where several
+   * have a name, the first of them decides. What differs between two collections is looked for only in their layers
+   * that are not identical.
+   */
+  readonly layers?: readonly Resources[];
+  /** Names that only the first layer may have. */
+  readonly hidden?: ReadonlySet<string>;
+}
+
 /** Everything one proxy may hold at one graph revision. */
 export interface Snapshot {
   /** The graph revision it was computed at. */
   readonly revision: number;
-  /** Resources by type URL, then name. The inner maps are shared between proxies when equal (compare by identity). */
-  readonly types: ReadonlyMap<string, ReadonlyMap<string, ServedResource>>;
+  /** By type URL. */
+  readonly types: ReadonlyMap<string, Resources>;
 }
 
 /** Who a proxy is: `identity` is proven by its credential, all else is claimed in node metadata and checked against it. */

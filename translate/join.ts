@@ -1,0 +1,53 @@
+/** Snapshots joined of two parts, each pair once: proxies of one view and class share one snapshot. */
+import type { SourceRef } from '#model/index.ts';
+import type { Resources, Snapshot } from '#xds/source.ts';
+import { mergeSources, type Summary } from './entry.ts';
+import { layer } from './layered.ts';
+import type { Part, Types } from './snapshots.ts';
+
+/** A function of two objects that is computed once for each pair and forgotten with either of them. */
+function rememberPairs<A extends object, B extends object, V>(compute: (a: A, b: B) => V): (a: A, b: B) => V {
+  const known = new WeakMap<A, WeakMap<B, { readonly value: V }>>();
+  return (a, b) => {
+    let ofA = known.get(a);
+    if (ofA === undefined) {
+      ofA = new WeakMap();
+      known.set(a, ofA);
+    }
+    let found = ofA.get(b);
+    if (found === undefined) {
+      found = { value: compute(a, b) };
+      ofA.set(b, found);
+    }
+    return found.value;
+  };
+}
+
+const joinResources = rememberPairs((view: Resources, own: Resources) => layer([view, own]));
+
+const joinTypes = rememberPairs((view: Types, own: Types): Types => {
+  const types = new Map(view);
+  for (const [type, resources] of own) {
+    const outbound = types.get(type);
+    types.set(type, outbound === undefined ? resources : joinResources(outbound, resources));
+  }
+  return types;
+});
+
+const snapshots = new WeakMap<Types, Snapshot>();
+
+/** The snapshot of a combination; its revision is the one at which this content was first seen. */
+export function joinSnapshot(view: Part, own: Part, revision: number): Snapshot {
+  const types = joinTypes(view.types, own.types);
+  let snapshot = snapshots.get(types);
+  if (snapshot === undefined) {
+    snapshot = { revision, types };
+    snapshots.set(types, snapshot);
+  }
+  return snapshot;
+}
+
+/** Every user resource behind two parts, each once. */
+export const joinSources: (view: Summary, own: Summary) => readonly SourceRef[] = rememberPairs(
+  (view: Summary, own: Summary) => mergeSources([view.sources, own.sources]),
+);
