@@ -80,6 +80,8 @@ export interface RunningEnvoy {
 export interface StartOptions {
   /** A command that runs what follows it, e.g. in a network namespace. */
   readonly within?: readonly string[];
+  /** Further arguments of its own. */
+  readonly args?: readonly string[];
   /** Longest wait until it serves, in milliseconds. */
   readonly deadlineMs?: number;
 }
@@ -100,6 +102,7 @@ export async function startEnvoy(bootstrap: Bootstrap, options: StartOptions = {
     ...(options.within ?? []),
     ...[await envoyBinary(silent), '--config-path', file, '--use-dynamic-base-id', '--concurrency', '1'],
     ...['--log-level', 'warning'],
+    ...(options.args ?? []),
   ];
   const child = spawn(program, args, { stdio: ['ignore', output.fd, output.fd] });
   const ended = once(child, 'exit');

@@ -7,14 +7,21 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
+import { expect } from 'chai';
 import { SecretStore } from '#agent/sds/secrets.ts';
 import { SdsServer } from '#agent/sds/server.ts';
 import { CertificateAuthority, declareCaMetrics } from '#ca/index.ts';
 import { bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
 import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import { fromJson, type Message } from '#wire/index.ts';
-import { createDiscoveryService, createGrpcListener, type DiscoveryService } from '#xds/index.ts';
+import {
+  createDiscoveryService,
+  createGrpcListener,
+  type DiscoveryService,
+  type DiscoverySettings,
+} from '#xds/index.ts';
 import { type RunningEnvoy, startEnvoy } from './envoy.ts';
+import { eventually } from './eventually.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
 
 export interface MeshProxyOptions {
@@ -26,6 +33,8 @@ export interface MeshProxyOptions {
   readonly labels: Readonly<Record<string, string>>;
   /** A command that runs what follows it where the proxy lives. */
   readonly within: readonly string[];
+  /** Further arguments of Envoy. */
+  readonly args?: readonly string[];
 }
 
 /** What Envoys refused, in their words. */
@@ -34,6 +43,8 @@ export type Rejections = string[];
 export class MeshNetwork {
   readonly pipeline: Pipeline;
   readonly rejections: Rejections = [];
+  /** Clusters that proxies waited for, each time that changed. */
+  readonly waits: (readonly string[])[] = [];
   readonly authority: CertificateAuthority;
   readonly #folder: string;
   readonly #service: DiscoveryService;
@@ -41,7 +52,7 @@ export class MeshNetwork {
   readonly #running: Promise<void>[] = [];
   readonly #envoys: RunningEnvoy[] = [];
 
-  private constructor(folder: string, authority: CertificateAuthority) {
+  private constructor(folder: string, authority: CertificateAuthority, settings: Partial<DiscoverySettings>) {
     this.#folder = folder;
     this.authority = authority;
     this.pipeline = startPipeline({ secrets: { mayReadSecrets: () => Promise.resolve(true) } });
@@ -51,15 +62,16 @@ export class MeshNetwork {
         connected: () => undefined,
         acknowledged: () => undefined,
         rejected: (_id, { message, resources }) => this.rejections.push(`${resources.join()}: ${message}`),
-        waiting: () => undefined,
+        waiting: (_id, clusters) => this.waits.push(clusters),
         disconnected: () => undefined,
       },
       logger: silentLogger,
       metrics: createMetrics(),
+      settings,
     });
   }
 
-  static async start(): Promise<MeshNetwork> {
+  static async start(settings: Partial<DiscoverySettings> = {}): Promise<MeshNetwork> {
     const folder = await mkdtemp(join(tmpdir(), 'lateen-mesh-'));
     await chmod(folder, 0o777);
     const authority = new CertificateAuthority({
@@ -71,7 +83,7 @@ export class MeshNetwork {
       store: { readPlugged: async () => undefined, read: async () => undefined, create: async () => 'created' },
     });
     await authority.refresh();
-    return new MeshNetwork(folder, authority);
+    return new MeshNetwork(folder, authority, settings);
   }
 
   /** Starts a proxy and waits until it serves. */
@@ -100,9 +112,22 @@ export class MeshNetwork {
         sds: { ...bootstrapDefaults.sds, socketPath: sds },
       }),
     );
-    const envoy = await startEnvoy(overSocket(bootstrap, xds), { within: options.within });
+    const envoy = await startEnvoy(overSocket(bootstrap, xds), { within: options.within, args: options.args ?? [] });
     this.#envoys.push(envoy);
     return envoy;
+  }
+
+  /** Resolves when every proxy has acknowledged what there is now. */
+  async converged(): Promise<void> {
+    await this.pipeline.settled();
+    await eventually(
+      () => this.#service.streams(),
+      (streams) => {
+        const behind = streams.filter((stream) => stream.acknowledgedRevision < stream.revision);
+        expect(behind.map(({ proxy, waitingFor }) => `${proxy.podName} waits for ${waitingFor}`)).to.deep.equal([]);
+        expect(streams).to.have.length(this.#envoys.length);
+      },
+    );
   }
 
   async stop(): Promise<void> {

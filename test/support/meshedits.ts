@@ -1,0 +1,480 @@
+/**
+ * Random edits of a mesh, of every kind of resource that a source reads, also ones that are invalid, dangling or in
+ * conflict with each other. Few names and addresses, so that edits meet.
+ */
+import fc from 'fast-check';
+import type { AnyObject } from '#registry/index.ts';
+import type { Pipeline } from './pipeline.ts';
+
+type Kind = Parameters<Pipeline['objects']['delete']>[0];
+
+export type MeshEdit =
+  /** In one batch. */
+  | { readonly kind: 'apply'; readonly objects: readonly AnyObject[] }
+  | { readonly kind: 'remove'; readonly of: Kind; readonly namespace: string; readonly name: string }
+  | { readonly kind: 'mesh'; readonly config: Readonly<Record<string, unknown>> };
+
+export const editedNamespaces = ['bookinfo', 'shop', 'istio-system'] as const;
+
+const APPS = ['reviews', 'ratings', 'details'] as const;
+const namespace = fc.constantFrom(...editedNamespaces);
+const app = fc.constantFrom(...APPS);
+const version = fc.constantFrom('v1', 'v2');
+const octet = fc.integer({ min: 1, max: 5 });
+const node = fc.constantFrom('node-1', 'node-2');
+const someOf = <T>(...values: readonly T[]) => fc.subarray([...values]);
+const often = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 3 });
+const rarely = <T>(arbitrary: fc.Arbitrary<T>) => fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, arbitrary);
+
+/** A host as users write it: short, full, of another namespace, wildcard, outside. */
+const host = fc.oneof(
+  app,
+  fc.tuple(app, namespace).map(([name, ns]) => `${name}.${ns}.svc.cluster.local`),
+  fc.constantFrom('*.bookinfo.svc.cluster.local', '*.local', 'books.example.com', '*.example.com', 'api.example.com'),
+);
+const exportTo = often(
+  fc.constantFrom<readonly string[]>(['*'], ['.'], ['shop'], ['.', 'bookinfo'], ['~'], ['istio-system', 'shop']),
+);
+
+interface Shape {
+  readonly apiVersion: string;
+  readonly kind: Kind;
+  readonly name: fc.Arbitrary<string>;
+  readonly namespace?: fc.Arbitrary<string>;
+  readonly labels?: fc.Arbitrary<Readonly<Record<string, string>> | undefined>;
+  readonly annotations?: fc.Arbitrary<Readonly<Record<string, string>> | undefined>;
+  /** Everything beside metadata. */
+  readonly rest: fc.Arbitrary<object>;
+}
+
+const spec = (fields: fc.Arbitrary<object>) => fields.map((value) => ({ spec: value }));
+
+const port = fc.constantFrom(
+  { name: 'http', port: 9080, targetPort: 9080 },
+  { name: 'http', port: 80, targetPort: 'web' },
+  { name: 'grpc', port: 9080, targetPort: 9080 },
+  { name: 'tcp', port: 9080, targetPort: 9080 },
+  { name: 'tcp-db', port: 5432, targetPort: 5432 },
+  { name: 'unnamed', port: 7000, targetPort: 7000 },
+  { name: 'https', port: 443, targetPort: 8443 },
+  { name: 'odd', port: 8000, targetPort: 9080, appProtocol: 'http' },
+);
+const ports = fc.uniqueArray(port, { minLength: 1, maxLength: 3, selector: (one) => one.port });
+
+const service: Shape = {
+  apiVersion: 'v1',
+  kind: 'Service',
+  name: app,
+  namespace,
+  annotations: rarely(
+    fc.constantFrom('*', '.', '~', 'shop', '.,bookinfo').map((to) => ({ 'networking.istio.io/exportTo': to })),
+  ),
+  rest: spec(
+    fc.oneof(
+      {
+        weight: 6,
+        arbitrary: fc
+          .tuple(octet, ports, fc.constantFrom(['IPv4'], ['IPv4', 'IPv6']), rarely(app))
+          .map(([last, ports, families, selected]) => ({
+            clusterIP: `10.96.1.${last}`,
+            clusterIPs: families.length === 2 ? [`10.96.1.${last}`, `fd96::${last}`] : [`10.96.1.${last}`],
+            ipFamilies: families,
+            selector: { app: selected ?? 'reviews' },
+            ports,
+          })),
+      },
+      ports.map((ports) => ({ clusterIP: 'None', clusterIPs: ['None'], selector: { app: 'reviews' }, ports })),
+      ports.map((ports) => ({ type: 'ExternalName', externalName: 'api.example.com', ports })),
+    ),
+  ),
+};
+
+const pod: Shape = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  name: fc.tuple(app, version).map(([name, of]) => `${name}-${of}-0`),
+  namespace,
+  labels: fc
+    .tuple(app, version, fc.boolean(), rarely(fc.constantFrom('net-1', 'net-2')))
+    .map(([name, of, inMesh, network]) => ({
+      app: name,
+      version: of,
+      ...(inMesh ? { 'security.istio.io/tlsMode': 'istio' } : {}),
+      ...(network === undefined ? {} : { 'topology.istio.io/network': network }),
+    })),
+  rest: fc
+    .tuple(octet, fc.boolean(), node, app, fc.constantFrom('Running', 'Running', 'Running', 'Failed'))
+    .map(([last, six, nodeName, account, phase]) => ({
+      spec: {
+        serviceAccountName: `sa-${account}`,
+        nodeName,
+        containers: [{ name: 'app', ports: [{ name: 'web', containerPort: 8080 }] }],
+      },
+      status: {
+        podIP: `10.1.1.${last}`,
+        podIPs: [{ ip: `10.1.1.${last}` }, ...(six ? [{ ip: `fd01::${last}` }] : [])],
+        phase,
+      },
+    })),
+};
+
+const endpoint = fc
+  .tuple(octet, app, version, fc.constantFrom('ready', 'unready', 'terminating'), fc.boolean(), often(node))
+  .map(([last, name, of, state, hasPod, nodeName]) => ({
+    last,
+    conditions: { ready: state === 'ready', serving: state !== 'unready', terminating: state === 'terminating' },
+    ...(hasPod ? { targetRef: { kind: 'Pod', name: `${name}-${of}-0` } } : {}),
+    ...(nodeName === undefined ? { zone: 'zone-9' } : { nodeName }),
+  }));
+
+const endpointSlice: Shape = {
+  apiVersion: 'discovery.k8s.io/v1',
+  kind: 'EndpointSlice',
+  name: fc.tuple(app, fc.constantFrom('a', 'b')).map(([name, part]) => `${name}-${part}`),
+  namespace,
+  labels: app.map((name) => ({ 'kubernetes.io/service-name': name })),
+  rest: fc
+    .tuple(
+      fc.uniqueArray(endpoint, { maxLength: 4, selector: ({ last }) => last }),
+      fc.constantFrom('IPv4', 'IPv4', 'IPv6'),
+      ports,
+    )
+    .map(([endpoints, addressType, ports]) => ({
+      addressType,
+      ports: ports.map(({ name, port }) => ({ name, port })),
+      endpoints: endpoints.map(({ last, ...rest }) => ({
+        ...rest,
+        addresses: [addressType === 'IPv6' ? `fd01::${last}` : `10.1.1.${last}`],
+      })),
+    })),
+};
+
+const nodeShape: Shape = {
+  apiVersion: 'v1',
+  kind: 'Node',
+  name: node,
+  labels: fc.constantFrom('zone-1', 'zone-2').map((zone) => ({
+    'topology.kubernetes.io/region': 'region-1',
+    'topology.kubernetes.io/zone': zone,
+  })),
+  rest: fc.constant({}),
+};
+
+const namespaceShape: Shape = {
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  name: namespace,
+  labels: fc.constantFrom({}, { team: 'a' }, { 'istio-injection': 'enabled' }),
+  rest: fc.constant({}),
+};
+
+const secret: Shape = {
+  apiVersion: 'v1',
+  kind: 'Secret',
+  name: fc.constantFrom('cert', 'other-cert'),
+  namespace: fc.constant('istio-system'),
+  rest: fc.constantFrom('one', 'two').map((text) => {
+    const data = Buffer.from(text).toString('base64');
+    return { type: 'kubernetes.io/tls', data: { 'tls.crt': data, 'tls.key': data } };
+  }),
+};
+
+const destination = fc
+  .tuple(host, often(fc.constantFrom('v1', 'v2', 'nowhere')), rarely(fc.constantFrom(9080, 80, 4242)))
+  .map(([name, subset, number]) => ({
+    host: name,
+    ...(subset === undefined ? {} : { subset }),
+    ...(number === undefined ? {} : { port: { number } }),
+  }));
+const destinations = fc
+  .uniqueArray(destination, { minLength: 1, maxLength: 2, selector: (one) => JSON.stringify(one) })
+  .map((all) => all.map((one, at) => ({ destination: one, weight: all.length === 1 ? 100 : at === 0 ? 30 : 70 })));
+
+const httpMatch = fc.constantFrom<object>(
+  { uri: { prefix: '/a' } },
+  { uri: { exact: '/b' }, method: { exact: 'GET' } },
+  { uri: { regex: '/c.*' } },
+  // Not in RE2: the resource is invalid.
+  { uri: { regex: '(?<!x)' } },
+  { headers: { 'end-user': { exact: 'jason' } } },
+  { sourceLabels: { app: 'reviews' } },
+  { sourceNamespace: 'shop' },
+  { port: 9080 },
+  { gateways: ['bookinfo/main'] },
+);
+const httpRoute = fc
+  .tuple(often(fc.array(httpMatch, { minLength: 1, maxLength: 2 })), destinations, fc.integer({ min: 0, max: 4 }))
+  .map(([match, route, form]) => ({
+    ...(match === undefined ? {} : { match }),
+    ...(form === 0 ? { redirect: { uri: '/elsewhere' } } : { route }),
+    ...(form === 1 ? { timeout: '3s', retries: { attempts: 1 } } : {}),
+    ...(form === 2 ? { rewrite: { uri: '/' }, headers: { request: { set: { a: 'b' } } } } : {}),
+  }));
+const virtualService: Shape = {
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'VirtualService',
+  name: fc.constantFrom('one', 'two', 'three'),
+  namespace,
+  rest: spec(
+    fc
+      .record({
+        hosts: fc.uniqueArray(host, { minLength: 1, maxLength: 2 }),
+        gateways: often(fc.constantFrom(['mesh'], ['bookinfo/main'], ['mesh', 'bookinfo/main'], ['main'])),
+        exportTo,
+        http: often(fc.array(httpRoute, { minLength: 1, maxLength: 3 })),
+        tcp: rarely(
+          destinations.map((route) => [
+            { match: [{ port: 5432 }], route },
+            { match: [{ port: 9080 }], route },
+          ]),
+        ),
+        tls: rarely(destinations.map((route) => [{ match: [{ port: 443, sniHosts: ['books.example.com'] }], route }])),
+      })
+      .map(present),
+  ),
+};
+
+const policy = fc.constantFrom<object>(
+  { loadBalancer: { simple: 'RANDOM' } },
+  { connectionPool: { tcp: { connectTimeout: '2s', maxConnections: 5 } } },
+  { outlierDetection: { consecutive5xxErrors: 3 } },
+  { tls: { mode: 'DISABLE' } },
+  { tls: { mode: 'ISTIO_MUTUAL' } },
+  { portLevelSettings: [{ port: { number: 9080 }, loadBalancer: { simple: 'ROUND_ROBIN' } }] },
+  // Not a duration: the resource is invalid.
+  { connectionPool: { tcp: { connectTimeout: 'soon' } } },
+);
+const destinationRule: Shape = {
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'DestinationRule',
+  name: fc.constantFrom('one', 'two', 'three'),
+  namespace,
+  rest: spec(
+    fc
+      .record({
+        host,
+        exportTo,
+        trafficPolicy: often(policy),
+        workloadSelector: rarely(fc.constant({ matchLabels: { app: 'reviews' } })),
+        subsets: often(
+          someOf('v1', 'v2').chain((names) =>
+            fc
+              .tuple(version, rarely(policy))
+              .map(([of, own]) =>
+                names.map((name) =>
+                  present({ name, labels: { version: name === 'v1' ? of : name }, trafficPolicy: own }),
+                ),
+              ),
+          ),
+        ),
+      })
+      .map(present),
+  ),
+};
+
+const server = fc.constantFrom<object>(
+  { port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['*'] },
+  { port: { number: 80, name: 'http', protocol: 'HTTP' }, hosts: ['bookinfo/books.example.com', 'shop/*'] },
+  {
+    port: { number: 80, name: 'http', protocol: 'HTTP' },
+    hosts: ['books.example.com'],
+    tls: { httpsRedirect: true },
+  },
+  {
+    port: { number: 443, name: 'https', protocol: 'HTTPS' },
+    hosts: ['books.example.com'],
+    tls: { mode: 'SIMPLE', credentialName: 'cert' },
+  },
+  {
+    port: { number: 443, name: 'tls', protocol: 'TLS' },
+    hosts: ['*.example.com'],
+    tls: { mode: 'PASSTHROUGH' },
+  },
+  { port: { number: 9000, name: 'tcp', protocol: 'TCP' }, hosts: ['*'] },
+);
+const gateway: Shape = {
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'Gateway',
+  name: fc.constantFrom('main', 'other'),
+  namespace: fc.constantFrom('bookinfo', 'istio-system'),
+  rest: spec(
+    fc.record({
+      selector: fc.constantFrom({ istio: 'ingressgateway' }, { istio: 'ingressgateway' }, { app: 'nobody' }, {}),
+      servers: fc.array(server, { minLength: 1, maxLength: 3 }),
+    }),
+  ),
+};
+
+const peerAuthentication: Shape = {
+  apiVersion: 'security.istio.io/v1',
+  kind: 'PeerAuthentication',
+  name: fc.constantFrom('default', 'own'),
+  namespace,
+  rest: spec(
+    fc
+      .record({
+        mtls: fc.constantFrom('STRICT', 'PERMISSIVE', 'DISABLE', 'UNSET', 'NONSENSE').map((mode) => ({ mode })),
+        selector: often(app.map((name) => ({ matchLabels: { app: name } }))),
+        portLevelMtls: rarely(fc.constant({ '9080': { mode: 'DISABLE' } })),
+      })
+      .map(present),
+  ),
+};
+
+const sidecar: Shape = {
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'Sidecar',
+  name: fc.constantFrom('default', 'own'),
+  namespace,
+  rest: spec(
+    fc
+      .record({
+        workloadSelector: often(app.map((name) => ({ labels: { app: name } }))),
+        egress: fc.array(
+          fc
+            .constantFrom(['./*'], ['bookinfo/*'], ['~/*'], ['*/reviews.bookinfo.svc.cluster.local'], ['*/*'])
+            .map((hosts) => ({ hosts })),
+          { minLength: 1, maxLength: 1 },
+        ),
+        ingress: rarely(
+          fc.constant([{ port: { number: 9080, name: 'http', protocol: 'HTTP' }, defaultEndpoint: '127.0.0.1:9080' }]),
+        ),
+        outboundTrafficPolicy: rarely(fc.constant({ mode: 'REGISTRY_ONLY' })),
+      })
+      .map(present),
+  ),
+};
+
+const serviceEntry: Shape = {
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'ServiceEntry',
+  name: fc.constantFrom('one', 'two'),
+  namespace,
+  rest: spec(
+    fc
+      .tuple(
+        fc.uniqueArray(fc.constantFrom('books.example.com', 'api.example.com', '*.example.com'), {
+          minLength: 1,
+          maxLength: 2,
+        }),
+        fc.constantFrom('MESH_INTERNAL', 'MESH_EXTERNAL'),
+        exportTo,
+        fc.constantFrom<object>(
+          { resolution: 'NONE' },
+          { resolution: 'DNS' },
+          { resolution: 'DNS', endpoints: [{ address: 'one.example.com' }, { address: 'two.example.com' }] },
+          { resolution: 'DNS_ROUND_ROBIN' },
+          { resolution: 'STATIC', endpoints: [{ address: '10.2.0.1', labels: { version: 'v1' } }] },
+          { resolution: 'STATIC', workloadSelector: { labels: { app: 'reviews' } } },
+        ),
+        fc.constantFrom(
+          { number: 80, name: 'http', protocol: 'HTTP' },
+          { number: 443, name: 'tls', protocol: 'TLS' },
+          { number: 5432, name: 'tcp', protocol: 'TCP' },
+        ),
+        rarely(fc.constantFrom(['240.0.0.9'], ['10.3.0.0/16'])),
+      )
+      .map(([hosts, location, to, resolution, number, addresses]) =>
+        present({ hosts, location, exportTo: to, ...resolution, ports: [number], addresses }),
+      ),
+  ),
+};
+
+const workloadEntry: Shape = {
+  apiVersion: 'networking.istio.io/v1',
+  kind: 'WorkloadEntry',
+  name: fc.constantFrom('vm-1', 'vm-2'),
+  namespace,
+  rest: spec(
+    fc.tuple(octet, app, version, rarely(fc.constant('net-2'))).map(([last, name, of, network]) =>
+      present({
+        address: `10.2.1.${last}`,
+        labels: { app: name, version: of },
+        serviceAccount: `sa-${name}`,
+        network,
+      }),
+    ),
+  ),
+};
+
+const meshConfig = fc
+  .record({
+    accessLogFile: fc.constantFrom('', '/dev/stdout'),
+    enableAutoMtls: fc.boolean(),
+    outboundTrafficPolicy: fc.constantFrom('ALLOW_ANY', 'REGISTRY_ONLY').map((mode) => ({ mode })),
+    defaultServiceExportTo: rarely(fc.constantFrom(['.'], ['*'])),
+    rootNamespace: rarely(fc.constant('istio-system')),
+    trustDomain: rarely(fc.constant('example.org')),
+    defaultHttpRetryPolicy: rarely(fc.constant({ attempts: 0 })),
+  })
+  .map(present);
+
+const shapes: readonly { readonly weight: number; readonly shape: Shape }[] = [
+  { weight: 4, shape: service },
+  { weight: 4, shape: pod },
+  { weight: 4, shape: endpointSlice },
+  { weight: 1, shape: nodeShape },
+  { weight: 1, shape: namespaceShape },
+  { weight: 1, shape: secret },
+  { weight: 5, shape: virtualService },
+  { weight: 5, shape: destinationRule },
+  { weight: 2, shape: gateway },
+  { weight: 2, shape: peerAuthentication },
+  { weight: 2, shape: sidecar },
+  { weight: 3, shape: serviceEntry },
+  { weight: 2, shape: workloadEntry },
+];
+
+function objectOf(shape: Shape): fc.Arbitrary<AnyObject> {
+  const { apiVersion, kind, name, labels, annotations, rest } = shape;
+  return fc
+    .tuple(
+      name,
+      shape.namespace ?? fc.constant(undefined),
+      labels ?? fc.constant(undefined),
+      annotations ?? fc.constant(undefined),
+      rest,
+    )
+    .map(([name, namespace, labels, annotations, rest]) => ({
+      apiVersion,
+      kind,
+      metadata: present({ name, namespace, labels, annotations }),
+      ...rest,
+    }));
+}
+
+const anyObject = fc.oneof(...shapes.map(({ weight, shape }) => ({ weight, arbitrary: objectOf(shape) })));
+
+const removal = fc
+  .oneof(
+    ...shapes.map(({ weight, shape }) => ({
+      weight,
+      arbitrary: fc.tuple(fc.constant(shape.kind), shape.namespace ?? fc.constant(''), shape.name),
+    })),
+  )
+  .map(([of, namespace, name]) => ({ kind: 'remove' as const, of, namespace, name }));
+
+export const meshEdit: fc.Arbitrary<MeshEdit> = fc.oneof(
+  { weight: 8, arbitrary: anyObject.map((object) => ({ kind: 'apply' as const, objects: [object] })) },
+  {
+    weight: 2,
+    arbitrary: fc
+      .array(anyObject, { minLength: 2, maxLength: 5 })
+      .map((objects) => ({ kind: 'apply' as const, objects })),
+  },
+  { weight: 3, arbitrary: removal },
+  { weight: 1, arbitrary: meshConfig.map((config) => ({ kind: 'mesh' as const, config })) },
+);
+
+export function performEdit({ objects }: Pipeline, edit: MeshEdit): void {
+  if (edit.kind === 'apply') objects.apply(edit.objects);
+  else if (edit.kind === 'remove') objects.delete(edit.of, edit.namespace, edit.name);
+  else objects.applyMeshConfig(edit.config);
+}
+
+/** Without fields that are undefined. */
+function present<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

@@ -1,0 +1,169 @@
+/**
+ * A mesh under constant load: a sidecar and a gateway on real Envoys, services whose pods come and go, and requests that
+ * never stop, from inside the sidecar's pod through its real redirection and through the gateway's listener.
+ */
+import { fileURLToPath } from 'node:url';
+import { type DeployedPod, Deployment, type DeploymentOptions } from './deployment.ts';
+import type { RunningEnvoy } from './envoy.ts';
+import type { LoadFailure, LoadTarget } from './inside/load.ts';
+import { Load, PodApplications } from './insider.ts';
+import { MeshNetwork } from './meshnetwork.ts';
+import { NetworkPair } from './netns.ts';
+
+const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
+const NAMESPACE = 'shop';
+/** How long a pod goes on serving after every proxy has acknowledged that it is gone, as it does in its grace period. */
+const GRACE_MS = 500;
+/** As the agent runs Envoy, with a shorter drain time. */
+export const DRAIN_SECONDS = 5;
+const ENVOY_ARGUMENTS = ['--drain-time-s', String(DRAIN_SECONDS), '--drain-strategy', 'immediate'];
+
+export const GATEWAY_PORT = 8080;
+
+const gatewayObjects = (address: string) => `
+apiVersion: v1
+kind: Pod
+metadata: {name: gateway-0, namespace: istio-system, labels: {istio: ingressgateway}}
+spec: {serviceAccountName: ingress, nodeName: node-1, containers: [{name: istio-proxy}]}
+status: {podIP: ${address}, podIPs: [{ip: ${address}}], phase: Running}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: gateway, namespace: istio-system}
+spec:
+  clusterIP: 10.96.255.1
+  clusterIPs: [10.96.255.1]
+  ipFamilies: [IPv4]
+  selector: {istio: ingressgateway}
+  ports: [{name: http2, port: 80, targetPort: ${GATEWAY_PORT}}]
+---
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: public, namespace: ${NAMESPACE}}
+spec:
+  selector: {istio: ingressgateway}
+  servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: [shop.example.com]}]
+---`;
+
+export class MeshUnderLoad {
+  readonly mesh: MeshNetwork;
+  readonly network: NetworkPair;
+  /** From inside the sidecar's pod, and from outside of the mesh to the gateway. */
+  readonly load: { readonly inside: Load; readonly outside: Load };
+  readonly namespace = NAMESPACE;
+  sidecar: RunningEnvoy | undefined;
+  gateway: RunningEnvoy | undefined;
+  readonly #applications: PodApplications;
+  /** Pods that serve out their grace period. */
+  readonly #leaving = new Set<Promise<void>>();
+  #addresses = 0;
+  #services = 0;
+
+  private constructor(mesh: MeshNetwork, network: NetworkPair) {
+    this.mesh = mesh;
+    this.network = network;
+    this.#applications = new PodApplications(network.command('peer', 1000));
+    this.load = {
+      inside: new Load(network.command('pod', 1000)),
+      outside: new Load(network.command('peer', 1000)),
+    };
+  }
+
+  /** The proxies do not run yet: apply first what they are to find. */
+  static async start(): Promise<MeshUnderLoad> {
+    const network = await NetworkPair.create();
+    const redirect = await network.run('pod', [
+      ...[process.execPath, agent, 'istio-iptables', '-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT'],
+      ...['-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info'],
+    ]);
+    if (redirect.code !== 0) throw new Error(redirect.stderr + redirect.stdout);
+    await must(network, 'pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
+    // Addresses of pods, many of them: the whole network is the namespace's own.
+    await must(network, 'peer', ['ip', 'route', 'add', 'local', '10.97.0.0/16', 'dev', 'lo']);
+    const mesh = await MeshNetwork.start({ drainMs: DRAIN_SECONDS * 1000 });
+    const world = new MeshUnderLoad(mesh, network);
+    mesh.pipeline.objects.apply(gatewayObjects(network.addresses.peer));
+    return world;
+  }
+
+  async startProxies(): Promise<void> {
+    const { addresses } = this.network;
+    this.sidecar = await this.mesh.startProxy({
+      ...{ type: 'sidecar', pod: 'client-0', namespace: NAMESPACE, serviceAccount: 'client', ip: addresses.pod },
+      labels: { app: 'client' },
+      within: this.network.command('pod', 1337),
+      args: ENVOY_ARGUMENTS,
+    });
+    this.gateway = await this.mesh.startProxy({
+      ...{ type: 'router', pod: 'gateway-0', namespace: 'istio-system', serviceAccount: 'ingress' },
+      ...{ ip: addresses.peer, labels: { istio: 'ingressgateway' } },
+      within: this.network.command('peer', 1337),
+      args: ENVOY_ARGUMENTS,
+    });
+    await this.mesh.converged();
+  }
+
+  /** A service that does not exist yet. */
+  plan(options: Pick<DeploymentOptions, 'name' | 'port' | 'protocol'>): Deployment {
+    this.#services += 1;
+    const address = `10.96.${Math.floor(this.#services / 250)}.${1 + (this.#services % 250)}`;
+    return new Deployment(this.mesh.pipeline, { ...options, namespace: NAMESPACE, address }, () => {
+      this.#addresses += 1;
+      return `10.97.${Math.floor(this.#addresses / 250)}.${1 + (this.#addresses % 250)}`;
+    });
+  }
+
+  /** Starts the applications of new pods. */
+  async run(deployment: Deployment, pods: readonly DeployedPod[]): Promise<void> {
+    const { name, port } = deployment.options;
+    await Promise.all(pods.map(({ ip }) => this.#applications.open(name, ip, port)));
+  }
+
+  /** Ends the applications of pods that the objects no longer name, when nobody sends to them any more. Doesn't wait. */
+  retire(deployment: Deployment, pods: readonly DeployedPod[]): void {
+    const leaving = this.mesh
+      .converged()
+      .then(() => new Promise((resolve) => setTimeout(resolve, GRACE_MS)))
+      .then(() => Promise.all(pods.map(({ ip }) => this.#applications.kill(ip, deployment.options.port))))
+      .then(() => void this.#leaving.delete(leaving));
+    this.#leaving.add(leaving);
+  }
+
+  /** Applies YAML, in one batch. */
+  apply(yaml: string): void {
+    this.mesh.pipeline.objects.apply(yaml);
+  }
+
+  /** Requests of the sidecar's pod to a service's own address. */
+  targetOf(deployment: Deployment, apps: readonly string[] = [deployment.options.name]): LoadTarget {
+    const { name, address, port } = deployment.options;
+    return { id: name, host: address, port, headers: { host: `${name}:${port}` }, apps };
+  }
+
+  /** Requests from outside for a host. */
+  gatewayTarget(apps: readonly string[]): LoadTarget {
+    const headers = { host: 'shop.example.com' };
+    return { id: 'gateway', host: this.network.addresses.peer, port: GATEWAY_PORT, headers, apps };
+  }
+
+  get failures(): readonly LoadFailure[] {
+    return [...this.load.inside.failures, ...this.load.outside.failures];
+  }
+
+  /** Resolves when all pods that were retired have ended. */
+  async retired(): Promise<void> {
+    await Promise.all(this.#leaving);
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.load.inside.end(), this.load.outside.end()]);
+    await this.mesh.stop();
+    await this.#applications.stop();
+    await this.network.remove();
+  }
+}
+
+async function must(network: NetworkPair, inside: 'pod' | 'peer', args: readonly string[]): Promise<void> {
+  const { code, stderr } = await network.run(inside, args);
+  if (code !== 0) throw new Error(`${args.join(' ')}: ${stderr}`);
+}
