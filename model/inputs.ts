@@ -28,7 +28,7 @@ export type MeshKind = Exclude<keyof typeof kinds, 'IstioOperator'>;
 export interface MeshInputs {
   /** The cluster's DNS domain, e.g. `cluster.local`. */
   readonly domainSuffix: string;
-  /** Key `cluster/namespace/name`. Indexes: `namespace`, `id` (`namespace/hostname`), `hostname`, `exportedTo`, `selecting` (`cluster/namespace`). */
+  /** Key `cluster/namespace/name`. Indexes: `namespace`, `id` (`namespace/hostname`), `hostname`, `exportedTo`, `selecting` (`cluster/namespace`), `alias` (the host that it is another name of), `aliasing` and `placed` (namespaces with aliases, with services whose clients prefer endpoints). */
   readonly services: Input<Service>;
   /** Key `cluster/namespace/name`. Index `service` (`cluster/namespace/name`). */
   readonly endpointSlices: Input<EndpointSlice>;
@@ -36,7 +36,7 @@ export interface MeshInputs {
   readonly workloads: Input<Workload>;
   /** Key `cluster/name`. */
   readonly nodes: Input<Node>;
-  /** Key `cluster/name`. */
+  /** Key `cluster/name`. Index `placed` (its name, where it says which endpoints clients prefer). */
   readonly namespaces: Input<Namespace>;
   /** Key `cluster/namespace/name`; only what gateways refer to. */
   readonly tlsSecrets: Input<TlsSecret>;
@@ -93,6 +93,11 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
         exportedTo: (service) => namespacesNamed(service.exportTo, service.namespace),
         selecting: (service) =>
           Object.keys(service.selector).length > 0 ? [`${service.cluster}/${service.namespace}`] : [],
+        alias: (service) =>
+          service.resolution === 'alias' && service.externalName !== undefined ? [service.externalName] : [],
+        aliasing: (service) => (service.resolution === 'alias' ? [service.namespace] : []),
+        placed: (service) =>
+          service.nodeLocal === true || service.trafficDistribution !== undefined ? [service.namespace] : [],
       },
     }),
     endpointSlices: graph.input<EndpointSlice>('endpointSlices', {
@@ -111,7 +116,10 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
       },
     }),
     nodes: graph.input<Node>('nodes', { equal: sameData }),
-    namespaces: graph.input<Namespace>('namespaces', { equal: sameData }),
+    namespaces: graph.input<Namespace>('namespaces', {
+      equal: sameData,
+      indexes: { placed: ({ name, trafficDistribution }) => (trafficDistribution === undefined ? [] : [name]) },
+    }),
     tlsSecrets: graph.input<TlsSecret>('tlsSecrets', { equal: sameObject }),
     virtualServices,
     destinationRules,

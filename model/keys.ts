@@ -93,17 +93,27 @@ export type ClusterKey = Fields<(typeof clusterFields)[number]>;
 export const renderClusterKey = (fields: Partial<ClusterKey>): string => renderFields(clusterFields, fields);
 export const parseClusterKey = (key: string): ClusterKey => parseFields(clusterFields, key);
 
-/** A cluster's endpoints as one endpoint view sees them. */
-export const endpointFields = [...clusterFields, 'network', 'cluster', 'families'] as const;
+/** Where a proxy runs, as exactly as some service of the mesh asks. */
+export const placeFields = ['region', 'zone', 'subzone', 'node'] as const;
+export type PlaceKey = Fields<(typeof placeFields)[number]>;
+export const renderPlaceKey = (fields: Partial<PlaceKey>): string => renderFields(placeFields, fields);
+export const parsePlaceKey = (key: string): PlaceKey => parseFields(placeFields, key);
+
+/** A cluster's endpoints as one endpoint view sees them; the place only where they depend on it. */
+export const endpointFields = [...clusterFields, 'network', 'cluster', 'families', ...placeFields] as const;
 export type EndpointKey = Fields<(typeof endpointFields)[number]>;
 export const parseEndpointKey = (key: string): EndpointKey => parseFields(endpointFields, key);
-export function endpointKeyOf(clusterKey: string, view: Pick<ViewKey, 'network' | 'cluster' | 'families'>): string {
+export function endpointKeyOf(
+  clusterKey: string,
+  view: Pick<ViewKey, 'network' | 'cluster' | 'families'>,
+  place = '',
+): string {
   const suffix = renderFields(['network', 'cluster', 'families'] as const, {
     network: view.network,
     cluster: view.cluster,
     families: view.families,
   });
-  return suffix === '' ? clusterKey : `${clusterKey};${suffix}`;
+  return [clusterKey, suffix, place].filter((part) => part !== '').join(';');
 }
 
 /** A set of services by visibility: `public=NAMESPACE`, or `private=NAMESPACE` for what only that namespace's clients see. */
@@ -113,8 +123,8 @@ export const renderSliceKey = (fields: Partial<SliceKey>): string => renderField
 export const parseSliceKey = (key: string): SliceKey => parseFields(sliceFields, key);
 
 /**
- * What of a view matters to addresses and names in listeners and routes: `near` is the client's namespace when it is the
- * slice's own (short names), `client` the client's namespace where the content depends on it, `labels` likewise.
+ * What of a view matters to addresses and names in listeners and routes: `near` is the client's namespace where short
+ * names of it are among the content's, `client` the client's namespace where the content depends on it, `labels` likewise.
  */
 export const listenerFields = [
   'kind',

@@ -7,9 +7,11 @@ import {
   renderGatewayKey,
   renderLabels,
   renderObjectKey,
+  renderPlaceKey,
   renderServiceId,
   renderViewKey,
 } from './keys.ts';
+import type { Precision } from './outbound/placement.ts';
 import { type NamespacePolicies, workloadPolicy } from './security/peerauthentication.ts';
 import { compareAge, projectLabels, selects } from './selection.ts';
 import type { Service, Workload } from './types/inputs.ts';
@@ -45,6 +47,7 @@ export interface ProxyKeyParts {
   readonly inputs: MeshInputs;
   readonly settings: Query<MeshSettings>;
   readonly peerPolicies: Query<NamespacePolicies>;
+  readonly placePrecision: Query<Precision>;
 }
 
 export interface ProxyKeyQueries {
@@ -104,23 +107,44 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
         mode: facts.interceptionMode,
         labels: renderLabels(projectLabels(labels, reader.read(clientLabelNames, facts.namespace))),
       });
+      const place = placeOf(reader, inputs, reader.read(parts.placePrecision, ''), facts, pod);
       const served = servicesSelecting(reader, inputs, facts, labels);
       if (facts.type === 'router') {
         const tested = projectLabels(labels, reader.read(gatewayLabelNames, ''));
         return {
           view,
+          ...place,
           gateway: renderGatewayKey({ ...common, ports: gatewayPorts(served, pod), labels: renderLabels(tested) }),
         };
       }
       const policies = workloadPolicy(reader.read(parts.peerPolicies, facts.namespace), labels)?.key ?? '';
       const ports = servedPorts(served, pod);
       const account = facts.serviceAccount;
-      return { view, class: renderClassKey({ ...common, account, mode: facts.interceptionMode, ports, policies }) };
+      return {
+        view,
+        ...place,
+        class: renderClassKey({ ...common, account, mode: facts.interceptionMode, ports, policies }),
+      };
     },
     { equal: sameData },
   );
 
   return { proxyKeys, gatewayLabelNames, clientLabelNames };
+}
+
+/** What its pod and its node say of where it is; only where neither is known, what it says itself. */
+function placeOf(
+  reader: Reader,
+  inputs: MeshInputs,
+  precision: Precision,
+  facts: ProxyFacts,
+  pod: Workload | undefined,
+): Pick<ProxyKeys, 'place'> {
+  if (precision === 'none') return {};
+  const node = pod === undefined ? undefined : reader.get(inputs.nodes, `${pod.cluster}/${pod.node}`);
+  const { region, zone, subzone } = pod?.locality ?? node?.locality ?? facts.locality;
+  const exactly = precision === 'node' ? { subzone, node: pod?.node ?? '' } : {};
+  return { place: renderPlaceKey({ region, zone, ...exactly }) };
 }
 
 function familiesOf(addresses: readonly string[]): string {

@@ -15,6 +15,7 @@ import { type ClusterListQueries, defineClusterLists } from './outbound/clusters
 import { defineListeners } from './outbound/listener.ts';
 import { defineListenerLists, type ListenerListQueries } from './outbound/listeners.ts';
 import { defineOverrides } from './outbound/overrides.ts';
+import { definePlacedServices, definePlacement, type PlacementQueries } from './outbound/placement.ts';
 import { definePorts } from './outbound/ports.ts';
 import { defineRouteTables, type RouteTableQueries } from './outbound/routetables.ts';
 import { defineVirtualHosts } from './outbound/virtualhost.ts';
@@ -34,6 +35,7 @@ export interface MeshQueries
     ClusterQueries,
     ListenerListQueries,
     RouteTableQueries,
+    PlacementQueries,
     InboundQueries,
     GatewayQueries,
     GatewayTableQueries,
@@ -66,7 +68,9 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
   const routeTables = defineRouteTables(graph, services, ports, overrides);
   const gateways = defineGateways(graph, { inputs, services, virtualServices });
   const secrets = defineGatewaySecrets(graph, inputs, gateways);
-  const { proxyKeys } = defineProxyKeys(graph, { inputs, settings, peerPolicies });
+  const placed = definePlacedServices(graph, inputs, services);
+  const { placePrecision } = placed;
+  const { proxyKeys } = defineProxyKeys(graph, { inputs, settings, peerPolicies, placePrecision });
   return {
     settings,
     ...services,
@@ -74,6 +78,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...clusterLists,
     ...clusters,
     ...routeTables,
+    ...definePlacement(graph, placed, clusterLists),
     ...defineListenerLists(graph, services, endpoints, routeTables, overrides),
     ...defineInbound(graph, { settings, services, peerPolicies }),
     ...gateways,

@@ -32,7 +32,10 @@ export interface Collection {
 export interface ViewCollections {
   /** Key of each: the model's ViewKey. */
   readonly clusters: Collection;
+  /** Those that are the same wherever the client runs. */
   readonly endpoints: Collection;
+  /** Those that are not. Key: the ViewKey, a tab, the PlaceKey. */
+  readonly placedEndpoints: Collection;
   readonly listeners: Collection;
   /** Tables of ports that several services share. */
   readonly portTables: Collection;
@@ -48,7 +51,7 @@ export function createViewCollections(graph: Graph, model: MeshQueries, queries:
   const clusters = (reader: Reader, key: string): readonly Entry[] => [reader.read(queries.cluster, key)];
   const endpoints = (reader: Reader, key: string, view: EndpointView): readonly Entry[] => {
     const cluster = reader.read(queries.cluster, key);
-    if (!('resource' in cluster) || cluster.resource.endpointsName === undefined) return [];
+    if (!('resource' in cluster) || cluster.resource.endpointsName === undefined || cluster.placed) return [];
     return [reader.read(queries.endpoints, endpointKeyOf(key, view))];
   };
   const listeners = (reader: Reader, key: string): readonly Entry[] => [reader.read(queries.listener, key)];
@@ -63,9 +66,22 @@ export function createViewCollections(graph: Graph, model: MeshQueries, queries:
     (reader, view) => reader.read(model.viewRouteTables, view).map((key) => reader.read(queries.routeTable, key)),
     { equal: sameMembers },
   );
+  const placedEndpoints = graph.query(
+    'translate.placedEndpoints',
+    (reader, key) => {
+      const [view = '', place = ''] = key.split('\t');
+      return reader.read(model.placedClusters, view).flatMap((member) => {
+        const cluster = reader.read(queries.cluster, member);
+        const placed = 'resource' in cluster && cluster.resource.endpointsName !== undefined && cluster.placed;
+        return placed ? [reader.read(queries.endpoints, endpointKeyOf(member, parseViewKey(view), place))] : [];
+      });
+    },
+    { equal: sameMembers },
+  );
   return {
     clusters: compose(graph, 'clusters', viewClusters, clusterSlice, clusters),
     endpoints: compose(graph, 'endpoints', viewClusters, clusterSlice, endpoints),
+    placedEndpoints: collect(graph, 'placedEndpoints', placedEndpoints),
     listeners: compose(graph, 'listeners', viewListeners, listenerSlice, listeners),
     listenerTables: compose(graph, 'listenerTables', viewListeners, listenerSlice, listenerTables),
     portTables: collect(graph, 'portTables', portTables),

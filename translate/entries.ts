@@ -142,6 +142,7 @@ function translateCluster(cluster: Cluster): Built {
       ...(cluster.discovery.kind === 'eds' ? { endpointsName: name } : {}),
     }),
     sources: cluster.sources,
+    ...(cluster.discovery.kind === 'eds' && cluster.discovery.placed ? { placed: true } : {}),
   };
 }
 

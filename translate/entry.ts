@@ -7,7 +7,12 @@ import type { ServedResource } from '#xds/source.ts';
  * it is. A resource that could not be built is left out and says why, so that a fault in one costs nobody else theirs.
  */
 export type Entry =
-  | { readonly resource: ServedResource; readonly sources: readonly SourceRef[] }
+  | {
+      readonly resource: ServedResource;
+      readonly sources: readonly SourceRef[];
+      /** A cluster whose endpoints depend on where the client runs. */
+      readonly placed?: true;
+    }
   | { readonly fault: LateenError; readonly name: string; readonly sources: readonly SourceRef[] }
   | typeof ABSENT;
 
@@ -25,7 +30,8 @@ export function buildEntry(name: string, build: () => Entry): Entry {
 
 /** Cut-off test: the identical resource from the same sources. */
 export function sameEntry(a: Entry, b: Entry): boolean {
-  if ('resource' in a) return 'resource' in b && a.resource === b.resource && sameSources(a.sources, b.sources);
+  if ('resource' in a)
+    return 'resource' in b && a.resource === b.resource && a.placed === b.placed && sameSources(a.sources, b.sources);
   if ('fault' in a) return 'fault' in b && a.fault.message === b.fault.message;
   return a === b;
 }

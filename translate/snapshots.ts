@@ -1,6 +1,6 @@
 /** What one proxy may hold: its view, and its own listeners and clusters beside it. */
 import { type Graph, type Query, type Reader, sameMembers } from '#graph/index.ts';
-import type { MeshQueries } from '#model/index.ts';
+import type { MeshQueries, ProxyKeys } from '#model/index.ts';
 import type { Resources } from '#xds/source.ts';
 import { type Collection, collect, createViewCollections } from './collections.ts';
 import type { EntryQueries } from './entries.ts';
@@ -19,9 +19,9 @@ export interface Part {
 }
 
 export interface SnapshotQueries {
-  /** Key: the model's proxy facts. The combination of view and class or gateway that the proxy belongs to. */
+  /** Key: the model's proxy facts. The combination of view (and place), class or gateway that the proxy belongs to. */
   readonly combination: Query<string>;
-  /** Key: the view of a combination. Shared by every class of its proxies. */
+  /** Key: the view of a combination, with the place where that matters. Shared by every class of its proxies. */
   readonly view: Query<Part>;
   /** Key: what a combination has beside its view. */
   readonly own: Query<Part>;
@@ -29,8 +29,8 @@ export interface SnapshotQueries {
   readonly entries: Query<ReadonlyMap<string, readonly Entry[]>>;
 }
 
-/** The collections of each type that a part is made of, under one key. */
-type Shape = readonly (readonly [type: string, collection: Collection])[];
+/** The collections of each type that a part is made of, each with its key. */
+type Shape = readonly (readonly [type: string, collection: Collection, key: string])[];
 
 export function createSnapshotQueries(graph: Graph, model: MeshQueries, queries: EntryQueries): SnapshotQueries {
   const views = createViewCollections(graph, model, queries);
@@ -54,38 +54,41 @@ export function createSnapshotQueries(graph: Graph, model: MeshQueries, queries:
     ),
   );
 
-  const viewShape: Shape = [
-    [CLUSTER_TYPE, views.clusters],
-    [ENDPOINT_TYPE, views.endpoints],
-    [LISTENER_TYPE, views.listeners],
-    [ROUTE_TYPE, views.portTables],
-    [ROUTE_TYPE, views.listenerTables],
-  ];
-  const classShape: Shape = [
-    [CLUSTER_TYPE, inboundClusters],
-    [LISTENER_TYPE, inboundListener],
-  ];
-  const gatewayShape: Shape = [
-    [LISTENER_TYPE, gatewayListeners],
-    [ROUTE_TYPE, gatewayTables],
-  ];
-  const ownShape = (own: string): Shape => (gatewayOf(own) === undefined ? classShape : gatewayShape);
+  const viewShape = (placedView: string): Shape => {
+    const [view = '', place] = placedView.split('\t');
+    return [
+      [CLUSTER_TYPE, views.clusters, view],
+      [ENDPOINT_TYPE, views.endpoints, view],
+      ...(place === undefined ? [] : [[ENDPOINT_TYPE, views.placedEndpoints, placedView] as const]),
+      [LISTENER_TYPE, views.listeners, view],
+      [ROUTE_TYPE, views.portTables, view],
+      [ROUTE_TYPE, views.listenerTables, view],
+    ];
+  };
+  const ownShape = (own: string): Shape => {
+    const key = keyOf(own);
+    if (gatewayOf(own) === undefined)
+      return [
+        [CLUSTER_TYPE, inboundClusters, key],
+        [LISTENER_TYPE, inboundListener, key],
+      ];
+    return [
+      [LISTENER_TYPE, gatewayListeners, key],
+      [ROUTE_TYPE, gatewayTables, key],
+    ];
+  };
 
   return {
     combination: graph.query('translate.combination', (reader, facts) =>
       renderCombination(reader.read(model.proxyKeys, facts)),
     ),
-    view: defineParts(graph, 'view', () => viewShape),
+    view: defineParts(graph, 'view', viewShape),
     own: defineParts(graph, 'own', ownShape),
     entries: graph.query('translate.combinationEntries', (reader: Reader, combination) => {
       const { view, own } = parseCombination(combination);
       const byType = new Map<string, Entry[]>();
-      const add = (shape: Shape, key: string) => {
-        for (const [type, collection] of shape)
-          byType.set(type, [...(byType.get(type) ?? []), ...reader.read(collection.entries, key)]);
-      };
-      add(viewShape, view);
-      add(ownShape(own), keyOf(own));
+      for (const [type, collection, key] of [...viewShape(view), ...ownShape(own)])
+        byType.set(type, [...(byType.get(type) ?? []), ...reader.read(collection.entries, key)]);
       return byType;
     }),
   };
@@ -97,9 +100,8 @@ function defineParts(graph: Graph, name: string, shapeOf: (key: string) => Shape
     (reader, typeAndKey) => {
       const at = typeAndKey.indexOf('\n');
       const type = typeAndKey.slice(0, at);
-      const key = typeAndKey.slice(at + 1);
-      const collections = shapeOf(key).filter(([one]) => one === type);
-      return layer(collections.map(([, collection]) => reader.read(collection.resources, keyOf(key))));
+      const collections = shapeOf(typeAndKey.slice(at + 1)).filter(([one]) => one === type);
+      return layer(collections.map(([, collection, key]) => reader.read(collection.resources, key)));
     },
     { equal: sameLayers },
   );
@@ -113,7 +115,7 @@ function defineParts(graph: Graph, name: string, shapeOf: (key: string) => Shape
   );
   const summary = graph.query(
     `translate.${name}.summary`,
-    (reader, key) => mergeSummaries(shapeOf(key).map(([, collection]) => reader.read(collection.summary, keyOf(key)))),
+    (reader, part) => mergeSummaries(shapeOf(part).map(([, collection, key]) => reader.read(collection.summary, key))),
     { equal: sameSummary },
   );
   return graph.query<Part>(
@@ -123,14 +125,10 @@ function defineParts(graph: Graph, name: string, shapeOf: (key: string) => Shape
   );
 }
 
-/** Keys of views, classes and gateways hold no line break. */
-function renderCombination(keys: {
-  readonly view: string;
-  readonly class?: string;
-  readonly gateway?: string;
-}): string {
-  const own = keys.gateway === undefined ? `class\n${keys.class ?? ''}` : `gateway\n${keys.gateway}`;
-  return `${keys.view}\n${own}`;
+/** Keys of views, classes, gateways and places hold neither line break nor tab. */
+function renderCombination({ view, place, class: ofClass, gateway }: ProxyKeys): string {
+  const own = gateway === undefined ? `class\n${ofClass ?? ''}` : `gateway\n${gateway}`;
+  return `${view}${place === undefined ? '' : `\t${place}`}\n${own}`;
 }
 
 /** The keys of the two parts of a combination. */

@@ -12,6 +12,8 @@ import type { ServiceQueries } from './services.ts';
 export interface ServiceEndpoint {
   /** Takes traffic. One that doesn't still says who may answer for the service. */
   readonly ready: boolean;
+  /** On its way out, but still serving. */
+  readonly draining?: true;
   /** One per address family, IPv4 first. */
   readonly addresses: readonly string[];
   /** Port numbers by the name of the service's port. */
@@ -20,6 +22,10 @@ export interface ServiceEndpoint {
   readonly namespace: string;
   readonly network: string;
   readonly locality: Locality;
+  /** Empty when unknown. */
+  readonly node: string;
+  /** First label of its own DNS name below the service's, where it has one. */
+  readonly hostname?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceAccount: string;
   readonly acceptsMtls: boolean;
@@ -30,6 +36,12 @@ export interface ServiceEndpoint {
 /** The port of an endpoint that serves the service's port of this name. */
 export function portOf(endpoint: ServiceEndpoint, name: string): number | undefined {
   return Object.hasOwn(endpoint.ports, name) ? endpoint.ports[name] : undefined;
+}
+
+/** Those that take traffic: the ready ones, and when there is none, those that still serve while they end. */
+export function usableEndpoints(endpoints: readonly ServiceEndpoint[]): readonly ServiceEndpoint[] {
+  const ready = endpoints.filter((endpoint) => endpoint.ready);
+  return ready.length > 0 ? ready : endpoints.filter((endpoint) => endpoint.draining === true);
 }
 
 export interface EndpointQueries {
@@ -54,7 +66,8 @@ export function defineEndpoints(
     'serviceEndpoints',
     (reader, id) => {
       const service = reader.read(services.service, id);
-      return (service?.members ?? []).flatMap((member) => readMember(reader, inputs, member));
+      const always = service?.publishNotReadyAddresses === true;
+      return (service?.members ?? []).flatMap((member) => readMember(reader, inputs, member, always));
     },
     { equal: sameData },
   );
@@ -77,8 +90,11 @@ export function defineEndpoints(
   return { serviceEndpoints, serviceAccounts };
 }
 
-/** The endpoints that one cluster contributes. A slice's endpoint whose pod isn't known yet waits for it. */
-function readMember(reader: Reader, inputs: MeshInputs, member: string): readonly ServiceEndpoint[] {
+/**
+ * The endpoints that one cluster contributes. A slice's endpoint whose pod isn't known yet waits for it.
+ * @param always every endpoint counts as ready
+ */
+function readMember(reader: Reader, inputs: MeshInputs, member: string, always: boolean): readonly ServiceEndpoint[] {
   const { cluster } = parseObjectKey(member);
   const found = new Map<string, ServiceEndpoint>();
   const slices = [...reader.bucket(inputs.endpointSlices, 'service', member)].sort(byFamily);
@@ -92,13 +108,18 @@ function readMember(reader: Reader, inputs: MeshInputs, member: string): readonl
         const key = podKey ?? address;
         const known = found.get(key);
         const addresses = address.split(',');
+        const health = healthOf(endpoint, pod, always);
         if (known === undefined) {
-          const locality = readLocality(reader, inputs, cluster, endpoint.node ?? pod?.node, endpoint.zone);
-          found.set(key, { ...describe(slice, pod), ready: endpoint.ready, addresses, ports, locality });
+          const node = endpoint.node ?? pod?.node ?? '';
+          const locality = pod?.locality ?? readLocality(reader, inputs, cluster, node, endpoint.zone);
+          const { hostname } = endpoint;
+          const more = { addresses, ports, locality, node, ...(hostname === undefined ? {} : { hostname }) };
+          found.set(key, { ...describe(slice, pod), ...health, ...more });
         } else {
+          const { ready, draining, ...rest } = known;
+          const best = ready || health.ready ? { ready: true } : draining === true ? { ready, draining } : health;
           const merged = [...new Set([...known.addresses, ...addresses])];
-          const ready = known.ready || endpoint.ready;
-          found.set(key, { ...known, ready, addresses: merged, ports: { ...ports, ...known.ports } });
+          found.set(key, { ...rest, ...best, addresses: merged, ports: { ...ports, ...known.ports } });
         }
       }
     }
@@ -110,10 +131,23 @@ function byFamily(a: EndpointSlice, b: EndpointSlice): number {
   return a.family === b.family ? Number(a.name > b.name) - Number(a.name < b.name) : a.family === 'ipv4' ? -1 : 1;
 }
 
+type Health = Pick<ServiceEndpoint, 'ready' | 'draining'>;
+
+const up: Health = { ready: true };
+const draining: Health = { ready: false, draining: true };
+const down: Health = { ready: false };
+
+/** A pod may also be taken out by its label. */
+function healthOf(endpoint: EndpointSlice['endpoints'][number], pod: Workload | undefined, always: boolean): Health {
+  if ((pod?.labels['istio.io/draining'] ?? '') !== '') return draining;
+  if (always || endpoint.ready) return up;
+  return endpoint.terminating && endpoint.serving ? draining : down;
+}
+
 function describe(
   slice: EndpointSlice,
   pod: Workload | undefined,
-): Omit<ServiceEndpoint, 'ready' | 'addresses' | 'ports' | 'locality'> {
+): Omit<ServiceEndpoint, 'ready' | 'addresses' | 'ports' | 'locality' | 'node'> {
   return {
     cluster: slice.cluster,
     namespace: slice.namespace,
@@ -143,9 +177,9 @@ function readLocality(
   reader: Reader,
   inputs: MeshInputs,
   cluster: string,
-  node: string | undefined,
+  node: string,
   zone: string | undefined,
 ): Locality {
-  const known = node === undefined ? undefined : reader.get(inputs.nodes, `${cluster}/${node}`)?.locality;
+  const known = node === '' ? undefined : reader.get(inputs.nodes, `${cluster}/${node}`)?.locality;
   return known ?? (zone === undefined ? nowhere : { ...nowhere, zone });
 }

@@ -5,8 +5,9 @@ import type { MeshInputs } from '../inputs.ts';
 import { parseServiceId, parseSliceKey, renderObjectKey, renderServiceId } from '../keys.ts';
 import { compareAge, exportedTo, isPublic } from '../selection.ts';
 import type { AddressFamily } from '../types/identity.ts';
-import type { Protocol, Service, ServicePort } from '../types/inputs.ts';
+import type { Protocol, Service, ServicePort, TrafficDistribution } from '../types/inputs.ts';
 import type { MeshSettings } from '../types/settings.ts';
+import { type AliasQueries, defineAliases } from './aliases.ts';
 
 /** A destination of the mesh, merged over the clusters that have it. */
 export interface MeshService {
@@ -22,17 +23,24 @@ export interface MeshService {
   /** Virtual addresses by cluster: a client uses those of its own. */
   readonly addresses: readonly { readonly cluster: string; readonly family: AddressFamily; readonly address: string }[];
   readonly exportTo: readonly string[];
+  /** The host that it is another name of. */
   readonly externalName?: string;
+  /** Absent: clients prefer no endpoint. */
+  readonly trafficDistribution?: Exclude<TrafficDistribution, 'Any'>;
+  readonly nodeLocal?: true;
+  readonly publishNotReadyAddresses?: true;
+  /** Its clients stay with their endpoint while that one drains. */
+  readonly keepsSessions?: true;
 }
 
-export interface ServiceQueries {
+export interface ServiceQueries extends AliasQueries {
   /** By service id. */
   readonly service: Query<MeshService | undefined>;
   /** Service ids by slice key. */
   readonly serviceSlice: Query<readonly string[]>;
   /** Slice keys that a client namespace sees, by namespace. */
   readonly visibleSlices: Query<readonly string[]>;
-  /** Service ids by hostname: all namespaces that declare it. */
+  /** Service ids by hostname: all namespaces that declare it as more than another name. */
   readonly servicesByHostname: Query<readonly string[]>;
 }
 
@@ -45,7 +53,12 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
     (reader, id) => {
       const members = [...reader.bucket(inputs.services, 'id', id)].sort(compareAge);
       const [first] = members;
-      return first === undefined ? undefined : mergeServices(id, first, members, exportsOf(reader, first));
+      if (first === undefined) return undefined;
+      const said =
+        first.trafficDistribution ??
+        reader.get(inputs.namespaces, `${first.cluster}/${first.namespace}`)?.trafficDistribution;
+      const distribution = said === 'Any' ? undefined : said;
+      return mergeServices(id, first, members, exportsOf(reader, first), distribution);
     },
     { equal: sameData },
   );
@@ -64,7 +77,7 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
             ];
       return [...new Set(members.map(idOf))].sort().filter((id) => {
         const merged = reader.read(service, id);
-        if (merged === undefined) return false;
+        if (merged === undefined || merged.resolution === 'alias') return false;
         return client === '' ? isPublic(merged.exportTo) : !isPublic(merged.exportTo) && isVisible(merged, client);
       });
     },
@@ -82,11 +95,14 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
 
   const servicesByHostname = graph.query<readonly string[]>(
     'servicesByHostname',
-    (reader, hostname) => [...new Set(reader.bucket(inputs.services, 'hostname', hostname).map(idOf))].sort(),
+    (reader, hostname) => {
+      const known = reader.bucket(inputs.services, 'hostname', hostname);
+      return [...new Set(known.filter(({ resolution }) => resolution !== 'alias').map(idOf))].sort();
+    },
     { equal: sameData },
   );
 
-  return { service, serviceSlice, visibleSlices, servicesByHostname };
+  return { service, serviceSlice, visibleSlices, servicesByHostname, ...defineAliases(graph, inputs) };
 }
 
 const idOf = (service: Service): string => renderServiceId(service.namespace, service.hostname);
@@ -96,10 +112,12 @@ function mergeServices(
   first: Service,
   members: readonly Service[],
   exportTo: readonly string[],
+  trafficDistribution: MeshService['trafficDistribution'],
 ): MeshService {
   const ports = new Map<number, ServicePort>();
-  for (const member of members) {
-    for (const port of member.ports) if (!ports.has(port.port)) ports.set(port.port, port);
+  for (const port of members.flatMap((member) => member.ports)) {
+    // One number may be both a UDP and a TCP port.
+    if (port.protocol !== 'UDP' && !ports.has(port.port)) ports.set(port.port, port);
   }
   return {
     id,
@@ -108,22 +126,29 @@ function mergeServices(
     members: members.map((member) => renderObjectKey(member.cluster, member.namespace, member.name)),
     registry: first.registry,
     resolution: first.resolution,
-    ports: [...ports.values()].filter((port) => port.protocol !== 'UDP').sort((a, b) => a.port - b.port),
+    ports: [...ports.values()].sort((a, b) => a.port - b.port),
     addresses: members.flatMap((member) =>
       member.addresses.map((address) => ({ cluster: member.cluster, ...address })),
     ),
     exportTo,
     ...(first.externalName === undefined ? {} : { externalName: first.externalName }),
+    ...(trafficDistribution === undefined ? {} : { trafficDistribution }),
+    ...(first.nodeLocal === undefined ? {} : { nodeLocal: true }),
+    ...(first.publishNotReadyAddresses === undefined ? {} : { publishNotReadyAddresses: true }),
+    ...(sessionLabels.some((name) => (first.labels[name] ?? '') !== '') ? { keepsSessions: true } : {}),
   };
 }
+
+const sessionLabels = ['istio.io/persistent-session', 'istio.io/persistent-session-header'];
 
 /** The service behind a hostname for clients of a namespace: the own namespace's declaration first, then any visible one. */
 export function findService(
   reader: Reader,
-  queries: Pick<ServiceQueries, 'service' | 'servicesByHostname'>,
-  hostname: string,
+  queries: Pick<ServiceQueries, 'service' | 'servicesByHostname' | 'concreteHost'>,
+  name: string,
   client: string,
 ): MeshService | undefined {
+  const hostname = readConcreteHost(reader, queries, name);
   const ids = reader.read(queries.servicesByHostname, hostname);
   const own = ids.find((id) => id === renderServiceId(client, hostname));
   for (const id of own === undefined ? ids : [own, ...ids]) {
@@ -131,6 +156,16 @@ export function findService(
     if (found !== undefined && isVisible(found, client)) return found;
   }
   return undefined;
+}
+
+/** The host that a name stands for: another one where the name belongs to an ExternalName Service. */
+export function readConcreteHost(
+  reader: Reader,
+  queries: Pick<ServiceQueries, 'servicesByHostname' | 'concreteHost'>,
+  name: string,
+): string {
+  if (reader.read(queries.servicesByHostname, name).length > 0) return name;
+  return reader.read(queries.concreteHost, name) ?? name;
 }
 
 export const isVisible = (service: MeshService, client: string): boolean =>

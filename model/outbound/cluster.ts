@@ -21,6 +21,8 @@ import type { ServicePort } from '../types/inputs.ts';
 import type { Cluster, ClusterName, EndpointGroup, UpstreamProtocol } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
 import { groupEndpoints } from './localities.ts';
+import { isPlaced } from './placement.ts';
+import { offerEndpoints, rankEndpoint, withinReach } from './preference.ts';
 import { resolveUpstreamTls } from './upstreamtls.ts';
 
 export interface ClusterParts {
@@ -132,7 +134,8 @@ function resolveDiscovery(target: Target, policy: PortPolicy, role: string): Clu
     return { kind: 'strict-dns', endpoints: { cluster: name, localities } };
   }
   const passthrough = isHeadless(service) || policy.loadBalancer?.simple === 'PASSTHROUGH';
-  return passthrough && role !== 'router' ? { kind: 'original-dst' } : { kind: 'eds' };
+  if (passthrough && role !== 'router') return { kind: 'original-dst' };
+  return isPlaced(service) ? { kind: 'eds', placed: true } : { kind: 'eds' };
 }
 
 function resolveProtocol(port: ServicePort, policy: PortPolicy, settings: MeshSettings): UpstreamProtocol {
@@ -173,12 +176,23 @@ function buildEndpointGroup(reader: Reader, parts: ClusterParts, text: string): 
   const subset = rule.subsets.find((candidate) => candidate.name === key.subset);
   const members = reader
     .read(parts.endpoints.serviceEndpoints, service.id)
-    .filter((endpoint) => endpoint.ready && selects(subset?.labels ?? {}, endpoint.labels));
+    .filter(
+      (endpoint) =>
+        selects(subset?.labels ?? {}, endpoint.labels) &&
+        portOf(endpoint, port.name) !== undefined &&
+        withinReach(service, endpoint, key),
+    );
+  const panics = (policyOf(target, key.subset).outlierDetection?.minHealthPercent ?? 0) > 0;
+  const { endpoints, health } = offerEndpoints(service, members, panics);
   return {
     cluster: name,
-    localities: groupEndpoints(members, port.name, key.families, (endpoint, number) =>
-      acceptsMtls(reader, parts, endpoint, number),
-    ),
+    localities: groupEndpoints(endpoints, {
+      port: port.name,
+      families: key.families,
+      acceptsMtls: (endpoint, number) => acceptsMtls(reader, parts, endpoint, number),
+      rank: (endpoint) => rankEndpoint(service, endpoint, key),
+      health,
+    }),
   };
 }
 

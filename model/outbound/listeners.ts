@@ -105,12 +105,10 @@ function listenerKeys(
       if (!isHeadless(service)) {
         return addressesFor(service, client).length > 0 ? [renderListenerKey(fields)] : [];
       }
+      // Ready or not: without its listener, connections to a pod would be cut whenever it becomes unready for a while.
       const pods = reader
         .read(endpoints.serviceEndpoints, service.id)
-        .filter(
-          (endpoint) =>
-            endpoint.ready && endpoint.cluster === client.cluster && portOf(endpoint, port.name) !== undefined,
-        )
+        .filter((endpoint) => endpoint.cluster === client.cluster && portOf(endpoint, port.name) !== undefined)
         .flatMap((endpoint) => endpoint.addresses)
         .filter((address) => client.families === '' || client.families.includes(address.includes(':') ? '6' : '4'));
       return [...new Set(pods)].sort().map((bind) => renderListenerKey({ ...fields, bind }));

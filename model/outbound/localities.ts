@@ -1,36 +1,56 @@
+/** Endpoints of one port, grouped by locality and by how much the client prefers them. */
 import { portOf, type ServiceEndpoint } from '../discovery/endpoints.ts';
 import type { Endpoint, LocalityEndpoints } from '../types/resolved.ts';
 
-/** Endpoints of one port by locality, in the address families that the client has (both when it doesn't say). */
+export interface Grouping {
+  readonly port: string;
+  /** Address families that the client has; both when it doesn't say. */
+  readonly families: string;
+  readonly acceptsMtls: (endpoint: ServiceEndpoint, port: number) => boolean;
+  /** Rank of an endpoint; lower ones are used first. Ranks may have gaps. */
+  readonly rank: (endpoint: ServiceEndpoint) => number;
+  readonly health: (endpoint: ServiceEndpoint) => Pick<Endpoint, 'healthy' | 'draining'>;
+}
+
+interface Group {
+  readonly locality: ServiceEndpoint['locality'];
+  readonly rank: number;
+  readonly endpoints: Endpoint[];
+}
+
+/** Ranks become priorities without gaps, as Envoy wants them. */
 export function groupEndpoints(
   endpoints: readonly ServiceEndpoint[],
-  portName: string,
-  families: string,
-  acceptsMtls: (endpoint: ServiceEndpoint, port: number) => boolean,
+  grouping: Grouping,
 ): readonly LocalityEndpoints[] {
-  const groups = new Map<string, { readonly locality: ServiceEndpoint['locality']; readonly endpoints: Endpoint[] }>();
+  const groups = new Map<string, Group>();
   for (const endpoint of endpoints) {
-    const port = portOf(endpoint, portName);
-    const [address, ...additionalAddresses] = endpoint.addresses.filter((candidate) => reachable(candidate, families));
+    const port = portOf(endpoint, grouping.port);
+    const [address, ...additionalAddresses] = endpoint.addresses.filter((candidate) =>
+      reachable(candidate, grouping.families),
+    );
     if (port === undefined || address === undefined) continue;
     const { region, zone, subzone } = endpoint.locality;
-    const name = `${region}/${zone}/${subzone}`;
-    const group = groups.get(name) ?? { locality: endpoint.locality, endpoints: [] };
+    const rank = grouping.rank(endpoint);
+    const name = `${region}/${zone}/${subzone}/${rank}`;
+    const group = groups.get(name) ?? { locality: endpoint.locality, rank, endpoints: [] };
     groups.set(name, group);
     group.endpoints.push({
       address,
       additionalAddresses,
       port,
       weight: 1,
-      healthy: true,
-      draining: false,
-      acceptsMtls: acceptsMtls(endpoint, port),
+      ...grouping.health(endpoint),
+      acceptsMtls: grouping.acceptsMtls(endpoint, port),
       workload: endpoint.workload,
     });
   }
+  const ranks = [...new Set([...groups.values()].map(({ rank }) => rank))].sort((a, b) => a - b);
   return [...groups.keys()].sort().flatMap((name) => {
     const group = groups.get(name);
-    return group === undefined ? [] : [{ ...group, priority: 0, weight: group.endpoints.length }];
+    if (group === undefined) return [];
+    const { locality, rank, endpoints: members } = group;
+    return [{ locality, endpoints: members, priority: ranks.indexOf(rank), weight: members.length }];
   });
 }
 

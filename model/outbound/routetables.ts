@@ -1,6 +1,6 @@
 /** Route configurations of sidecars, composed of shared virtual hosts. */
-import type { Graph, Query } from '#graph/types.ts';
-import { isHttp, type ServiceQueries } from '../discovery/services.ts';
+import type { Graph, Query, Reader } from '#graph/types.ts';
+import { isHttp, isVisible, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import {
   parseRouteSliceKey,
@@ -82,6 +82,24 @@ export function defineRouteTables(
     { equal: sameData },
   );
 
+  /** By client namespace: services of other namespaces that have another name here. */
+  const aliasedServices = graph.query<readonly string[]>(
+    'aliasedServices',
+    (reader, ns) =>
+      reader
+        .read(services.aliasedHosts, ns)
+        .flatMap((host) => reader.read(services.servicesByHostname, host))
+        .filter((id) => {
+          const service = reader.read(services.service, id);
+          return service !== undefined && service.namespace !== ns && isVisible(service, ns);
+        }),
+    { equal: sameData },
+  );
+  const servesHttpOn = (reader: Reader, service: string, port: string): boolean =>
+    reader
+      .read(services.service, service)
+      ?.ports.some((served) => String(served.port) === port && isHttp(served.protocol)) ?? false;
+
   const routeTable = graph.query<ComposedRouteTable>(
     'routeTable',
     (reader, text) => {
@@ -90,15 +108,20 @@ export function defineRouteTables(
       const { port, ns, cluster, families, labels } = key;
       const slices = reader.read(services.visibleSlices, ns).map((text) => {
         const slice = parseSliceKey(text);
-        const near = slice.public === ns ? '1' : '';
+        const near = slice.public === ns ? ns : '';
         return renderRouteSliceKey({ ...slice, port, near, cluster, families });
       });
       const own = { port, cluster, families, client: ns, labels };
       const changed = new Map<string, readonly string[]>();
+      const aliased = reader.read(aliasedServices, ns);
+      for (const service of aliased) {
+        const near = { kind: 'service', service, port, near: ns, cluster, families };
+        if (servesHttpOn(reader, service, port)) changed.set(service, [renderVirtualHostKey(near)]);
+      }
       for (const service of reader.read(overrides.routedServices, ns)) {
-        const served = reader.read(services.service, service)?.ports ?? [];
-        if (!served.some((candidate) => String(candidate.port) === port && isHttp(candidate.protocol))) continue;
-        changed.set(service, [renderVirtualHostKey({ kind: 'service', service, near: nearOf(service, ns), ...own })]);
+        if (!servesHttpOn(reader, service, port)) continue;
+        const near = aliased.includes(service) ? ns : nearOf(service, ns);
+        changed.set(service, [renderVirtualHostKey({ kind: 'service', service, near, ...own })]);
       }
       const special = reader.read(overrides.routedHosts, ns);
       const hosts = [
@@ -120,7 +143,7 @@ export function defineRouteTables(
 
 /** Clients of the service's own namespace know it by its short name. */
 function nearOf(service: string, client: string): string {
-  return parseServiceId(service).namespace === client ? '1' : '';
+  return parseServiceId(service).namespace === client ? client : '';
 }
 
 /** The table behind one service port whose protocol is detected: everything that arrives is for that service. */

@@ -1,6 +1,13 @@
 /** Virtual hosts of sidecars, shared by all views that see them alike. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import { findService, isHeadless, type MeshService, type ServiceQueries } from '../discovery/services.ts';
+import type { Alias } from '../discovery/aliases.ts';
+import {
+  findService,
+  isHeadless,
+  type MeshService,
+  readConcreteHost,
+  type ServiceQueries,
+} from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { matchAll } from '../frontend/istio/httpmatch.ts';
 import { type FindCluster, resolveHttpRoutes } from '../frontend/istio/httproute.ts';
@@ -32,9 +39,10 @@ export function defineVirtualHosts(graph: Graph, parts: VirtualHostParts): Query
       const service = key.kind === 'host' ? undefined : reader.read(parts.services.service, key.service);
       const client = key.client === '' ? undefined : key.client;
       const config = chooseVirtualService(reader, parts.virtualServices, hostname, client);
+      const aliases = service === undefined ? [] : reader.read(parts.services.aliases, hostname);
       return {
         name: `${hostname}:${key.port}`,
-        domains: domainsOf(hostname, key, service),
+        domains: domainsOf(hostname, key, service, aliases),
         routes: routesOf(reader, parts, key, hostname, service, config),
         requireTls: false,
         sources: config === undefined ? [] : [sourceOf('VirtualService', config)],
@@ -91,7 +99,7 @@ export function findClusterFor(
   port: number,
 ): FindCluster {
   return (destination) => {
-    const hostname = resolveHost(destination.host, namespace, domainSuffix);
+    const hostname = readConcreteHost(reader, services, resolveHost(destination.host, namespace, domainSuffix));
     const named = destination.port?.number;
     const subset = destination.subset ?? '';
     if (named !== undefined && named !== 0) return { direction: 'outbound', port: named, subset, hostname };
@@ -107,22 +115,30 @@ export function findClusterFor(
 }
 
 /** Names under which clients may know a host; ports are not part of them. */
-function domainsOf(hostname: string, key: VirtualHostKey, service: MeshService | undefined): readonly string[] {
+function domainsOf(
+  hostname: string,
+  key: VirtualHostKey,
+  service: MeshService | undefined,
+  aliases: readonly Alias[],
+): readonly string[] {
   if (key.kind === 'detected') return ['*'];
   if (service === undefined) return [hostname];
-  const names = [hostname];
-  if (service.registry === 'Kubernetes') {
-    names.push(`${hostname}.`);
-    const alias = `${service.name}.${service.namespace}`;
-    if (key.near !== '') names.push(service.name);
-    names.push(alias, `${alias}.svc`);
-  }
+  const names = [
+    ...(service.registry === 'Kubernetes' ? clusterNames(service, key.near) : [hostname]),
+    ...aliases.flatMap((alias) => clusterNames(alias, key.near)),
+  ];
   const pods = isHeadless(service) ? names.map((name) => `*.${name}`) : [];
   const addresses = service.addresses
     .filter((address) => address.cluster === key.cluster)
     .filter(({ family }) => key.families === '' || key.families.includes(family === 'ipv6' ? '6' : '4'))
     .map(({ family, address }) => (family === 'ipv6' ? `[${address}]` : address));
   return [...names, ...pods, ...addresses];
+}
+
+/** The names that the cluster's DNS completes for clients of the namespace `near`. */
+function clusterNames({ hostname, name, namespace }: Alias, near: string): readonly string[] {
+  const local = `${name}.${namespace}`;
+  return [hostname, `${hostname}.`, ...(near === namespace ? [name] : []), local, `${local}.svc`];
 }
 
 /** What no other host claims: passes through, or is refused when the mesh allows only what it knows. */

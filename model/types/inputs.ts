@@ -28,8 +28,8 @@ export interface ServicePort {
 export interface Service extends Origin {
   readonly hostname: string;
   readonly registry: 'Kubernetes' | 'External';
-  /** How its endpoints are found: EDS, DNS by Envoy, or the caller's own address (headless, NONE). */
-  readonly resolution: 'eds' | 'dns' | 'passthrough';
+  /** How its endpoints are found: EDS, DNS by Envoy, the caller's own address (headless, NONE); `alias`: it is another name of `externalName`. */
+  readonly resolution: 'eds' | 'dns' | 'passthrough' | 'alias';
   /** Virtual addresses; empty for headless services. */
   readonly addresses: readonly { readonly family: AddressFamily; readonly address: string }[];
   readonly ports: readonly ServicePort[];
@@ -38,7 +38,16 @@ export interface Service extends Origin {
   /** Namespaces it is visible in; `*` all, `.` its own, `~` none; empty means the mesh's default. */
   readonly exportTo: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** Which endpoints a client prefers; absent leaves it to the namespace. */
+  readonly trafficDistribution?: TrafficDistribution;
+  /** Clients use endpoints on their own node only. */
+  readonly nodeLocal?: true;
+  /** Endpoints count as ready whatever their pods say. */
+  readonly publishNotReadyAddresses?: true;
 }
+
+/** `PreferSameNode` goes on to the zone and the region, `PreferSameZone` to the region, both to the network and then anywhere. */
+export type TrafficDistribution = 'PreferSameZone' | 'PreferSameNode' | 'Any';
 
 /** One EndpointSlice; slices with FQDN addresses are left out. Key: `cluster/namespace/name`. Indexed by `service` (`cluster/namespace/service`). */
 export interface EndpointSlice extends Origin {
@@ -54,6 +63,8 @@ export interface EndpointSlice extends Origin {
     readonly zone?: string;
     /** Pod name in the slice's namespace. */
     readonly pod?: string;
+    /** First label of its DNS name below the Service's, for pods with a hostname (StatefulSets). */
+    readonly hostname?: string;
   }[];
 }
 
@@ -63,6 +74,8 @@ export interface Workload extends Origin {
   readonly labels: Readonly<Record<string, string>>;
   readonly serviceAccount: string;
   readonly node: string;
+  /** Where its label puts it; absent means where its node stands. */
+  readonly locality?: Locality;
   readonly network: string;
   /** True when the pod carries a sidecar that accepts mesh mTLS (label security.istio.io/tlsMode=istio). */
   readonly acceptsMtls: boolean;
@@ -81,6 +94,8 @@ export interface Namespace {
   readonly cluster: string;
   readonly name: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** Of its Services that don't say otherwise. */
+  readonly trafficDistribution?: TrafficDistribution;
 }
 
 /** A TLS secret that a gateway refers to. Key: `cluster/namespace/name`. Never printed. */

@@ -30,4 +30,6 @@ export interface ProxyKeys {
   readonly class?: string;
   /** Routers only. */
   readonly gateway?: string;
+  /** Where it runs; absent while no service of the mesh asks. */
+  readonly place?: string;
 }

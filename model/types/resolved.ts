@@ -74,8 +74,8 @@ export interface EndpointGroup {
 
 export interface Cluster {
   readonly name: ClusterName;
-  readonly discovery:
-    | { readonly kind: 'eds' }
+  readonly discovery: /** `placed`: which endpoints it has depends on where the client runs. */
+    | { readonly kind: 'eds'; readonly placed?: true }
     | { readonly kind: 'original-dst' }
     | { readonly kind: 'static' | 'strict-dns' | 'logical-dns'; readonly endpoints: EndpointGroup };
   readonly connectTimeoutMs: number;

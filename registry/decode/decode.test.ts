@@ -37,7 +37,20 @@ describe('selectProtocol', () => {
     ['dns', 53, undefined, 'TCP'],
     ['tcp', 80, 'http', 'HTTP'],
     ['tcp', 80, 'kubernetes.io/h2c', 'HTTP2'],
+    ['tcp', 80, 'kubernetes.io/ws', 'HTTP'],
     ['tcp', 80, 'kubernetes.io/wss', 'HTTPS'],
+    ['http', 80, 'GRPC-Web', 'GRPC-Web'],
+    ['http', 80, 'grpc', 'GRPC'],
+    ['http', 80, 'redis', 'Redis'],
+    ['http', 80, 'mongo', 'Mongo'],
+    ['http', 80, 'mysql', 'MySQL'],
+    ['http', 80, 'tls', 'TLS'],
+    ['http', 80, 'tcp', 'TCP'],
+    ['http', 80, 'http_proxy', 'HTTP_PROXY'],
+    ['tcp', 80, '', 'Auto'],
+    [undefined, 25, undefined, 'TCP'],
+    [undefined, 27017, undefined, 'TCP'],
+    ['web', 3306, 'http2', 'HTTP2'],
     ['http', 80, 'example.com/own', 'Auto'],
   ];
   for (const [name, port, appProtocol, expected] of cases) {
@@ -92,9 +105,48 @@ spec:
       parseService(object(`kind: Service\nmetadata: {name: a, namespace: b}\nspec: ${spec}`), context);
     expect(parse('{clusterIP: None}')).to.deep.include({ resolution: 'passthrough', addresses: [] });
     expect(parse('{type: ExternalName, externalName: db.example.com}')).to.deep.include({
-      resolution: 'dns',
+      resolution: 'alias',
       externalName: 'db.example.com',
     });
+    expect(parse('{type: ExternalName, externalName: DB.example.com., clusterIP: 10.0.0.1}')).to.deep.include({
+      externalName: 'db.example.com',
+      addresses: [],
+    });
+  });
+
+  it('reads which endpoints the clients of a Service use and prefer', () => {
+    const parse = (spec: string, annotation = '') =>
+      parseService(
+        object(
+          `kind: Service\nmetadata: {name: a, namespace: b, annotations: {networking.istio.io/traffic-distribution: "${annotation}"}}\nspec: ${spec}`,
+        ),
+        context,
+      );
+    expect(parse('{internalTrafficPolicy: Local}').nodeLocal).to.equal(true);
+    expect(parse('{internalTrafficPolicy: Cluster}').nodeLocal).to.equal(undefined);
+    expect(parse('{publishNotReadyAddresses: true}').publishNotReadyAddresses).to.equal(true);
+    const distributions: readonly (readonly [string, string, string | undefined])[] = [
+      ['{}', '', undefined],
+      ['{trafficDistribution: PreferClose}', '', 'PreferSameZone'],
+      ['{trafficDistribution: PreferSameZone}', '', 'PreferSameZone'],
+      ['{trafficDistribution: PreferSameNode}', 'PreferClose', 'PreferSameNode'],
+      ['{trafficDistribution: Tomorrow}', 'prefersamenode', 'PreferSameNode'],
+      ['{}', 'PREFERCLOSE', 'PreferSameZone'],
+      ['{}', 'nonsense', 'Any'],
+    ];
+    for (const [spec, annotation, expected] of distributions)
+      expect(parse(spec, annotation).trafficDistribution, `${spec} ${annotation}`).to.equal(expected);
+  });
+
+  it('reads a LoadBalancer and a NodePort like any Service with an address', () => {
+    for (const type of ['LoadBalancer', 'NodePort']) {
+      const yaml = `kind: Service\nmetadata: {name: a, namespace: b}\nspec: {type: ${type}, clusterIP: 10.0.0.1, ports: [{port: 80, nodePort: 30080}]}`;
+      expect(parseService(object(yaml), context)).to.deep.include({
+        resolution: 'eds',
+        addresses: [{ family: 'ipv4', address: '10.0.0.1' }],
+        ports: [{ name: '', port: 80, targetPort: 80, protocol: 'Auto', nodePort: 30080 }],
+      });
+    }
   });
 
   it('reads EndpointSlices of Services and leaves DNS names out', () => {
@@ -162,6 +214,15 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1
       'kind: Node\nmetadata: {name: n1, labels: {topology.kubernetes.io/region: r, topology.kubernetes.io/zone: z, topology.istio.io/subzone: s}}',
     );
     expect(parseNode(node, context).locality).to.deep.equal({ region: 'r', zone: 'z', subzone: 's' });
+    const labels = (text: string) =>
+      parsePod(object(`kind: Pod\nmetadata: {name: a, namespace: b, labels: {${text}}}`), context)?.locality;
+    expect(labels('')).to.equal(undefined);
+    expect(labels('istio-locality: r.z.s')).to.deep.equal({ region: 'r', zone: 'z', subzone: 's' });
+    expect(labels('topology.istio.io/locality: r, istio-locality: other')).to.deep.equal({
+      region: 'r',
+      zone: '',
+      subzone: '',
+    });
   });
 
   it('reads certificates in both spellings, and nothing where there is none', () => {

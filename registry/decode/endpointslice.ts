@@ -26,6 +26,7 @@ export function parseEndpointSlice(object: EndpointSliceObject, context: Cluster
         ...(endpoint.nodeName === undefined ? {} : { node: endpoint.nodeName }),
         ...(endpoint.zone === undefined ? {} : { zone: endpoint.zone }),
         ...(pod === undefined ? {} : { pod }),
+        ...(endpoint.hostname === undefined ? {} : { hostname: endpoint.hostname }),
       };
     }),
   };

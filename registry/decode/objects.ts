@@ -10,6 +10,9 @@ export interface ServiceObject extends AnyObject {
     readonly clusterIP?: string;
     readonly clusterIPs?: readonly string[];
     readonly externalName?: string;
+    readonly internalTrafficPolicy?: string;
+    readonly trafficDistribution?: string;
+    readonly publishNotReadyAddresses?: boolean;
     readonly selector?: Readonly<Record<string, string>>;
     readonly ports?: readonly {
       readonly name?: string;
@@ -29,6 +32,7 @@ export interface EndpointSliceObject extends AnyObject {
     | readonly {
         readonly addresses: readonly string[];
         readonly conditions?: { readonly ready?: boolean; readonly serving?: boolean; readonly terminating?: boolean };
+        readonly hostname?: string;
         readonly nodeName?: string;
         readonly zone?: string;
         readonly targetRef?: { readonly kind?: string; readonly name?: string };

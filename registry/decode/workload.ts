@@ -1,5 +1,8 @@
+import { annotations } from '#api/constants.ts';
 import type { Namespace, Node, Workload } from '#model/index.ts';
+import { parseLocalityLabel, parseNodeLocality } from './locality.ts';
 import { type AnyObject, type ClusterContext, type PodObject, parseOrigin } from './objects.ts';
+import { parseTrafficDistribution } from './trafficdistribution.ts';
 
 /** A Pod; undefined once it has ended. */
 export function parsePod(object: PodObject, context: ClusterContext): Workload | undefined {
@@ -7,6 +10,7 @@ export function parsePod(object: PodObject, context: ClusterContext): Workload |
   if (phase === 'Succeeded' || phase === 'Failed') return undefined;
   const { spec = {}, metadata } = object;
   const labels = metadata.labels ?? {};
+  const locality = parseLocalityLabel(labels);
   const sidecars = (spec.initContainers ?? []).filter((container) => container.restartPolicy === 'Always');
   return {
     ...parseOrigin(object, context.clusterId),
@@ -15,6 +19,7 @@ export function parsePod(object: PodObject, context: ClusterContext): Workload |
     labels,
     serviceAccount: spec.serviceAccountName ?? 'default',
     node: spec.nodeName ?? '',
+    ...(locality === undefined ? {} : { locality }),
     network: labels['topology.istio.io/network'] ?? context.network,
     acceptsMtls: labels['security.istio.io/tlsMode'] === 'istio',
     workloadName: workloadNameOf(object),
@@ -49,18 +54,20 @@ function workloadNameOf(object: PodObject): string {
 }
 
 export function parseNode(object: AnyObject, context: ClusterContext): Node {
-  const labels = object.metadata.labels ?? {};
   return {
     cluster: context.clusterId,
     name: object.metadata.name,
-    locality: {
-      region: labels['topology.kubernetes.io/region'] ?? '',
-      zone: labels['topology.kubernetes.io/zone'] ?? '',
-      subzone: labels['topology.istio.io/subzone'] ?? '',
-    },
+    locality: parseNodeLocality(object.metadata.labels ?? {}),
   };
 }
 
 export function parseNamespace(object: AnyObject, context: ClusterContext): Namespace {
-  return { cluster: context.clusterId, name: object.metadata.name, labels: object.metadata.labels ?? {} };
+  const { name, labels, annotations: own } = object.metadata;
+  const distribution = parseTrafficDistribution(own?.[annotations.trafficDistribution]);
+  return {
+    cluster: context.clusterId,
+    name,
+    labels: labels ?? {},
+    ...(distribution === undefined ? {} : { trafficDistribution: distribution }),
+  };
 }
