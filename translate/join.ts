@@ -1,7 +1,7 @@
 /** Snapshots joined of two parts, each pair once: proxies of one view and class share one snapshot. */
 import type { SourceRef } from '#model/index.ts';
 import type { Resources, Snapshot } from '#xds/source.ts';
-import { mergeSources, type Summary } from './entry.ts';
+import { renderSource, type Summary } from './entry.ts';
 import { layer } from './layered.ts';
 import type { Part, Types } from './snapshots.ts';
 
@@ -47,7 +47,10 @@ export function joinSnapshot(view: Part, own: Part, revision: number): Snapshot 
   return snapshot;
 }
 
-/** Every user resource behind two parts, each once. */
-export const joinSources: (view: Summary, own: Summary) => readonly SourceRef[] = rememberPairs(
-  (view: Summary, own: Summary) => mergeSources([view.sources, own.sources]),
+/** The user resources of a proxy's own part that its view doesn't have. */
+export const ownSources: (view: Summary, own: Summary) => readonly SourceRef[] = rememberPairs(
+  (view: Summary, own: Summary) => {
+    const known = new Set(view.sources.map(renderSource));
+    return own.sources.filter((source) => !known.has(renderSource(source)));
+  },
 );

@@ -6,7 +6,7 @@ import type { Proxy as MeshProxy, ServedResource, Snapshot, SnapshotSource, Subs
 import { createEntryQueries } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { factsOf } from './facts.ts';
-import { joinSnapshot, joinSources } from './join.ts';
+import { joinSnapshot, ownSources } from './join.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
 import { createSnapshotQueries, gatewayOf, type Part, parseCombination } from './snapshots.ts';
 import { Wake } from './wake.ts';
@@ -30,8 +30,13 @@ export interface SnapshotSourceOptions {
 export interface MeshSnapshotSource extends SnapshotSource, Component {
   /** The graph has a new revision; cheap. */
   edited(): void;
-  /** The user resources that contribute to what this proxy is served now, and the revision that this came in with. */
-  snapshotOf(connectionId: string): { readonly revision: number; readonly sources: readonly SourceRef[] } | undefined;
+  /**
+   * The user resources that contribute to what this proxy is served now, and the revision that this came in with. They
+   * come in lists that proxies share; none is in two of them.
+   */
+  snapshotOf(
+    connectionId: string,
+  ): { readonly revision: number; readonly sources: readonly (readonly SourceRef[])[] } | undefined;
   /** The user resources behind the named resources of one type, as served to this proxy. */
   blame(connectionId: string, typeUrl: string, names: readonly string[]): readonly SourceRef[];
   /** Connection ids of the proxies whose snapshot a user resource contributes to. */
@@ -249,7 +254,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
     affected(source) {
       return [...subscribers.values()]
-        .filter((subscriber) => hasSource(sourcesOf(subscriber), source))
+        .filter((subscriber) => sourcesOf(subscriber).some((list) => hasSource(list, source)))
         .map(({ proxy }) => proxy.connectionId);
     },
 
@@ -265,8 +270,10 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   };
 }
 
-function sourcesOf({ built }: Subscriber): readonly SourceRef[] {
-  return built === undefined ? [] : joinSources(built.view.summary, built.own.summary);
+function sourcesOf({ built }: Subscriber): readonly (readonly SourceRef[])[] {
+  if (built === undefined) return [];
+  const { view, own } = built;
+  return [view.summary.sources, ownSources(view.summary, own.summary)];
 }
 
 /** Being told to stop in the middle of a build is no fault. */

@@ -1,14 +1,8 @@
 import { type Diagnostic, honoured as honouredFields, type Kind, unhonouredFields } from '#api/index.ts';
-import {
-  parseSourceKey,
-  renderSourceKey,
-  type SourceKey,
-  type StatusSubject,
-  type StatusSubjects,
-} from '#controllers/index.ts';
+import { parseSourceKey, renderSourceKey, type StatusSubject, type StatusSubjects } from '#controllers/index.ts';
 import type { Graph } from '#graph/index.ts';
 import type { MeshInputs, MeshKind, MeshQueries, StatusFact } from '#model/index.ts';
-import type { Generations } from '#registry/index.ts';
+import type { GenerationEntry, Generations } from '#registry/index.ts';
 
 export interface StatusSubjectsOptions {
   readonly graph: Graph;
@@ -51,22 +45,29 @@ export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubj
     };
   });
 
-  const find = (key: SourceKey): StatusSubject | undefined => {
-    const { cluster, kind, namespace, name } = parseSourceKey(key);
-    const graphKey = `${kind}/${cluster}/${namespace}/${name}`;
-    const entry = generations.get(graphKey);
-    if (entry === undefined || cluster !== clusterId) return undefined;
-    const found = graph.read(findings, graphKey);
-    return found === undefined
-      ? undefined
-      : { ...found, key, kind, namespace, name, uid: entry.uid, generation: entry.generation };
+  /** Of each entry what was found last, so that a subject that did not change is the identical object. */
+  const known = new WeakMap<GenerationEntry, { readonly found: Findings; readonly subject: StatusSubject }>();
+  const resolve = (entry: GenerationEntry): StatusSubject | undefined => {
+    const { cluster, kind, namespace, name, uid, generation } = entry;
+    if (cluster !== clusterId) return undefined;
+    const found = graph.read(findings, `${kind}/${cluster}/${namespace}/${name}`);
+    if (found === undefined) return undefined;
+    const before = known.get(entry);
+    if (before?.found === found) return before.subject;
+    const subject = { ...found, key: renderSourceKey(entry), kind, namespace, name, uid, generation };
+    known.set(entry, { found, subject });
+    return subject;
   };
 
   return {
-    find,
+    find: (key) => {
+      const { cluster, kind, namespace, name } = parseSourceKey(key);
+      const entry = generations.get(`${kind}/${cluster}/${namespace}/${name}`);
+      return entry === undefined ? undefined : resolve(entry);
+    },
     all: function* () {
       for (const entry of generations.values()) {
-        const subject = find(renderSourceKey(entry));
+        const subject = resolve(entry);
         if (subject !== undefined) yield subject;
       }
     },

@@ -19,7 +19,8 @@ class TestIndex implements SourceIndex {
   readonly snapshots = new Map<string, { revision: number; sources: LedgerSource[] }>();
   readonly blamed = new Map<string, LedgerSource[]>();
   snapshotOf(connectionId: string) {
-    return this.snapshots.get(connectionId);
+    const snapshot = this.snapshots.get(connectionId);
+    return snapshot && { ...snapshot, sources: [snapshot.sources] };
   }
   blame(_connectionId: string, _typeUrl: string, names: readonly string[]) {
     return names.flatMap((name) => this.blamed.get(name) ?? []);

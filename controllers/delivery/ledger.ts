@@ -15,12 +15,16 @@ export interface LedgerSource extends SourceIdentity {
   readonly generation: number;
 }
 
+/** The user resources behind one proxy's snapshot: proxies that have a list in common share it, none is in two of one's lists. */
+export interface ServedFrom {
+  readonly revision: number;
+  readonly sources: readonly (readonly SourceIdentity[])[];
+}
+
 /** What the ledger asks of the translation; joined in cmd/. */
 export interface SourceIndex {
   /** The user resources that contribute to what this proxy is served now, and the revision of that snapshot. */
-  snapshotOf(
-    connectionId: string,
-  ): { readonly revision: number; readonly sources: Iterable<SourceIdentity> } | undefined;
+  snapshotOf(connectionId: string): ServedFrom | undefined;
   /** The user resources behind the named resources of one type, as served to this proxy. */
   blame(connectionId: string, typeUrl: string, names: readonly string[]): readonly SourceIdentity[];
   /** Every user resource in force, whether or not a proxy uses it, with the graph revision at which this generation came in. */
@@ -50,6 +54,7 @@ export class DeliveryLedger {
   readonly #index: SourceIndex;
   readonly #connections = new Map<string, Connection>();
   readonly #listeners = new Set<() => void>();
+  #said: ReadonlyMap<SourceKey, DeliveryFact> = new Map();
 
   constructor(replica: string, index: SourceIndex) {
     this.#replica = replica;
@@ -112,43 +117,19 @@ export class DeliveryLedger {
     if (this.#connections.delete(connectionId)) this.touch();
   }
 
-  /** The facts of this moment, for every user resource in force. */
+  /**
+   * The facts of this moment, for every user resource in force. Proxies that share a list of sources are counted once for
+   * the list; a fact that says what it said last time is the identical object.
+   */
   report(): DeliveryReport {
     const settled = this.#index.settledRevision();
-    const tallies = new Map<
-      SourceKey,
-      {
-        affected: number;
-        acknowledged: number;
-        rejection?: { proxy: string; message: string };
-        waitingFor: Set<string>;
-      }
-    >();
-    for (const [connectionId, connection] of this.#connections) {
-      const snapshot = this.#index.snapshotOf(connectionId);
-      if (snapshot === undefined) continue;
-      const upToDate = connection.acknowledgedRevision >= snapshot.revision;
-      const blamed = this.#blamed(connectionId, connection);
-      for (const source of snapshot.sources) {
-        const key = renderSourceKey(source);
-        let tally = tallies.get(key);
-        if (tally === undefined) {
-          tally = { affected: 0, acknowledged: 0, waitingFor: new Set() };
-          tallies.set(key, tally);
-        }
-        tally.affected += 1;
-        const message = blamed.get(key);
-        if (message !== undefined) tally.rejection ??= { proxy: connection.proxy, message };
-        else if (upToDate) tally.acknowledged += 1;
-        else for (const cluster of connection.waitingFor) tally.waitingFor.add(cluster);
-      }
-    }
-    const facts: DeliveryFact[] = [];
+    const tallies = this.#tally();
+    const said = new Map<SourceKey, DeliveryFact>();
     for (const { source, enteredAt } of this.#index.known()) {
       if (settled < enteredAt) continue;
       const key = renderSourceKey(source);
       const tally = tallies.get(key);
-      facts.push({
+      const fact: DeliveryFact = {
         source: key,
         uid: source.uid,
         generation: source.generation,
@@ -156,9 +137,49 @@ export class DeliveryLedger {
         acknowledged: tally?.acknowledged ?? 0,
         waitingFor: [...(tally?.waitingFor ?? [])].sort().slice(0, 5),
         ...(tally?.rejection === undefined ? {} : { rejection: tally.rejection }),
-      });
+      };
+      const before = this.#said.get(key);
+      said.set(key, before !== undefined && sameFact(before, fact) ? before : fact);
     }
-    return { replica: this.#replica, facts };
+    this.#said = said;
+    return { replica: this.#replica, facts: [...said.values()] };
+  }
+
+  #tally(): ReadonlyMap<SourceKey, Tally> {
+    const lists = new Map<readonly SourceIdentity[], Tally>();
+    const blames: (readonly [Connection, ReadonlyMap<SourceKey, string>, ServedFrom])[] = [];
+    for (const [connectionId, connection] of this.#connections) {
+      const snapshot = this.#index.snapshotOf(connectionId);
+      if (snapshot === undefined) continue;
+      const upToDate = connection.acknowledgedRevision >= snapshot.revision;
+      for (const list of snapshot.sources) {
+        const tally = findTally(lists, list);
+        tally.affected += 1;
+        if (upToDate) tally.acknowledged += 1;
+        else for (const cluster of connection.waitingFor) tally.waitingFor.add(cluster);
+      }
+      if (connection.rejections.size > 0) blames.push([connection, this.#blamed(connectionId, connection), snapshot]);
+    }
+    const tallies = new Map<SourceKey, Tally>();
+    for (const [list, { affected, acknowledged, waitingFor }] of lists) {
+      for (const key of renderKeys(list)) {
+        const tally = findTally(tallies, key);
+        tally.affected += affected;
+        tally.acknowledged += acknowledged;
+        for (const cluster of waitingFor) tally.waitingFor.add(cluster);
+      }
+    }
+    for (const [{ proxy, acknowledgedRevision }, blamed, { revision, sources }] of blames) {
+      for (const key of new Set(sources.flatMap(renderKeys))) {
+        const message = blamed.get(key);
+        if (message === undefined) continue;
+        const tally = findTally(tallies, key);
+        tally.rejection ??= { proxy, message };
+        // What it acknowledged beside the refusal is not this.
+        if (acknowledgedRevision >= revision) tally.acknowledged -= 1;
+      }
+    }
+    return tallies;
   }
 
   #blamed(connectionId: string, connection: Connection): ReadonlyMap<SourceKey, string> {
@@ -169,4 +190,45 @@ export class DeliveryLedger {
     }
     return blamed;
   }
+}
+
+function sameFact(a: DeliveryFact, b: DeliveryFact): boolean {
+  return (
+    a.uid === b.uid &&
+    a.generation === b.generation &&
+    a.affected === b.affected &&
+    a.acknowledged === b.acknowledged &&
+    a.waitingFor.join() === b.waitingFor.join() &&
+    a.rejection?.proxy === b.rejection?.proxy &&
+    a.rejection?.message === b.rejection?.message
+  );
+}
+
+/** How many proxies have something. */
+interface Tally {
+  affected: number;
+  acknowledged: number;
+  rejection?: NonNullable<DeliveryFact['rejection']>;
+  readonly waitingFor: Set<string>;
+}
+
+function findTally<K>(tallies: Map<K, Tally>, key: K): Tally {
+  let tally = tallies.get(key);
+  if (tally === undefined) {
+    tally = { affected: 0, acknowledged: 0, waitingFor: new Set() };
+    tallies.set(key, tally);
+  }
+  return tally;
+}
+
+const keys = new WeakMap<readonly SourceIdentity[], readonly SourceKey[]>();
+
+/** The keys of a shared list, rendered once. */
+function renderKeys(list: readonly SourceIdentity[]): readonly SourceKey[] {
+  let rendered = keys.get(list);
+  if (rendered === undefined) {
+    rendered = list.map(renderSourceKey);
+    keys.set(list, rendered);
+  }
+  return rendered;
 }

@@ -35,6 +35,8 @@ export function createStatusController(options: StatusControllerOptions): Compon
   const prefix = revision === 'default' ? '' : `${revision}.istio.io/`;
   const fieldManager = `lateen-${revision}/status`;
   const standing = new Map<SourceKey, { readonly uid: string; readonly conditions: readonly StatusCondition[] }>();
+  /** Subjects that needed no write, with the facts that said so: looked at again only when one of the two is another. */
+  const settled = new Map<SourceKey, { readonly subject: StatusSubject; readonly facts: readonly DeliveryFact[] }>();
   let facts: ReadonlyMap<SourceKey, readonly DeliveryFact[]> = new Map();
   let replicas = 0;
 
@@ -89,9 +91,18 @@ export function createStatusController(options: StatusControllerOptions): Compon
     const present = new Set<SourceKey>();
     for (const subject of subjects.all()) {
       present.add(subject.key);
-      if (plan(subject) !== undefined) queue.add(subject.key);
+      const own = facts.get(subject.key) ?? NO_FACTS;
+      const before = settled.get(subject.key);
+      if (before?.subject === subject && sameFacts(before.facts, own)) continue;
+      if (plan(subject) === undefined) {
+        settled.set(subject.key, { subject, facts: own });
+      } else {
+        settled.delete(subject.key);
+        queue.add(subject.key);
+      }
     }
     for (const key of standing.keys()) if (!present.has(key)) standing.delete(key);
+    for (const key of settled.keys()) if (!present.has(key)) settled.delete(key);
   }
 
   async function readStanding(signal: AbortSignal): Promise<void> {
@@ -118,6 +129,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
           queue.run(signal),
           delivery.watch((reports) => {
             facts = indexFacts(reports);
+            if (replicas !== reports.length) settled.clear();
             replicas = reports.length;
             enqueueChanged();
           }, signal),
@@ -127,6 +139,12 @@ export function createStatusController(options: StatusControllerOptions): Compon
       }
     },
   };
+}
+
+const NO_FACTS: readonly DeliveryFact[] = [];
+
+function sameFacts(a: readonly DeliveryFact[], b: readonly DeliveryFact[]): boolean {
+  return a.length === b.length && a.every((fact, at) => fact === b[at]);
 }
 
 function resourceOf(kind: string): Resource {

@@ -17,7 +17,7 @@ const source: LedgerSource = {
 /** One replica with one resource that every one of its proxies uses. */
 function createReplica(name: string) {
   const index: SourceIndex = {
-    snapshotOf: () => ({ revision: 1, sources: [source] }),
+    snapshotOf: () => ({ revision: 1, sources: [[source]] }),
     blame: () => [source],
     known: () => [{ source, enteredAt: 1 }],
     settledRevision: () => 1,

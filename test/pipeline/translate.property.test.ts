@@ -36,7 +36,7 @@ function describeSnapshot(snapshot: Snapshot | undefined): readonly string[] {
 async function readContents(pipeline: Pipeline, snapshots: readonly (() => Snapshot | undefined)[]) {
   await pipeline.settled();
   return proxies.flatMap(({ podName, namespace, connectionId }, at) => {
-    const sources = pipeline.source.snapshotOf(connectionId)?.sources ?? [];
+    const sources = pipeline.source.snapshotOf(connectionId)?.sources.flat() ?? [];
     const lines = [
       ...sources.map((source) => `source ${source.kind} ${source.namespace}/${source.name} ${source.uid}`).sort(),
       ...describeSnapshot(snapshots[at]?.()),

@@ -168,7 +168,10 @@ describe('snapshots', () => {
     pipeline.objects.apply(reviewsSubsets + reviewsSplit(50, 50));
     await connect(pipeline, productpage);
     const id = productpage.connectionId;
-    const names = pipeline.source.snapshotOf(id)?.sources.map(({ kind, name }) => `${kind}/${name}`);
+    const names = pipeline.source
+      .snapshotOf(id)
+      ?.sources.flat()
+      .map(({ kind, name }) => `${kind}/${name}`);
     expect(names).to.deep.equal(['DestinationRule/reviews', 'VirtualService/reviews']);
     const blamed = pipeline.source.blame(id, ROUTE_TYPE, ['9080']).map(({ kind }) => kind);
     expect(blamed).to.include('VirtualService');
