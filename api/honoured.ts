@@ -120,6 +120,10 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
     'servers[].tls.cipherSuites': true,
     'servers[].tls.httpsRedirect': true,
   },
+  Sidecar: {
+    'workloadSelector.labels': true,
+    'egress[].hosts': true,
+  },
   PeerAuthentication: {
     selector: true,
     mtls: true,

@@ -17,13 +17,17 @@ export function buildVirtualHost(host: VirtualHost): Message<'envoy.config.route
 /**
  * A route table without its virtual hosts, which are built and encoded one by one.
  * Clusters are not checked at load: they may come later than the routes, and a request waits for nothing but its own.
+ * The port of a `:authority` is ignored unless domains carry ports.
  */
-export function buildRouteTableHead(name: string): Message<'envoy.config.route.v3.RouteConfiguration'> {
+export function buildRouteTableHead(
+  name: string,
+  matchesPort = false,
+): Message<'envoy.config.route.v3.RouteConfiguration'> {
   return {
     name,
     validateClusters: wrap(false),
     maxDirectResponseBodySizeBytes: wrap(1_048_576),
-    ignorePortInHostMatching: true,
+    ...(matchesPort ? {} : { ignorePortInHostMatching: true }),
   };
 }
 

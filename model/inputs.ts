@@ -9,6 +9,7 @@ import type {
   GatewaySpec,
   MeshConfig,
   PeerAuthenticationSpec,
+  SidecarSpec,
   VirtualServiceSpec,
 } from './specs.ts';
 import type {
@@ -40,11 +41,16 @@ export interface MeshInputs {
   readonly namespaces: Input<Namespace>;
   /** Key `cluster/namespace/name`; only what gateways refer to. */
   readonly tlsSecrets: Input<TlsSecret>;
-  /** Indexes: `host` (hosts that sidecars route by it), `gateway` (`namespace/name`), `exportedTo`, `source` (`tested`). */
+  /**
+   * Indexes: `namespace`, `host` (hosts that sidecars route by it), `gateway` (`namespace/name`), `exportedTo`,
+   * `source` (`tested`).
+   */
   readonly virtualServices: Input<Config<VirtualServiceSpec>>;
   /** Indexes: `namespace`, `exportedTo`. */
   readonly destinationRules: Input<Config<DestinationRuleSpec>>;
   readonly gateways: Input<Config<GatewaySpec>>;
+  /** Index `namespace`. */
+  readonly sidecars: Input<Config<SidecarSpec>>;
   /** Index `namespace`. */
   readonly peerAuthentications: Input<Config<PeerAuthenticationSpec>>;
   /** Every mesh kind by name, those above included. Key `cluster/namespace/name`. */
@@ -63,6 +69,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
   const virtualServices = graph.input<Config<VirtualServiceSpec>>('virtualServices', {
     equal: sameObject,
     indexes: {
+      namespace: (config) => [config.namespace],
       host: (config) => (boundToMesh(config.spec) ? hostsOf(config, domainSuffix) : []),
       gateway: (config) => gatewaysOf(config),
       exportedTo: (config) => namespacesNamed(config.spec.exportTo ?? [], config.namespace),
@@ -77,6 +84,10 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
     },
   });
   const gateways = graph.input<Config<GatewaySpec>>('gateways', { equal: sameObject });
+  const sidecars = graph.input<Config<SidecarSpec>>('sidecars', {
+    equal: sameObject,
+    indexes: { namespace: (config) => [config.namespace] },
+  });
   const peerAuthentications = graph.input<Config<PeerAuthenticationSpec>>('peerAuthentications', {
     equal: sameObject,
     indexes: { namespace: (config) => [config.namespace] },
@@ -124,6 +135,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
     virtualServices,
     destinationRules,
     gateways,
+    sidecars,
     peerAuthentications,
     configs: {
       VirtualService: virtualServices,
@@ -131,7 +143,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
       Gateway: gateways,
       PeerAuthentication: peerAuthentications,
       ServiceEntry: plain('serviceEntries'),
-      Sidecar: plain('sidecars'),
+      Sidecar: sidecars,
       WorkloadEntry: plain('workloadEntries'),
       WorkloadGroup: plain('workloadGroups'),
       EnvoyFilter: plain('envoyFilters'),
@@ -178,7 +190,8 @@ export function resolveGateway(name: string, namespace: string): string {
   return name.includes('/') ? name.replace(/^\.\//, `${namespace}/`) : `${namespace}/${name}`;
 }
 
-function testsSource(spec: VirtualServiceSpec): boolean {
+/** Whether its routes depend on where a call comes from. */
+export function testsSource(spec: VirtualServiceSpec): boolean {
   const tests = (match: { sourceNamespace?: string | undefined; sourceLabels?: object | undefined }) =>
     (match.sourceNamespace ?? '') !== '' || Object.keys(match.sourceLabels ?? {}).length > 0;
   return [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])].some(

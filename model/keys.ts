@@ -116,8 +116,12 @@ export function endpointKeyOf(
   return [clusterKey, suffix, place].filter((part) => part !== '').join(';');
 }
 
-/** A set of services by visibility: `public=NAMESPACE`, or `private=NAMESPACE` for what only that namespace's clients see. */
-export const sliceFields = ['public', 'private'] as const;
+/**
+ * A set of services by visibility: `public=NAMESPACE`, or `private=NAMESPACE` for what only that namespace's clients see.
+ * A Sidecar that imports a part narrows it: `owner` to what one namespace declares, `filter` to some hosts
+ * (sidecar/hostfilter.ts).
+ */
+export const sliceFields = ['public', 'private', 'owner', 'filter'] as const;
 export type SliceKey = Fields<(typeof sliceFields)[number]>;
 export const renderSliceKey = (fields: Partial<SliceKey>): string => renderFields(sliceFields, fields);
 export const parseSliceKey = (key: string): SliceKey => parseFields(sliceFields, key);
@@ -125,6 +129,9 @@ export const parseSliceKey = (key: string): SliceKey => parseFields(sliceFields,
 /**
  * What of a view matters to addresses and names in listeners and routes: `near` is the client's namespace where short
  * names of it are among the content's, `client` the client's namespace where the content depends on it, `labels` likewise.
+ * Where a Sidecar decides, `by` is the VirtualService that routes (`none` for none) instead of the one that everybody sees,
+ * `rest` what happens to unknown destinations instead of what the mesh says, and `sidecar` and `egress` name a listener of
+ * the Sidecar where the content is its own.
  */
 export const listenerFields = [
   'kind',
@@ -136,24 +143,56 @@ export const listenerFields = [
   'families',
   'client',
   'labels',
+  'by',
+  'rest',
+  'sidecar',
+  'egress',
 ] as const;
 export type ListenerKey = Fields<(typeof listenerFields)[number]>;
 export const renderListenerKey = (fields: Partial<ListenerKey>): string => renderFields(listenerFields, fields);
 export const parseListenerKey = (key: string): ListenerKey => parseFields(listenerFields, key);
 
-/** A route configuration of sidecars: per port and view, or per service port with a detected protocol. */
-export const routeTableFields = ['port', 'service', 'role', 'ns', 'cluster', 'families', 'client', 'labels'] as const;
+/**
+ * A route configuration of sidecars: per port and view, or per service port with a detected protocol. With `egress` it is
+ * filled by that listener of the Sidecar, and with `detects` also with services whose protocol is detected.
+ */
+export const routeTableFields = [
+  'port',
+  'service',
+  'ns',
+  'cluster',
+  'families',
+  'client',
+  'labels',
+  'by',
+  'rest',
+  'sidecar',
+  'egress',
+  'detects',
+] as const;
 export type RouteTableKey = Fields<(typeof routeTableFields)[number]>;
 export const renderRouteTableKey = (fields: Partial<RouteTableKey>): string => renderFields(routeTableFields, fields);
 export const parseRouteTableKey = (key: string): RouteTableKey => parseFields(routeTableFields, key);
 
 /** One slice's virtual hosts on one port. */
-export const routeSliceFields = ['public', 'private', 'port', 'near', 'cluster', 'families'] as const;
+export const routeSliceFields = [
+  'public',
+  'private',
+  'owner',
+  'filter',
+  'port',
+  'near',
+  'cluster',
+  'families',
+] as const;
 export type RouteSliceKey = Fields<(typeof routeSliceFields)[number]>;
 export const renderRouteSliceKey = (fields: Partial<RouteSliceKey>): string => renderFields(routeSliceFields, fields);
 export const parseRouteSliceKey = (key: string): RouteSliceKey => parseFields(routeSliceFields, key);
 
-/** A virtual host: of a service, of a VirtualService's host that is no service (`host`), or the catch-all. */
+/**
+ * A virtual host: of a service, of a VirtualService's host that is no service (`host`), or the catch-all. With `named` its
+ * domains carry the port, for tables that serve several.
+ */
 export const virtualHostFields = [
   'kind',
   'service',
@@ -164,6 +203,9 @@ export const virtualHostFields = [
   'families',
   'client',
   'labels',
+  'by',
+  'rest',
+  'named',
 ] as const;
 export type VirtualHostKey = Fields<(typeof virtualHostFields)[number]>;
 export const renderVirtualHostKey = (fields: Partial<VirtualHostKey>): string =>

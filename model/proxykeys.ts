@@ -14,6 +14,7 @@ import {
 import type { Precision } from './outbound/placement.ts';
 import { type NamespacePolicies, workloadPolicy } from './security/peerauthentication.ts';
 import { compareAge, projectLabels, selects } from './selection.ts';
+import { chooseSidecar, type SidecarClaim } from './sidecar/sidecars.ts';
 import type { Service, Workload } from './types/inputs.ts';
 import type { ProxyFacts, ProxyKeys } from './types/proxy.ts';
 import type { MeshSettings } from './types/settings.ts';
@@ -48,6 +49,7 @@ export interface ProxyKeyParts {
   readonly settings: Query<MeshSettings>;
   readonly peerPolicies: Query<NamespacePolicies>;
   readonly placePrecision: Query<Precision>;
+  readonly sidecarClaims: Query<readonly SidecarClaim[]>;
 }
 
 export interface ProxyKeyQueries {
@@ -97,11 +99,13 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
       const facts = parseProxyFacts(key);
       const pod = reader.get(inputs.workloads, renderObjectKey(facts.clusterId, facts.namespace, facts.podName));
       const labels = pod?.labels ?? facts.labels;
-      const trust = reader.read(settings, '').trustDomain;
+      const { trustDomain: trust, rootNamespace } = reader.read(settings, '');
       const families = familiesOf(facts.ipAddresses);
       const common = { ns: facts.namespace, cluster: facts.clusterId, families, trust };
+      const workload = { namespace: facts.namespace, labels };
       const view = renderViewKey({
         ...common,
+        sidecar: facts.type === 'router' ? '' : chooseSidecar(reader, parts.sidecarClaims, rootNamespace, workload),
         role: facts.type,
         network: facts.network,
         mode: facts.interceptionMode,

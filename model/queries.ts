@@ -3,6 +3,7 @@ import type { Graph, Query } from '#graph/types.ts';
 import { defineDiagnostics } from './diagnostics/diagnostics.ts';
 import { defineEndpoints, type EndpointQueries } from './discovery/endpoints.ts';
 import { defineServices, type ServiceQueries } from './discovery/services.ts';
+import { sameData } from './equality.ts';
 import { defineRules } from './frontend/istio/destinationrules.ts';
 import { defineVirtualServices } from './frontend/istio/virtualservices.ts';
 import { defineGateways, type GatewayQueries } from './gateway/gateway.ts';
@@ -10,6 +11,7 @@ import { defineGatewaySecrets, type SecretQueries } from './gateway/secrets.ts';
 import { defineGatewayTables, type GatewayTableQueries } from './gateway/tables.ts';
 import { defineInbound, type InboundQueries } from './inbound/listener.ts';
 import type { MeshInputs } from './inputs.ts';
+import { parseViewKey } from './keys.ts';
 import { type ClusterQueries, defineClusters } from './outbound/cluster.ts';
 import { type ClusterListQueries, defineClusterLists } from './outbound/clusters.ts';
 import { defineListeners } from './outbound/listener.ts';
@@ -22,7 +24,10 @@ import { defineVirtualHosts } from './outbound/virtualhost.ts';
 import { defineProxyKeys } from './proxykeys.ts';
 import { definePeerPolicies } from './security/peerauthentication.ts';
 import { defineSettings } from './settings.ts';
+import { defineEgress } from './sidecar/egress.ts';
+import { defineSidecarClaims, sidecarSources } from './sidecar/sidecars.ts';
 import type { StatusFact } from './types/facts.ts';
+import type { SourceRef } from './types/identity.ts';
 import type { Workload } from './types/inputs.ts';
 import type { ProxyKeys } from './types/proxy.ts';
 import type { Listener, VirtualHost } from './types/resolved.ts';
@@ -50,6 +55,8 @@ export interface MeshQueries
   readonly virtualHost: Query<VirtualHost>;
   /** By `Kind/cluster/namespace/name`: complaints about the resource. */
   readonly diagnostics: Query<readonly StatusFact[]>;
+  /** By view key: the user resources that decide what it holds and don't show in what it holds. */
+  readonly viewSources: Query<readonly SourceRef[]>;
   /** By `cluster/address`. */
   readonly workloadByIp: Query<Workload | undefined>;
 }
@@ -61,16 +68,18 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
   const rules = defineRules(graph, inputs, settings);
   const virtualServices = defineVirtualServices(graph, inputs, settings);
   const peerPolicies = definePeerPolicies(graph, inputs, settings);
-  const clusterLists = defineClusterLists(graph, { inputs, settings, services, rules });
   const clusters = defineClusters(graph, { inputs, settings, services, endpoints, rules, peerPolicies });
   const ports = definePorts(graph, services);
   const overrides = defineOverrides(graph, services, virtualServices);
-  const routeTables = defineRouteTables(graph, services, ports, overrides);
+  const egress = defineEgress(graph, { settings, services, endpoints, virtualServices, overrides, ports });
+  const clusterLists = defineClusterLists(graph, { inputs, settings, services, rules, imports: egress });
+  const routeTables = defineRouteTables(graph, { services, ports, overrides, egress });
   const gateways = defineGateways(graph, { inputs, services, virtualServices });
   const secrets = defineGatewaySecrets(graph, inputs, gateways);
   const placed = definePlacedServices(graph, inputs, services);
   const { placePrecision } = placed;
-  const { proxyKeys } = defineProxyKeys(graph, { inputs, settings, peerPolicies, placePrecision });
+  const sidecarClaims = defineSidecarClaims(graph, inputs);
+  const { proxyKeys } = defineProxyKeys(graph, { inputs, settings, peerPolicies, placePrecision, sidecarClaims });
   return {
     settings,
     ...services,
@@ -79,14 +88,19 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...clusters,
     ...routeTables,
     ...definePlacement(graph, placed, clusterLists),
-    ...defineListenerLists(graph, services, endpoints, routeTables, overrides),
+    ...defineListenerLists(graph, { services, endpoints, tables: routeTables, overrides, egress }),
     ...defineInbound(graph, { settings, services, peerPolicies }),
     ...gateways,
     ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),
     ...secrets,
     diagnostics: defineDiagnostics(graph, { inputs, settings, services, virtualServices, rules, secrets }),
     proxyKeys,
-    listener: defineListeners(graph, { services, virtualServices }),
+    viewSources: graph.query(
+      'viewSources',
+      (reader, key) => sidecarSources(reader, inputs, parseViewKey(key).sidecar),
+      { equal: sameData },
+    ),
+    listener: defineListeners(graph, { services, virtualServices, members: egress }),
     virtualHost: defineVirtualHosts(graph, { services, virtualServices }),
     workloadByIp: graph.query('workloadByIp', (reader, key) => reader.bucket(inputs.workloads, 'ip', key)[0]),
   };

@@ -24,6 +24,7 @@ const kinds = [
   'DestinationRule',
   'PeerAuthentication',
   'Gateway',
+  'Sidecar',
 ] as const;
 const namespaces = ['a', 'b', 'istio-system'] as const;
 
@@ -46,6 +47,15 @@ const hosts = [
   'books.example.com',
   '"*"',
   's1.b.svc.cluster.local',
+];
+
+const sidecarListeners = [
+  '{hosts: ["./*", "a/*"]}',
+  '{hosts: ["*/*", "~b/*", "~*/s1.a.svc.cluster.local"]}',
+  '{port: {number: 80, protocol: HTTP, name: p}, hosts: ["b/*"]}, {hosts: ["a/s0.a.svc.cluster.local", "*/*.b.svc.cluster.local"]}',
+  '{port: {number: 5432, protocol: TCP, name: p}, bind: 127.0.0.1, captureMode: NONE, hosts: ["*/*"]}',
+  '{port: {number: 80, name: p}, hosts: ["*/s0.a.svc.cluster.local"]}, {hosts: ["*/*"], captureMode: NONE}',
+  '{port: {number: 3128, protocol: HTTP_PROXY, name: p}, hosts: ["a/*"]}, {hosts: ["~/*"]}',
 ];
 
 function build({ kind, which, form, namespace }: Step): readonly AnyObject[] {
@@ -114,6 +124,16 @@ kind: PeerAuthentication
 metadata: {name: ${name}, namespace: ${namespace}}
 spec: {${form < 3 ? '' : 'selector: {matchLabels: {app: s0}},'} mtls: {mode: ${['STRICT', 'DISABLE', 'NONSENSE', 'UNSET', 'STRICT', 'PERMISSIVE'][form]}}}
 `);
+    case 'Sidecar':
+      return parseObjects(`
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: ${name}, namespace: ${namespace}}
+spec:
+  ${which === 0 ? 'workloadSelector: {labels: {app: s0}}' : ''}
+  ${form % 2 === 0 ? '' : 'outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: s0.a.svc.cluster.local, port: {number: 80}}}'}
+  egress: [${sidecarListeners[form] ?? ''}]
+`);
     case 'Gateway':
       return parseObjects(`
 apiVersion: networking.istio.io/v1
@@ -162,7 +182,7 @@ function describeMesh(mesh: TestMesh): string {
       }
     }
   }
-  for (const kind of ['VirtualService', 'DestinationRule', 'PeerAuthentication', 'Gateway']) {
+  for (const kind of ['VirtualService', 'DestinationRule', 'PeerAuthentication', 'Gateway', 'Sidecar']) {
     for (const namespace of namespaces) {
       for (const which of [0, 1, 2])
         parts.push(mesh.read(queries.diagnostics, `${kind}/Kubernetes/${namespace}/s${which}`));

@@ -9,8 +9,10 @@ export function selects(selector: Labels, labels: Labels): boolean {
   return true;
 }
 
+type Age = Pick<Origin, 'createdAt' | 'name' | 'namespace' | 'cluster'>;
+
 /** Oldest first; ties by name, then namespace, then cluster, so that every replica decides alike. */
-export function compareAge(a: Origin, b: Origin): number {
+export function compareAge(a: Age, b: Age): number {
   if (a.createdAt !== b.createdAt) return a.createdAt - b.createdAt;
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
   if (a.namespace !== b.namespace) return a.namespace < b.namespace ? -1 : 1;

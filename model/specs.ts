@@ -17,6 +17,7 @@ export type {
   RouteDestination,
   Server,
   ServerTLSSettings,
+  SidecarSpec,
   StringMatch as StringMatchSpec,
   Subset,
   TCPRoute,

@@ -79,7 +79,7 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
         buildEntry(key, () => {
           const table = reader.read(model.routeTable, key);
           const parts = readCompositionKeys(reader, model.routeSlice, table);
-          return translateRouteTable(table.name, readParts(reader, virtualHost, parts));
+          return translateRouteTable(table, readParts(reader, virtualHost, parts));
         }),
       equal,
     ),
@@ -112,7 +112,7 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
       (reader, key) =>
         buildEntry(key, () => {
           const table = reader.read(model.gatewayRouteTable, key);
-          return translateRouteTable(table.name, readParts(reader, gatewayVirtualHost, table.virtualHosts));
+          return translateRouteTable(table, readParts(reader, gatewayVirtualHost, table.virtualHosts));
         }),
       equal,
     ),
@@ -167,9 +167,12 @@ function readParts(reader: Reader, query: Query<VirtualHostPart>, keys: readonly
   return keys.map((key) => reader.read(query, key));
 }
 
-function translateRouteTable(name: string, parts: readonly VirtualHostPart[]): Built {
+function translateRouteTable(
+  table: { readonly name: string; readonly matchesPort?: boolean },
+  parts: readonly VirtualHostPart[],
+): Built {
   return {
-    resource: assembleRouteTable(name, parts),
+    resource: assembleRouteTable(table.name, parts, table.matchesPort),
     sources: mergeSources(parts.map((part) => part.sources)),
   };
 }

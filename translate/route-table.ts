@@ -101,7 +101,11 @@ class ComposedRouteTable implements ServedResource {
 }
 
 /** The shared instance of a route table; the order of its parts is the order of its virtual hosts. */
-export function assembleRouteTable(name: string, parts: readonly VirtualHostPart[]): ServedResource {
-  const head = encode('envoy.config.route.v3.RouteConfiguration', buildRouteTableHead(name));
+export function assembleRouteTable(
+  name: string,
+  parts: readonly VirtualHostPart[],
+  matchesPort = false,
+): ServedResource {
+  const head = encode('envoy.config.route.v3.RouteConfiguration', buildRouteTableHead(name, matchesPort));
   return internResource(new ComposedRouteTable(name, head, separateDomains(parts)));
 }

@@ -1,6 +1,6 @@
 /** What one proxy may hold: its view, and its own listeners and clusters beside it. */
 import { type Graph, type Query, type Reader, sameMembers } from '#graph/index.ts';
-import type { MeshQueries, ProxyKeys } from '#model/index.ts';
+import type { MeshQueries, ProxyKeys, SourceRef } from '#model/index.ts';
 import type { Resources } from '#xds/source.ts';
 import { type Collection, collect, createViewCollections } from './collections.ts';
 import type { EntryQueries } from './entries.ts';
@@ -82,7 +82,9 @@ export function createSnapshotQueries(graph: Graph, model: MeshQueries, queries:
     combination: graph.query('translate.combination', (reader, facts) =>
       renderCombination(reader.read(model.proxyKeys, facts)),
     ),
-    view: defineParts(graph, 'view', viewShape),
+    view: defineParts(graph, 'view', viewShape, (reader, placedView) =>
+      reader.read(model.viewSources, placedView.split('\t')[0] ?? ''),
+    ),
     own: defineParts(graph, 'own', ownShape),
     entries: graph.query('translate.combinationEntries', (reader: Reader, combination) => {
       const { view, own } = parseCombination(combination);
@@ -94,7 +96,13 @@ export function createSnapshotQueries(graph: Graph, model: MeshQueries, queries:
   };
 }
 
-function defineParts(graph: Graph, name: string, shapeOf: (key: string) => Shape): Query<Part> {
+/** `decidedBy`: user resources that decide what the part holds and are in nothing of it. */
+function defineParts(
+  graph: Graph,
+  name: string,
+  shapeOf: (key: string) => Shape,
+  decidedBy: (reader: Reader, key: string) => readonly SourceRef[] = () => [],
+): Query<Part> {
   const ofType = graph.query(
     `translate.${name}.type`,
     (reader, typeAndKey) => {
@@ -115,7 +123,11 @@ function defineParts(graph: Graph, name: string, shapeOf: (key: string) => Shape
   );
   const summary = graph.query(
     `translate.${name}.summary`,
-    (reader, part) => mergeSummaries(shapeOf(part).map(([, collection, key]) => reader.read(collection.summary, key))),
+    (reader, part) =>
+      mergeSummaries([
+        ...shapeOf(part).map(([, collection, key]) => reader.read(collection.summary, key)),
+        { sources: decidedBy(reader, part), faults: [] },
+      ]),
     { equal: sameSummary },
   );
   return graph.query<Part>(

@@ -2,8 +2,9 @@
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
 import type { MeshInputs } from '../inputs.ts';
-import { parseServiceId, parseSliceKey, renderObjectKey, renderServiceId } from '../keys.ts';
+import { parseServiceId, parseSliceKey, renderObjectKey, renderServiceId, renderSliceKey } from '../keys.ts';
 import { compareAge, exportedTo, isPublic } from '../selection.ts';
+import { isNarrowed, narrowIds } from '../sidecar/narrow.ts';
 import type { AddressFamily } from '../types/identity.ts';
 import type { Protocol, Service, ServicePort, TrafficDistribution } from '../types/inputs.ts';
 import type { MeshSettings } from '../types/settings.ts';
@@ -63,10 +64,13 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
     { equal: sameData },
   );
 
-  const serviceSlice = graph.query<readonly string[]>(
+  const serviceSlice: Query<readonly string[]> = graph.query<readonly string[]>(
     'serviceSlice',
     (reader, key) => {
-      const slice = parseSliceKey(key);
+      const { owner, filter, ...slice } = parseSliceKey(key);
+      if (isNarrowed({ owner, filter })) {
+        return narrowIds(reader.read(serviceSlice, renderSliceKey(slice)), { owner, filter });
+      }
       const client = slice.private;
       const members =
         client === ''

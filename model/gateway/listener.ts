@@ -12,7 +12,7 @@ import { hostWithin } from '../hosts.ts';
 import type { GatewayKey } from '../keys.ts';
 import { parseLabels } from '../keys.ts';
 import { disjoint } from '../outbound/disjoint.ts';
-import { anyAddress } from '../outbound/listener.ts';
+import { anyAddress } from '../outbound/place.ts';
 import { findClusterFor } from '../outbound/virtualhost.ts';
 import { sourceOf } from '../selection.ts';
 import type { DownstreamTls, FilterChain, FilterChainMatch, Listener } from '../types/resolved.ts';

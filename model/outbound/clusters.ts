@@ -5,7 +5,21 @@ import { sameData } from '../equality.ts';
 import { chooseRule, type RuleClient, type RuleEntry, type RuleQueries } from '../frontend/istio/destinationrules.ts';
 import { hostWithin, isWildcard } from '../hosts.ts';
 import type { MeshInputs } from '../inputs.ts';
-import { parseFields, parseLabels, parseViewKey, renderClusterKey, renderFields } from '../keys.ts';
+import {
+  parseClusterKey,
+  parseFields,
+  parseLabels,
+  parseViewKey,
+  renderClusterKey,
+  renderFields,
+  renderSliceKey,
+  sliceFields,
+  type ViewKey,
+} from '../keys.ts';
+import type { PortSet } from '../sidecar/hostfilter.ts';
+import { type ImportQueries, importOf, portsImported } from '../sidecar/imports.ts';
+import { isNarrowed, narrowSlice } from '../sidecar/narrow.ts';
+import { renderScopeKey } from '../sidecar/scope.ts';
 import type { Composition, Slice } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
 
@@ -21,13 +35,14 @@ export interface ClusterListQueries {
 /** What of a view decides which rules it sees. */
 const ruleViewFields = ['ns', 'labels'] as const;
 /** A service slice as one kind of proxy uses it: routers balance over the pods of headless services themselves. */
-const clusterSliceFields = ['public', 'private', 'role'] as const;
+const clusterSliceFields = [...sliceFields, 'role'] as const;
 
 export interface ClusterListParts {
   readonly inputs: MeshInputs;
   readonly settings: Query<MeshSettings>;
   readonly services: ServiceQueries;
   readonly rules: RuleQueries;
+  readonly imports: ImportQueries;
 }
 
 export function defineClusterLists(graph: Graph, parts: ClusterListParts): ClusterListQueries {
@@ -52,12 +67,16 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
   const readClusters = (reader: Reader, service: string, rule: string, role: string) =>
     reader.read(serviceClusters, renderFields(['service', 'rule', 'role'] as const, { service, rule, role }));
 
-  const clusterSlice = graph.query<Slice>(
+  const clusterSlice: Query<Slice> = graph.query<Slice>(
     'clusterSlice',
     (reader, key) => {
-      const slice = parseFields(clusterSliceFields, key);
+      const { owner, filter, ...slice } = parseFields(clusterSliceFields, key);
+      if (isNarrowed({ owner, filter })) {
+        const whole = reader.read(clusterSlice, renderFields(clusterSliceFields, slice));
+        return narrowSlice(whole, { owner, filter }, ofPorts);
+      }
       const { rootNamespace } = reader.read(settings, '');
-      return reader.read(services.serviceSlice, renderFields(['public', 'private'] as const, slice)).flatMap((id) => {
+      return reader.read(services.serviceSlice, renderSliceKey(slice)).flatMap((id) => {
         const service = reader.read(services.service, id);
         if (service === undefined) return [];
         const rule = chooseRule(reader, rules, rootNamespace, service, undefined);
@@ -83,16 +102,47 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
     { equal: sameData },
   );
 
+  /** What a Sidecar imports; undefined when that is everything. */
+  const scopedClusters = (
+    reader: Reader,
+    view: ViewKey,
+    changed: ReadonlyMap<string, string>,
+  ): Composition | undefined => {
+    const key = renderScopeKey(view);
+    const scope = reader.read(parts.imports.sidecarScope, key);
+    if (scope.whole) return undefined;
+    const { rootNamespace } = reader.read(settings, '');
+    const { slices, services: named } = reader.read(parts.imports.scopeServices, key);
+    const overrides = new Map<string, readonly string[]>();
+    for (const [id, ports] of named) {
+      const service = reader.read(services.service, id);
+      if (service === undefined) continue;
+      const rule = changed.get(id) ?? chooseRule(reader, rules, rootNamespace, service, undefined);
+      overrides.set(id, ofPorts(readClusters(reader, id, rule, ''), ports));
+    }
+    const imports = scope.listeners.map(importOf);
+    for (const [id, rule] of changed) {
+      const ports = overrides.has(id) ? undefined : portsImported(imports, id);
+      if (ports !== undefined) overrides.set(id, ofPorts(readClusters(reader, id, rule, ''), ports));
+    }
+    return { slices, overrides, extra: specialClusterKeys };
+  };
+
   const viewClusters = graph.query<Composition>(
     'viewClusters',
     (reader, key) => {
       const view = parseViewKey(key);
       const role = view.role === 'router' ? 'router' : '';
+      const changed = reader.read(ruleOverrides, renderFields(ruleViewFields, view));
+      if (view.sidecar !== '') {
+        const scoped = scopedClusters(reader, view, changed);
+        if (scoped !== undefined) return scoped;
+      }
       const slices = reader
         .read(services.visibleSlices, view.ns)
         .map((slice) => (role === '' ? slice : `${slice};role=${role}`));
       const overrides = new Map<string, readonly string[]>();
-      for (const [service, rule] of reader.read(ruleOverrides, renderFields(ruleViewFields, view))) {
+      for (const [service, rule] of changed) {
         overrides.set(service, readClusters(reader, service, rule, role));
       }
       return { slices, overrides, extra: specialClusterKeys };
@@ -101,6 +151,10 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
   );
 
   return { viewClusters, clusterSlice, ruleOverrides };
+}
+
+function ofPorts(keys: readonly string[], ports: PortSet): readonly string[] {
+  return ports === 'all' ? keys : keys.filter((key) => ports.includes(Number(parseClusterKey(key).port)));
 }
 
 const specialClusterKeys = ['BlackHoleCluster', 'PassthroughCluster'].map((special) => renderClusterKey({ special }));

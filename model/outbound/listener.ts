@@ -1,24 +1,24 @@
 /** One outbound listener. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import { isTls, type MeshService, type ServiceQueries } from '../discovery/services.ts';
+import { isTls, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
-import { connectionRoutes } from '../frontend/istio/connectionroute.ts';
-import { chooseVirtualService, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
-import { type ListenerKey, parseLabels, parseListenerKey } from '../keys.ts';
-import { sourceOf } from '../selection.ts';
-import type { ClusterName, FilterChain, Listener } from '../types/resolved.ts';
+import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
+import { type ListenerKey, parseListenerKey } from '../keys.ts';
+import { boundListener } from '../sidecar/boundlistener.ts';
+import type { MemberQueries } from '../sidecar/members.ts';
+import { sidecarSources } from '../sidecar/sidecars.ts';
+import type { Listener } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
-import { disjoint } from './disjoint.ts';
-import { addressesFor } from './listeners.ts';
-import { findClusterFor } from './virtualhost.ts';
+import { connectionChains, httpChain, lastChain, tcpChain } from './chains.ts';
+import { anyAddress, placeOf, reached, tableNameOf } from './place.ts';
+import { restCluster, special } from './rest.ts';
+import { addressesFor } from './servicelisteners.ts';
 
 export interface ListenerParts {
   readonly services: ServiceQueries;
   readonly virtualServices: VirtualServiceQueries;
+  readonly members: MemberQueries;
 }
-
-/** What `http_inspector` finds in plain HTTP. */
-export const plainHttp = ['http/1.0', 'http/1.1', 'h2c'] as const;
 
 /** `listener`: by listener key; undefined when its service or port is gone. */
 export function defineListeners(graph: Graph, parts: ListenerParts): Query<Listener | undefined> {
@@ -28,30 +28,12 @@ export function defineListeners(graph: Graph, parts: ListenerParts): Query<Liste
       const key = parseListenerKey(text);
       const settings = reader.read(parts.virtualServices.settings, '');
       if (key.kind === 'virtualOutbound') return virtualOutbound(key, settings);
-      if (key.kind === 'http') return httpListener(key, settings);
+      if (key.kind === 'http') return httpListener(reader, parts, key, settings);
+      if (key.kind === 'bound') return boundListener(reader, parts, key, settings);
       return serviceListener(reader, parts, key, settings);
     },
     { equal: sameData },
   );
-}
-
-/** Any address of the families in use; the first is the main one. */
-export function anyAddress(families: string, port: number): Listener['addresses'] {
-  if (families === '6') return [{ address: '::', port }];
-  const main = { address: '0.0.0.0', port };
-  return families === '46' ? [main, { address: '::', port }] : [main];
-}
-
-const special = (name: 'PassthroughCluster' | 'BlackHoleCluster'): ClusterName => ({ direction: 'special', name });
-
-/** Where traffic to unknown destinations goes. */
-function restCluster(settings: MeshSettings): ClusterName {
-  return special(settings.outboundTrafficPolicy === 'REGISTRY_ONLY' ? 'BlackHoleCluster' : 'PassthroughCluster');
-}
-
-export function tcpChain(name: string, cluster: ClusterName, match: FilterChain['match'] = {}): FilterChain {
-  const statPrefix = cluster.direction === 'special' ? cluster.name : name;
-  return { name, match, handler: { kind: 'tcp', statPrefix, clusters: [{ cluster, weight: 1 }] }, sources: [] };
 }
 
 function virtualOutbound(key: ListenerKey, settings: MeshSettings): Listener {
@@ -68,50 +50,27 @@ function virtualOutbound(key: ListenerKey, settings: MeshSettings): Listener {
     detectionTimeoutMs: 0,
     // What addresses the listener itself would go round in circles.
     filterChains: [tcpChain('virtualOutbound-blackhole', special('BlackHoleCluster'), { destinationPort: port })],
-    defaultFilterChain: tcpChain('virtualOutbound-catchall-tcp', restCluster(settings)),
+    defaultFilterChain: tcpChain('virtualOutbound-catchall-tcp', restCluster(key.rest, settings)),
     sources: [],
   };
 }
 
-/** The listener that all HTTP services of one port number share; what isn't HTTP passes by. */
-function httpListener(key: ListenerKey, settings: MeshSettings): Listener {
-  const port = Number(key.port);
+/** The listener that all HTTP services of one port number share; on any address, what isn't HTTP passes by. */
+function httpListener(reader: Reader, parts: ListenerParts, key: ListenerKey, settings: MeshSettings): Listener {
+  const place = placeOf(key);
+  const rds = tableNameOf(key);
+  const chain = httpChain(rds, rds, key.bind === '' ? `0.0.0.0_${key.port}` : place.name);
+  const sources = sidecarSources(reader, parts.virtualServices.inputs, key.sidecar);
+  const listener = { ...reached(settings, key), ...place, sources };
+  if (key.bind !== '') {
+    return { ...listener, tlsInspector: false, httpInspector: false, filterChains: [{ ...chain, match: {} }] };
+  }
   return {
-    ...reached(settings, key),
-    name: `${key.families === '6' ? '::' : '0.0.0.0'}_${key.port}`,
-    addresses: anyAddress(key.families, port),
+    ...listener,
     tlsInspector: true,
     httpInspector: true,
-    filterChains: [httpChain(key.port, key.port)],
-    defaultFilterChain: tcpChain('PassthroughFilterChain', restCluster(settings)),
-    sources: [],
-  };
-}
-
-/** What listeners behind `virtualOutbound` have in common. */
-function reached(settings: MeshSettings, key: ListenerKey) {
-  return {
-    direction: 'outbound',
-    bindToPort: key.mode === 'NONE',
-    useOriginalDst: false,
-    transparent: false,
-    detectionTimeoutMs: settings.protocolDetectionTimeoutMs,
-  } as const;
-}
-
-function httpChain(name: string, rds: string): FilterChain {
-  return {
-    name,
-    match: { transportProtocol: 'raw_buffer', applicationProtocols: plainHttp },
-    handler: {
-      kind: 'http',
-      routes: { rds },
-      statPrefix: `outbound_0.0.0.0_${name}`,
-      role: 'sidecar-outbound',
-      useRemoteAddress: false,
-      forwardClientCert: 'SANITIZE_SET',
-    },
-    sources: [],
+    filterChains: [chain],
+    defaultFilterChain: tcpChain('PassthroughFilterChain', restCluster(key.rest, settings)),
   };
 }
 
@@ -127,9 +86,10 @@ function serviceListener(
   const addresses = key.bind === '' ? addressesFor(service, key) : [key.bind];
   const [first] = addresses;
   if (first === undefined) return undefined;
-  const chains = connectionChains(reader, parts, key, service);
-  const detected = port.protocol === 'Auto';
-  const http = detected ? [httpChain(`${service.hostname}:${port.port}`, `${service.hostname}:${port.port}`)] : [];
+  const chains = connectionChains(reader, parts, service, port.port, key);
+  const detected = key.kind === 'auto';
+  const table = `${service.hostname}:${port.port}`;
+  const http = detected ? [httpChain(table, table, `0.0.0.0_${table}`)] : [];
   return {
     ...reached(settings, key),
     name: `${first}_${port.port}`,
@@ -140,44 +100,4 @@ function serviceListener(
     ...lastChain(chains),
     sources: chains.flatMap((chain) => chain.sources).slice(0, 1),
   };
-}
-
-function lastChain(chains: readonly FilterChain[]): { readonly defaultFilterChain?: FilterChain } {
-  const last = chains.at(-1);
-  return last === undefined ? {} : { defaultFilterChain: last };
-}
-
-/** Chains of the VirtualService that routes the host, the one that takes everything else last. */
-function connectionChains(
-  reader: Reader,
-  parts: ListenerParts,
-  key: ListenerKey,
-  service: MeshService,
-): readonly FilterChain[] {
-  const port = Number(key.port);
-  const cluster: ClusterName = { direction: 'outbound', port, subset: '', hostname: service.hostname };
-  const fallback: FilterChain = tcpChain(`outbound|${port}||${service.hostname}`, cluster);
-  const client = key.client === '' ? undefined : key.client;
-  const config = chooseVirtualService(reader, parts.virtualServices, service.hostname, client);
-  if (config === undefined) return [fallback];
-  const routes = connectionRoutes(config, {
-    scope: { port, gateways: ['mesh'], namespace: key.client, labels: parseLabels(key.labels) },
-    findCluster: findClusterFor(
-      reader,
-      parts.services,
-      parts.virtualServices.inputs.domainSuffix,
-      config.namespace,
-      port,
-    ),
-  });
-  const chains = disjoint(routes).map(
-    (route, at): FilterChain => ({
-      name: `${fallback.name}/${at}`,
-      match: route.match,
-      handler: { kind: 'tcp', statPrefix: fallback.name, clusters: route.clusters },
-      sources: [sourceOf('VirtualService', config)],
-    }),
-  );
-  const last = chains.findIndex((chain) => Object.keys(chain.match).length === 0);
-  return last === -1 ? [...chains, fallback] : chains.slice(0, last + 1);
 }

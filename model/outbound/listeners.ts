@@ -1,7 +1,7 @@
 /** Which outbound listeners a view has: one per HTTP port, one per address and port otherwise. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import { type EndpointQueries, portOf } from '../discovery/endpoints.ts';
-import { isHeadless, isHttp, type MeshService, type ServiceQueries } from '../discovery/services.ts';
+import type { EndpointQueries } from '../discovery/endpoints.ts';
+import type { ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import {
   parseFields,
@@ -11,10 +11,14 @@ import {
   renderListenerKey,
   renderRouteTableKey,
   renderSliceKey,
+  sliceFields,
 } from '../keys.ts';
+import { type EgressQueries, readRest } from '../sidecar/egress.ts';
+import { isNarrowed, narrowSlice } from '../sidecar/narrow.ts';
 import type { Composition, Slice } from '../types/resolved.ts';
 import type { OverrideQueries } from './overrides.ts';
 import type { RouteTableQueries } from './routetables.ts';
+import { type ListenerClient, serviceListenerKeys } from './servicelisteners.ts';
 
 export interface ListenerListQueries {
   /** By view key. */
@@ -23,32 +27,31 @@ export interface ListenerListQueries {
   readonly listenerSlice: Query<Slice>;
 }
 
-/** Who uses a service's own listeners; `client` and `labels` only where its routes depend on them. */
-interface ListenerClient {
-  readonly cluster: string;
-  readonly families: string;
-  readonly client?: string;
-  readonly labels?: string;
+const listenerSliceFields = [...sliceFields, 'cluster', 'families'] as const;
+
+export interface ListenerListParts {
+  readonly services: ServiceQueries;
+  readonly endpoints: EndpointQueries;
+  readonly tables: RouteTableQueries;
+  readonly overrides: OverrideQueries;
+  readonly egress: EgressQueries;
 }
 
-const sliceFields = ['public', 'private', 'cluster', 'families'] as const;
-
-export function defineListenerLists(
-  graph: Graph,
-  services: ServiceQueries,
-  endpoints: EndpointQueries,
-  tables: RouteTableQueries,
-  overrides: OverrideQueries,
-): ListenerListQueries {
+export function defineListenerLists(graph: Graph, parts: ListenerListParts): ListenerListQueries {
+  const { services, endpoints, tables, overrides, egress } = parts;
   const keysOf = (reader: Reader, id: string, client: ListenerClient): readonly string[] => {
     const service = reader.read(services.service, id);
-    return service === undefined ? [] : listenerKeys(reader, endpoints, service, client);
+    return service === undefined ? [] : serviceListenerKeys(reader, endpoints, service, client);
   };
 
-  const listenerSlice = graph.query<Slice>(
+  const listenerSlice: Query<Slice> = graph.query<Slice>(
     'listenerSlice',
     (reader, key) => {
-      const { cluster, families, ...slice } = parseFields(sliceFields, key);
+      const { owner, filter, ...whole } = parseFields(listenerSliceFields, key);
+      if (isNarrowed({ owner, filter })) {
+        return narrowSlice(reader.read(listenerSlice, renderFields(listenerSliceFields, whole)), { owner, filter });
+      }
+      const { cluster, families, ...slice } = whole;
       return reader.read(services.serviceSlice, renderSliceKey(slice)).flatMap((service) => {
         const keys = keysOf(reader, service, { cluster, families });
         return keys.length === 0 ? [] : [{ service, keys }];
@@ -60,9 +63,12 @@ export function defineListenerLists(
   const viewListeners = graph.query<Composition>(
     'viewListeners',
     (reader, key) => {
-      const { role, ns, cluster, families, mode, labels } = parseViewKey(key);
+      const view = parseViewKey(key);
+      const { role, ns, cluster, families, mode, labels } = view;
       if (role === 'router') return { slices: [], overrides: new Map(), extra: [] };
-      const bound = mode === 'NONE' ? mode : '';
+      const plan = reader.read(egress.egressPlan, key);
+      if (plan !== undefined) return plan.listeners;
+      const rest = readRest(reader, egress, view);
       const suffix = renderFields(['cluster', 'families'] as const, { cluster, families });
       const changed = new Map<string, readonly string[]>();
       for (const service of reader.read(overrides.routedServices, ns)) {
@@ -70,10 +76,10 @@ export function defineListenerLists(
         if (keys.length > 0) changed.set(service, keys);
       }
       const extra = [
-        renderListenerKey({ kind: 'virtualOutbound', mode: mode === 'TPROXY' ? mode : '', families }),
+        renderListenerKey({ kind: 'virtualOutbound', mode: mode === 'TPROXY' ? mode : '', families, rest }),
         ...reader
           .read(tables.viewHttpPorts, key)
-          .map((port) => renderListenerKey({ kind: 'http', port: String(port), mode: bound, families })),
+          .map((port) => renderListenerKey({ kind: 'http', port: String(port), families, rest })),
       ];
       return {
         slices: reader.read(services.visibleSlices, ns).map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),
@@ -87,47 +93,8 @@ export function defineListenerLists(
   return { viewListeners, listenerSlice };
 }
 
-function listenerKeys(
-  reader: Reader,
-  endpoints: EndpointQueries,
-  service: MeshService,
-  client: ListenerClient,
-): readonly string[] {
-  return service.ports
-    .filter((port) => !isHttp(port.protocol))
-    .flatMap((port) => {
-      const fields = {
-        kind: port.protocol === 'Auto' ? 'auto' : 'tcp',
-        service: service.id,
-        port: String(port.port),
-        ...client,
-      };
-      if (!isHeadless(service)) {
-        return addressesFor(service, client).length > 0 ? [renderListenerKey(fields)] : [];
-      }
-      // Ready or not: without its listener, connections to a pod would be cut whenever it becomes unready for a while.
-      const pods = reader
-        .read(endpoints.serviceEndpoints, service.id)
-        .filter((endpoint) => endpoint.cluster === client.cluster && portOf(endpoint, port.name) !== undefined)
-        .flatMap((endpoint) => endpoint.addresses)
-        .filter((address) => client.families === '' || client.families.includes(address.includes(':') ? '6' : '4'));
-      return [...new Set(pods)].sort().map((bind) => renderListenerKey({ ...fields, bind }));
-    });
-}
-
-/** The virtual addresses that a client of this cluster and these families uses. */
-export function addressesFor(
-  service: MeshService,
-  client: { readonly cluster: string; readonly families: string },
-): readonly string[] {
-  return service.addresses
-    .filter(({ cluster }) => cluster === client.cluster)
-    .filter(({ family }) => client.families === '' || client.families.includes(family === 'ipv6' ? '6' : '4'))
-    .map(({ address }) => address);
-}
-
 /** The route table that belongs to one listener alone, where there is one. */
 export function listenerRouteTable(listenerKey: string): string | undefined {
-  const { kind, service, port, client, labels } = parseListenerKey(listenerKey);
-  return kind === 'auto' ? renderRouteTableKey({ service, port, client, labels }) : undefined;
+  const { kind, service, port, client, labels, by } = parseListenerKey(listenerKey);
+  return kind === 'auto' ? renderRouteTableKey({ service, port, client, labels, by }) : undefined;
 }

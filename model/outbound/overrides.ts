@@ -8,6 +8,10 @@ import { hostsOf } from '../inputs.ts';
 import { exportedTo } from '../selection.ts';
 
 export interface OverrideQueries {
+  /** By host: ids of the services that it stands for, wherever they are visible. */
+  readonly servicesOfHost: Query<readonly string[]>;
+  /** By host: whether it is no service and no other name of one. */
+  readonly isFreeHost: Query<boolean>;
   /**
    * By client namespace: service ids whose routes depend on the client, because a VirtualService is exported to few
    * namespaces or tests where a call comes from.
@@ -26,7 +30,6 @@ export function defineOverrides(
 ): OverrideQueries {
   const { inputs, settings } = virtualServices;
 
-  /** By host: the services that it stands for. */
   const servicesOfHost = graph.query<readonly string[]>(
     'servicesOfHost',
     (reader, host) => {
@@ -66,7 +69,7 @@ export function defineOverrides(
     { equal: sameData },
   );
 
-  const isFree = graph.query<boolean>('isFreeHost', (reader, host) => {
+  const isFreeHost = graph.query<boolean>('isFreeHost', (reader, host) => {
     if (reader.read(servicesOfHost, host).length > 0 || aliasesService(host)) return false;
     return !isWildcard(host) || reader.read(services.servicesByHostname, host.slice(2)).length === 0;
 
@@ -80,7 +83,7 @@ export function defineOverrides(
 
   const routedHosts = graph.query<readonly string[]>(
     'routedHosts',
-    (reader, client) => reader.read(specialHosts, client).filter((host) => reader.read(isFree, host)),
+    (reader, client) => reader.read(specialHosts, client).filter((host) => reader.read(isFreeHost, host)),
     { equal: sameData },
   );
 
@@ -94,9 +97,9 @@ export function defineOverrides(
     (reader) =>
       reader
         .buckets(inputs.virtualServices, 'host')
-        .filter((host) => reader.read(isFree, host) && reader.read(isPubliclyRouted, host)),
+        .filter((host) => reader.read(isFreeHost, host) && reader.read(isPubliclyRouted, host)),
     { equal: sameData },
   );
 
-  return { routedServices, routedHosts, freeHosts };
+  return { servicesOfHost, isFreeHost, routedServices, routedHosts, freeHosts };
 }

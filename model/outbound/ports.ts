@@ -2,16 +2,19 @@
 import type { Graph, Query } from '#graph/types.ts';
 import { isHttp, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
-import { parseFields, renderFields } from '../keys.ts';
+import { parseFields, renderSliceKey, sliceFields } from '../keys.ts';
+import type { Protocol } from '../types/inputs.ts';
 
 export interface PortQueries {
   /** HTTP port numbers by slice key. */
   readonly httpPorts: Query<readonly number[]>;
   /** Service ids by slice key and `port`: those that serve HTTP on it. */
   readonly httpServices: Query<readonly string[]>;
+  /** By the same key: those whose protocol on it is detected. */
+  readonly detectedServices: Query<readonly string[]>;
 }
 
-const fields = ['public', 'private', 'port'] as const;
+const fields = [...sliceFields, 'port'] as const;
 
 export const httpServicesKey = (slice: string, port: number | string): string => `${slice};port=${port}`;
 
@@ -28,19 +31,24 @@ export function definePorts(graph: Graph, services: ServiceQueries): PortQueries
     },
     { equal: sameData },
   );
-  const httpServices = graph.query<readonly string[]>(
-    'httpServices',
-    (reader, key) => {
-      const { port, ...slice } = parseFields(fields, key);
-      return reader
-        .read(services.serviceSlice, renderFields(['public', 'private'] as const, slice))
-        .filter((id) =>
-          reader
-            .read(services.service, id)
-            ?.ports.some((served) => String(served.port) === port && isHttp(served.protocol)),
-        );
-    },
-    { equal: sameData },
-  );
-  return { httpPorts, httpServices };
+  const servicesOn = (name: string, speaks: (protocol: Protocol) => boolean) =>
+    graph.query<readonly string[]>(
+      name,
+      (reader, key) => {
+        const { port, ...slice } = parseFields(fields, key);
+        return reader
+          .read(services.serviceSlice, renderSliceKey(slice))
+          .filter((id) =>
+            reader
+              .read(services.service, id)
+              ?.ports.some((served) => String(served.port) === port && speaks(served.protocol)),
+          );
+      },
+      { equal: sameData },
+    );
+  return {
+    httpPorts,
+    httpServices: servicesOn('httpServices', isHttp),
+    detectedServices: servicesOn('detectedServices', (protocol) => protocol === 'Auto'),
+  };
 }

@@ -14,6 +14,9 @@ import {
   renderSliceKey,
   renderVirtualHostKey,
 } from '../keys.ts';
+import { type EgressQueries, readRest } from '../sidecar/egress.ts';
+import { isNarrowed, narrowSlice } from '../sidecar/narrow.ts';
+import { scopedTable } from '../sidecar/table.ts';
 import type { ComposedRouteTable, Slice } from '../types/resolved.ts';
 import type { OverrideQueries } from './overrides.ts';
 import { httpServicesKey, type PortQueries } from './ports.ts';
@@ -29,12 +32,15 @@ export interface RouteTableQueries {
   readonly viewHttpPorts: Query<readonly number[]>;
 }
 
-export function defineRouteTables(
-  graph: Graph,
-  services: ServiceQueries,
-  ports: PortQueries,
-  overrides: OverrideQueries,
-): RouteTableQueries {
+export interface RouteTableParts {
+  readonly services: ServiceQueries;
+  readonly ports: PortQueries;
+  readonly overrides: OverrideQueries;
+  readonly egress: EgressQueries;
+}
+
+export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTableQueries {
+  const { services, ports, overrides, egress } = parts;
   const namespaceHttpPorts = graph.query<readonly number[]>(
     'namespaceHttpPorts',
     (reader, namespace) => {
@@ -59,18 +65,26 @@ export function defineRouteTables(
   const viewRouteTables = graph.query<readonly string[]>(
     'viewRouteTables',
     (reader, key) => {
-      const { ns, cluster, families, labels } = parseViewKey(key);
+      const plan = reader.read(egress.egressPlan, key);
+      if (plan !== undefined) return plan.tables;
+      const view = parseViewKey(key);
+      const { ns, cluster, families, labels } = view;
+      const rest = readRest(reader, egress, view);
       return reader
         .read(viewHttpPorts, key)
-        .map((port) => renderRouteTableKey({ port: String(port), ns, cluster, families, labels }));
+        .map((port) => renderRouteTableKey({ port: String(port), ns, cluster, families, labels, rest }));
     },
     { equal: sameData },
   );
 
-  const routeSlice = graph.query<Slice>(
+  const routeSlice: Query<Slice> = graph.query<Slice>(
     'routeSlice',
     (reader, key) => {
-      const { near, cluster, families, port, ...slice } = parseRouteSliceKey(key);
+      const { owner, filter, ...whole } = parseRouteSliceKey(key);
+      if (isNarrowed({ owner, filter })) {
+        return narrowSlice(reader.read(routeSlice, renderRouteSliceKey(whole)), { owner, filter });
+      }
+      const { near, cluster, families, port, ...slice } = whole;
       return reader.read(ports.httpServices, httpServicesKey(renderSliceKey(slice), port)).map((service) => {
         const own = slice.private === '' ? near : nearOf(service, slice.private);
         return {
@@ -105,6 +119,7 @@ export function defineRouteTables(
     (reader, text) => {
       const key = parseRouteTableKey(text);
       if (key.service !== '') return detectedTable(key);
+      if (key.egress !== '') return scopedTable(reader, { services, ports, members: egress, aliasedServices }, key);
       const { port, ns, cluster, families, labels } = key;
       const slices = reader.read(services.visibleSlices, ns).map((text) => {
         const slice = parseSliceKey(text);
@@ -132,7 +147,7 @@ export function defineRouteTables(
         ...special.map((host) => renderVirtualHostKey({ kind: 'host', host, port, client: ns, labels })),
       ];
       const free = [...special, ...reader.read(overrides.freeHosts, '')];
-      const rest = free.includes('*') ? [] : [renderVirtualHostKey({ kind: 'any' })];
+      const rest = free.includes('*') ? [] : [renderVirtualHostKey({ kind: 'any', rest: key.rest })];
       return { name: port, slices, overrides: changed, extra: [...hosts, ...rest] };
     },
     { equal: sameData },
@@ -148,7 +163,7 @@ function nearOf(service: string, client: string): string {
 
 /** The table behind one service port whose protocol is detected: everything that arrives is for that service. */
 function detectedTable(key: RouteTableKey): ComposedRouteTable {
-  const { service, port, client, labels } = key;
-  const host = renderVirtualHostKey({ kind: 'detected', service, port, client, labels });
+  const { service, port, client, labels, by } = key;
+  const host = renderVirtualHostKey({ kind: 'detected', service, port, client, labels, by });
   return { name: `${parseServiceId(service).hostname}:${port}`, slices: [], overrides: new Map(), extra: [host] };
 }

@@ -13,7 +13,7 @@ import { matchAll } from '../frontend/istio/httpmatch.ts';
 import { type FindCluster, resolveHttpRoutes } from '../frontend/istio/httproute.ts';
 import { resolveRetry } from '../frontend/istio/retry.ts';
 import {
-  chooseVirtualService,
+  readVirtualService,
   type VirtualServiceConfig,
   type VirtualServiceQueries,
 } from '../frontend/istio/virtualservices.ts';
@@ -22,6 +22,7 @@ import { parseLabels, parseServiceId, parseVirtualHostKey, type VirtualHostKey }
 import { sourceOf } from '../selection.ts';
 import type { ClusterName, Route, VirtualHost } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
+import { isBlocked, type OutboundRest, restCluster } from './rest.ts';
 
 export interface VirtualHostParts {
   readonly services: ServiceQueries;
@@ -34,11 +35,10 @@ export function defineVirtualHosts(graph: Graph, parts: VirtualHostParts): Query
     'virtualHost',
     (reader, text) => {
       const key = parseVirtualHostKey(text);
-      if (key.kind === 'any') return restHost(reader.read(parts.virtualServices.settings, ''));
+      if (key.kind === 'any') return restHost(key.rest, reader.read(parts.virtualServices.settings, ''));
       const hostname = key.kind === 'host' ? key.host : parseServiceId(key.service).hostname;
       const service = key.kind === 'host' ? undefined : reader.read(parts.services.service, key.service);
-      const client = key.client === '' ? undefined : key.client;
-      const config = chooseVirtualService(reader, parts.virtualServices, hostname, client);
+      const config = readVirtualService(reader, parts.virtualServices, hostname, key);
       const aliases = service === undefined ? [] : reader.read(parts.services.aliases, hostname);
       return {
         name: `${hostname}:${key.port}`,
@@ -114,7 +114,7 @@ export function findClusterFor(
   };
 }
 
-/** Names under which clients may know a host; ports are not part of them. */
+/** Names under which clients may know a host; ports are part of them only where the table serves several. */
 function domainsOf(
   hostname: string,
   key: VirtualHostKey,
@@ -122,6 +122,18 @@ function domainsOf(
   aliases: readonly Alias[],
 ): readonly string[] {
   if (key.kind === 'detected') return ['*'];
+  const names = namesOf(hostname, key, service, aliases);
+  if (key.named === '') return names;
+  const withPort = names.map((name) => `${name}:${key.port}`);
+  return key.port === '80' ? [...names, ...withPort] : withPort;
+}
+
+function namesOf(
+  hostname: string,
+  key: VirtualHostKey,
+  service: MeshService | undefined,
+  aliases: readonly Alias[],
+): readonly string[] {
   if (service === undefined) return [hostname];
   const names = [
     ...(service.registry === 'Kubernetes' ? clusterNames(service, key.near) : [hostname]),
@@ -142,8 +154,8 @@ function clusterNames({ hostname, name, namespace }: Alias, near: string): reado
 }
 
 /** What no other host claims: passes through, or is refused when the mesh allows only what it knows. */
-function restHost(settings: MeshSettings): VirtualHost {
-  if (settings.outboundTrafficPolicy === 'REGISTRY_ONLY') {
+function restHost(rest: OutboundRest, settings: MeshSettings): VirtualHost {
+  if (isBlocked(rest, settings)) {
     const route: Route = {
       name: 'block_all',
       match: matchAll,
@@ -152,7 +164,7 @@ function restHost(settings: MeshSettings): VirtualHost {
     };
     return { name: 'block_all', domains: ['*'], routes: [route], requireTls: false, sources: [] };
   }
-  const cluster: ClusterName = { direction: 'special', name: 'PassthroughCluster' };
+  const cluster = restCluster(rest, settings);
   const action = { kind: 'forward', clusters: [{ cluster, weight: 1 }], timeoutMs: 0 } as const;
   const route: Route = { name: 'allow_any', match: matchAll, action, sources: [] };
   return { name: 'allow_any', domains: ['*'], routes: [route], requireTls: false, sources: [] };

@@ -219,9 +219,10 @@ export interface Composition {
 /** One slice of a composition: what each service contributes. */
 export type Slice = readonly { readonly service: string; readonly keys: readonly string[] }[];
 
-/** A route configuration whose virtual hosts are shared; hosts are matched without their port. */
+/** A route configuration whose virtual hosts are shared; hosts are matched without their port unless it says otherwise. */
 export interface ComposedRouteTable extends Composition {
   readonly name: string;
+  readonly matchesPort?: boolean;
 }
 
 export interface FilterChainMatch {

@@ -59,6 +59,21 @@ export function chooseVirtualService(
   return undefined;
 }
 
+/** `by` of a key where a Sidecar keeps its clients from seeing any VirtualService of a host. */
+export const NO_ROUTE = 'none';
+
+/** The resource that a key names in `by`, or else the one in force for its client. */
+export function readVirtualService(
+  reader: Reader,
+  queries: VirtualServiceQueries,
+  hostname: string,
+  key: { readonly by: string; readonly client: string },
+): VirtualServiceConfig | undefined {
+  if (key.by === NO_ROUTE) return undefined;
+  if (key.by !== '') return reader.get(queries.inputs.virtualServices, key.by);
+  return chooseVirtualService(reader, queries, hostname, key.client === '' ? undefined : key.client);
+}
+
 /** All that claim exactly this host for a client, the one in force first. */
 export function claimants(
   reader: Reader,
