@@ -9,6 +9,14 @@ export { buildCluster } from './cluster.ts';
 export { buildLoadAssignment } from './endpoint.ts';
 export { buildListener } from './listener.ts';
 export { KUBERNETES_SECRET_PREFIX, renderClusterName, renderVirtualHostName } from './names.ts';
-export { buildRouteTable, buildRouteTableHead, buildVirtualHost, VIRTUAL_HOSTS_FIELD } from './route-table.ts';
+export {
+  buildNamelessVirtualHost,
+  buildRouteTable,
+  buildRouteTableHead,
+  buildSplitRouteTable,
+  renderSplitHostName,
+  VIRTUAL_HOST_NAME_FIELD,
+  VIRTUAL_HOSTS_FIELD,
+} from './route-table.ts';
 export { buildCertificateSecret, buildRootsSecret } from './secret.ts';
 export type { AccessLogSettings, ListenerSettings } from './settings.ts';

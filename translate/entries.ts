@@ -23,6 +23,8 @@ export interface EntryQueries {
   readonly listener: Query<Entry>;
   /** Key: the model's RouteTableKey. */
   readonly routeTable: Query<Entry>;
+  /** Key: the model's VirtualHostKey. */
+  readonly virtualHost: Query<VirtualHostPart>;
   /** Key: the model's ClassKey. */
   readonly inboundListener: Query<Entry>;
   readonly inboundClusters: Query<readonly Entry[]>;
@@ -30,6 +32,8 @@ export interface EntryQueries {
   readonly gatewayListeners: Query<readonly Entry[]>;
   /** Key: the model's GatewayRouteTableKey. */
   readonly gatewayRouteTable: Query<Entry>;
+  /** Key: that of the model's query of the same name. */
+  readonly gatewayVirtualHost: Query<VirtualHostPart>;
 }
 
 export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueries {
@@ -83,6 +87,7 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
         }),
       equal,
     ),
+    virtualHost,
     inboundListener: graph.query(
       'translate.inboundListener',
       (reader, key) =>
@@ -116,6 +121,7 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
         }),
       equal,
     ),
+    gatewayVirtualHost,
   };
 }
 

@@ -7,6 +7,6 @@
  * a secret goes only to a proven identity of its own namespace.
  */
 export { LayeredResources } from './layered.ts';
-export { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE } from './resource.ts';
+export { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
 export type { SecretAuthorizer } from './secrets.ts';
 export { createSnapshotSource, type MeshSnapshotSource, type SnapshotSourceOptions } from './source.ts';

@@ -8,6 +8,7 @@ export const CLUSTER_TYPE = typeUrl('envoy.config.cluster.v3.Cluster');
 export const ENDPOINT_TYPE = typeUrl('envoy.config.endpoint.v3.ClusterLoadAssignment');
 export const LISTENER_TYPE = typeUrl('envoy.config.listener.v3.Listener');
 export const ROUTE_TYPE = typeUrl('envoy.config.route.v3.RouteConfiguration');
+export const VIRTUAL_HOST_TYPE = typeUrl('envoy.config.route.v3.VirtualHost');
 export const SECRET_TYPE = typeUrl('envoy.extensions.transport_sockets.tls.v3.Secret');
 
 /** What a resource needs follows from its bytes, so these three say it all. */

@@ -1,16 +1,24 @@
 /** Route tables of virtual hosts that are encoded already. */
-import { buildRouteTableHead, buildVirtualHost, VIRTUAL_HOSTS_FIELD } from '#envoy/index.ts';
+import {
+  buildNamelessVirtualHost,
+  buildRouteTableHead,
+  buildSplitRouteTable,
+  renderSplitHostName,
+  VIRTUAL_HOST_NAME_FIELD,
+  VIRTUAL_HOSTS_FIELD,
+} from '#envoy/index.ts';
 import type { SourceRef, VirtualHost } from '#model/index.ts';
 import { encode } from '#wire/index.ts';
 import type { ServedResource } from '#xds/source.ts';
 import { appendFields } from './concatenate.ts';
 import { mergeSources } from './entry.ts';
 import { clustersOfVirtualHost, sourcesOfVirtualHost } from './needs.ts';
-import { hashContent, internResource, ROUTE_TYPE } from './resource.ts';
+import { encodeResource, hashContent, internResource, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
 
-/** A virtual host as it stands in a route table. */
+/** A virtual host, to stand in a route table or to be a resource of its own. */
 export interface VirtualHostPart {
   readonly host: VirtualHost;
+  /** Encoded, but for its name. */
   readonly bytes: Uint8Array;
   /** Hash of the bytes. */
   readonly version: string;
@@ -22,15 +30,19 @@ export interface VirtualHostPart {
 
 /** Encodes a virtual host. */
 export function buildPart(host: VirtualHost): VirtualHostPart {
-  const bytes = encode('envoy.config.route.v3.VirtualHost', buildVirtualHost(host));
+  const bytes = encode('envoy.config.route.v3.VirtualHost', buildNamelessVirtualHost(host));
   return {
     host,
     bytes,
-    version: hashContent(bytes),
+    version: hashContent(appendName(bytes, host.name)),
     claim: hashContent([host.name, ...host.domains].join(' ')),
     needs: [...new Set(clustersOfVirtualHost(host))],
     sources: mergeSources(sourcesOfVirtualHost(host)),
   };
+}
+
+function appendName(nameless: Uint8Array, name: string): Uint8Array {
+  return appendFields(nameless, VIRTUAL_HOST_NAME_FIELD, [Buffer.from(name)]);
 }
 
 /**
@@ -42,14 +54,49 @@ export function separateDomains(parts: readonly VirtualHostPart[]): readonly Vir
   if (knownDisjoint.has(claims)) return parts;
   const separate = resolveClaims(parts);
   if (separate.length !== parts.length || separate.some((part, at) => part !== parts[at])) return separate;
-  if (knownDisjoint.size >= MOST_KNOWN) knownDisjoint.clear();
-  knownDisjoint.add(claims);
+  rememberDisjoint(claims);
   return parts;
+}
+
+/** What the virtual hosts of one layer of a table claim. */
+export interface Claims {
+  /** Of all of it: equal hashes mean equal claims. */
+  readonly hash: string;
+  readonly hosts: readonly Pick<VirtualHost, 'name' | 'domains'>[];
+}
+
+export function claimsOf(parts: readonly VirtualHostPart[]): Claims {
+  return { hash: hashContent(parts.map((part) => part.claim).join(' ')), hosts: parts.map(({ host }) => host) };
+}
+
+/** Whether no two virtual hosts of all these layers share a name or a domain. */
+export function areDisjoint(layers: readonly Claims[]): boolean {
+  const key = hashContent(layers.map(({ hash }) => hash).join('\n'));
+  if (knownDisjoint.has(key)) return true;
+  const names = new Set<string>();
+  const domains = new Set<string>();
+  for (const { hosts } of layers) {
+    for (const host of hosts) {
+      if (names.has(host.name)) return false;
+      names.add(host.name);
+      for (const domain of host.domains) {
+        if (domains.has(domain)) return false;
+        domains.add(domain);
+      }
+    }
+  }
+  rememberDisjoint(key);
+  return true;
 }
 
 /** Sets of names and domains that were found to be disjoint: thousands of domains, looked at once and not per change. */
 const knownDisjoint = new Set<string>();
 const MOST_KNOWN = 10_000;
+
+function rememberDisjoint(claims: string): void {
+  if (knownDisjoint.size >= MOST_KNOWN) knownDisjoint.clear();
+  knownDisjoint.add(claims);
+}
 
 function resolveClaims(parts: readonly VirtualHostPart[]): readonly VirtualHostPart[] {
   const names = new Set<string>();
@@ -89,7 +136,7 @@ class ComposedRouteTable implements ServedResource {
     this.#bytes ??= appendFields(
       this.#head,
       VIRTUAL_HOSTS_FIELD,
-      this.#parts.map((part) => part.bytes),
+      this.#parts.map((part) => appendName(part.bytes, part.host.name)),
     );
     return this.#bytes;
   }
@@ -108,4 +155,44 @@ export function assembleRouteTable(
 ): ServedResource {
   const head = encode('envoy.config.route.v3.RouteConfiguration', buildRouteTableHead(name, matchesPort));
   return internResource(new ComposedRouteTable(name, head, separateDomains(parts)));
+}
+
+/** The shared instance of a route table whose virtual hosts are resources of their own. */
+export function splitRouteTable(name: string, matchesPort = false): ServedResource {
+  return encodeResource('envoy.config.route.v3.RouteConfiguration', buildSplitRouteTable(name, matchesPort), { name });
+}
+
+/** A virtual host of one table as a resource of its own. It costs next to nothing until somebody is sent it. */
+class SplitVirtualHost implements ServedResource {
+  readonly typeUrl = VIRTUAL_HOST_TYPE;
+  readonly name: string;
+  readonly #part: VirtualHostPart;
+  #bytes: Uint8Array | undefined;
+
+  constructor(table: string, part: VirtualHostPart) {
+    this.name = renderSplitHostName(table, part.host.name);
+    this.#part = part;
+  }
+
+  get version(): string {
+    return this.#part.version;
+  }
+
+  get needs(): readonly string[] {
+    return this.#part.needs;
+  }
+
+  get claims(): readonly string[] {
+    return this.#part.host.domains;
+  }
+
+  get bytes(): Uint8Array {
+    this.#bytes ??= appendName(this.#part.bytes, this.name);
+    return this.#bytes;
+  }
+}
+
+/** The shared instance of a table's virtual host. */
+export function splitVirtualHost(table: string, part: VirtualHostPart): ServedResource {
+  return internResource(new SplitVirtualHost(table, part));
 }

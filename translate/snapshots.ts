@@ -6,7 +6,8 @@ import { type Collection, collect, createViewCollections } from './collections.t
 import type { EntryQueries } from './entries.ts';
 import { type Entry, mergeSummaries, type Summary, sameSummary } from './entry.ts';
 import { layer, sameLayers } from './layered.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from './resource.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
+import { createSplitGatewayTables, createSplitPortTables, type SplitTables } from './split-tables.ts';
 
 /** Resources by type URL. */
 export type Types = ReadonlyMap<string, Resources>;
@@ -19,9 +20,9 @@ export interface Part {
 }
 
 export interface SnapshotQueries {
-  /** Key: the model's proxy facts. The combination of view (and place), class or gateway that the proxy belongs to. */
+  /** Key: `renderProxyKey`. The combination of view (and place), class or gateway that the proxy belongs to. */
   readonly combination: Query<string>;
-  /** Key: the view of a combination, with the place where that matters. Shared by every class of its proxies. */
+  /** Key: the view of a combination, with the place where that matters and the form of its tables. Shared by every class of its proxies. */
   readonly view: Query<Part>;
   /** Key: what a combination has beside its view. */
   readonly own: Query<Part>;
@@ -54,14 +55,17 @@ export function createSnapshotQueries(graph: Graph, model: MeshQueries, queries:
     ),
   );
 
-  const viewShape = (placedView: string): Shape => {
-    const [view = '', place] = placedView.split('\t');
+  const splitPortTables = createSplitPortTables(graph, model, queries);
+  const splitGatewayTables = createSplitGatewayTables(graph, model, queries);
+
+  const viewShape = (viewPart: string): Shape => {
+    const { form, view, place } = parseViewPart(viewPart);
     return [
       [CLUSTER_TYPE, views.clusters, view],
       [ENDPOINT_TYPE, views.endpoints, view],
-      ...(place === undefined ? [] : [[ENDPOINT_TYPE, views.placedEndpoints, placedView] as const]),
+      ...(place === '' ? [] : [[ENDPOINT_TYPE, views.placedEndpoints, `${view}\t${place}`] as const]),
       [LISTENER_TYPE, views.listeners, view],
-      [ROUTE_TYPE, views.portTables, view],
+      ...tableShape(form, views.portTables, splitPortTables, view),
       [ROUTE_TYPE, views.listenerTables, view],
     ];
   };
@@ -74,16 +78,17 @@ export function createSnapshotQueries(graph: Graph, model: MeshQueries, queries:
       ];
     return [
       [LISTENER_TYPE, gatewayListeners, key],
-      [ROUTE_TYPE, gatewayTables, key],
+      ...tableShape(own.startsWith(SPLIT_GATEWAY) ? 'split' : 'whole', gatewayTables, splitGatewayTables, key),
     ];
   };
 
   return {
-    combination: graph.query('translate.combination', (reader, facts) =>
-      renderCombination(reader.read(model.proxyKeys, facts)),
-    ),
-    view: defineParts(graph, 'view', viewShape, (reader, placedView) =>
-      reader.read(model.viewSources, placedView.split('\t')[0] ?? ''),
+    combination: graph.query('translate.combination', (reader, key) => {
+      const { form, facts } = parseProxyKey(key);
+      return renderCombination(form, reader.read(model.proxyKeys, facts));
+    }),
+    view: defineParts(graph, 'view', viewShape, (reader, viewPart) =>
+      reader.read(model.viewSources, parseViewPart(viewPart).view),
     ),
     own: defineParts(graph, 'own', ownShape),
     entries: graph.query('translate.combinationEntries', (reader: Reader, combination) => {
@@ -137,10 +142,38 @@ function defineParts(
   );
 }
 
-/** Keys of views, classes, gateways and places hold neither line break nor tab. */
-function renderCombination({ view, place, class: ofClass, gateway }: ProxyKeys): string {
-  const own = gateway === undefined ? `class\n${ofClass ?? ''}` : `gateway\n${gateway}`;
-  return `${view}${place === undefined ? '' : `\t${place}`}\n${own}`;
+/** How a proxy takes route tables: as a whole, or their virtual hosts as resources of their own. */
+export type TableForm = 'whole' | 'split';
+
+function tableShape(form: TableForm, whole: Collection, split: SplitTables, key: string): Shape {
+  if (form === 'whole') return [[ROUTE_TYPE, whole, key]];
+  return [
+    [ROUTE_TYPE, split.tables, key],
+    [VIRTUAL_HOST_TYPE, split.virtualHosts, key],
+  ];
+}
+
+/** Facts, keys of views, classes, gateways and places hold neither line break nor tab. */
+export function renderProxyKey(form: TableForm, facts: string): string {
+  return `${form}\n${facts}`;
+}
+
+function parseProxyKey(key: string): { readonly form: TableForm; readonly facts: string } {
+  const [form, facts = ''] = key.split('\n');
+  return { form: form === 'split' ? 'split' : 'whole', facts };
+}
+
+const SPLIT_GATEWAY = 'split gateway\n';
+
+function renderCombination(form: TableForm, { view, place, class: ofClass, gateway }: ProxyKeys): string {
+  const kind = form === 'split' ? SPLIT_GATEWAY : 'gateway\n';
+  const own = gateway === undefined ? `class\n${ofClass ?? ''}` : `${kind}${gateway}`;
+  return `${view}\t${place ?? ''}\t${form}\n${own}`;
+}
+
+function parseViewPart(part: string): { readonly view: string; readonly place: string; readonly form: TableForm } {
+  const [view = '', place = '', form] = part.split('\t');
+  return { view, place, form: form === 'split' ? 'split' : 'whole' };
 }
 
 /** The keys of the two parts of a combination. */
@@ -151,7 +184,7 @@ export function parseCombination(combination: string): { readonly view: string; 
 
 /** The gateway's key of what a router has beside its view. */
 export function gatewayOf(own: string): string | undefined {
-  return own.startsWith('gateway\n') ? keyOf(own) : undefined;
+  return own.startsWith('class\n') ? undefined : keyOf(own);
 }
 
 /** Without the word that says what kind of part it is. */

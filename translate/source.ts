@@ -8,7 +8,7 @@ import type { Entry } from './entry.ts';
 import { factsOf } from './facts.ts';
 import { joinSnapshot, ownSources } from './join.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
-import { createSnapshotQueries, gatewayOf, type Part, parseCombination } from './snapshots.ts';
+import { createSnapshotQueries, gatewayOf, type Part, parseCombination, renderProxyKey } from './snapshots.ts';
 import { Wake } from './wake.ts';
 
 export interface SnapshotSourceOptions {
@@ -54,7 +54,8 @@ const PERMISSION_INTERVAL_MS = 5_000;
 
 interface Subscriber {
   readonly proxy: MeshProxy;
-  readonly facts: string;
+  /** Of its roots in the graph. */
+  readonly key: string;
   readonly onChange: () => void;
   /** As of the last build. */
   built: Built | undefined;
@@ -79,8 +80,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   const permissions = new SecretPermissions(options.secrets, clock);
   const builtQuery = graph.query<Built>(
     'translate.proxy',
-    (reader, facts) => {
-      const combination = reader.read(queries.combination, facts);
+    (reader, key) => {
+      const combination = reader.read(queries.combination, key);
       const { view, own } = parseCombination(combination);
       return { combination, view: reader.read(queries.view, view), own: reader.read(queries.own, own) };
     },
@@ -146,7 +147,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
   const build = async (signal: AbortSignal): Promise<void> => {
     const present = [...subscribers.values()];
-    const roots = present.map((subscriber): Root<Built> => ({ query: builtQuery, key: subscriber.facts }));
+    const roots = present.map((subscriber): Root<Built> => ({ query: builtQuery, key: subscriber.key }));
     const outcome = await builder.build(roots, { signal });
     if (outcome.kind !== 'built') return;
     settled = outcome.revision;
@@ -176,7 +177,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   };
 
   const sweep = (): void => {
-    const roots = [...subscribers.values()].map(({ facts }) => ({ query: builtQuery, key: facts }));
+    const roots = [...subscribers.values()].map(({ key }) => ({ query: builtQuery, key }));
     graph.sweep(roots);
     departed = 0;
   };
@@ -212,7 +213,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     subscribe(proxy, onChange): Subscription {
       const subscriber: Subscriber = {
         proxy,
-        facts: renderProxyFacts(factsOf(proxy)),
+        key: renderProxyKey(proxy.virtualHosts ? 'split' : 'whole', renderProxyFacts(factsOf(proxy))),
         onChange,
         built: undefined,
         gateway: undefined,

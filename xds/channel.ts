@@ -2,7 +2,8 @@
 import type { Resources } from './difference.ts';
 import { type Held, Holdings } from './holdings.ts';
 import type { ServedResource } from './source.ts';
-import type { ResourceType } from './types.ts';
+import { parentOf, type ResourceType } from './types.ts';
+import { resolveUnits, type Unit } from './units.ts';
 
 /** One resource to add or replace, or, without a resource, a name to remove. */
 export interface Change {
@@ -21,13 +22,14 @@ export interface Sent {
 
 export type Answer =
   | { readonly kind: 'acknowledged'; readonly sent: Sent; readonly replaced: readonly (Held | undefined)[] }
-  | { readonly kind: 'refused'; readonly sent: Sent }
+  /** `alone`: it cannot be taken apart any further. */
+  | { readonly kind: 'refused'; readonly sent: Sent; readonly alone: boolean }
   /** The nonce is of no response that waits for an answer. */
   | { readonly kind: 'stale' };
 
 export class Channel {
   readonly type: ResourceType;
-  readonly holdings = new Holdings();
+  readonly holdings: Holdings;
   /** The client has asked for this type on this stream. */
   open = false;
   /** A response is due even if there is nothing to say. */
@@ -38,19 +40,26 @@ export class Channel {
   lastNonce = '';
   /** Names to send whether or not the client holds them: asked for anew, or behind their changed cluster. */
   readonly forced = new Set<string>();
-  /** To be sent one at a time, because a response that held all of them was refused. */
-  readonly suspects: Change[] = [];
-  /** Refused by themselves: name to version (undefined for a removal). Not sent again on this stream in that version. */
-  readonly refused = new Map<string, string | undefined>();
+  /** Parents that the client was sent just now: whatever it held under them before, all that belongs to them follows. */
+  readonly introduced = new Set<string>();
+  /** To be sent one after the other, because a response that held all of them was refused. */
+  readonly suspects: (readonly Unit[])[] = [];
+  /** Refused by themselves, by name. Not sent again on this stream as long as the whole unit is wanted like that. */
+  readonly refused = new Map<string, Unit>();
   /** What the client said about the last refusal. */
   refusal = '';
 
   constructor(type: ResourceType) {
     this.type = type;
+    this.holdings = new Holdings(type.parent !== undefined);
   }
 
   subscribe(names: readonly string[]): void {
     for (const name of names) {
+      if (this.type.parent !== undefined) {
+        this.forced.add(name);
+        continue;
+      }
       if (name === '*') {
         if (!this.holdings.wildcard) this.owed = true;
         this.holdings.wildcard = true;
@@ -64,6 +73,7 @@ export class Channel {
   }
 
   unsubscribe(names: readonly string[]): void {
+    if (this.type.parent !== undefined) return;
     for (const name of names) {
       if (name === '*') {
         this.holdings.wildcard = false;
@@ -73,6 +83,40 @@ export class Channel {
       // Under a wildcard the client drops the name, but is still to have the resource.
       if (this.holdings.wildcard) this.forced.add(name);
       else this.forced.delete(name);
+    }
+  }
+
+  /**
+   * The client is sent the parents anew, or brought them along from an earlier stream. Either way what belongs to them is
+   * sent: it drops what came before its parent did, and does not say what it dropped.
+   */
+  introduce(parents: readonly string[]): void {
+    this.holdings.adopt(parents);
+    for (const parent of parents) this.introduced.add(parent);
+    const suspects = this.suspects.splice(0).map((units) => this.#apartFromIntroduced(units));
+    this.suspects.push(...suspects);
+  }
+
+  /** Suspects that do not come with all the others of their parent anyway. */
+  #apartFromIntroduced(units: readonly Unit[]): readonly Unit[] {
+    if (this.introduced.size === 0) return units;
+    return units.filter(([change]) => !this.introduced.has(parentOf(change?.name ?? '')));
+  }
+
+  /** What belongs to the parents that were sent just now. Those to which nothing belongs need no further thought. */
+  belongings(target: Resources): readonly string[] {
+    if (this.introduced.size === 0) return [];
+    const names = [...target.keys()].filter((name) => this.introduced.has(parentOf(name)));
+    const filled = new Set(names.map(parentOf));
+    for (const parent of this.introduced) if (!filled.has(parent)) this.introduced.delete(parent);
+    return names;
+  }
+
+  /** The client lost interest in the parents, and drops what belongs to them. */
+  abandon(parents: readonly string[]): void {
+    for (const parent of parents) {
+      this.holdings.names.delete(parent);
+      this.introduced.delete(parent);
     }
   }
 
@@ -91,34 +135,37 @@ export class Channel {
     if (refusal === undefined)
       return { kind: 'acknowledged', sent, replaced: sent.changes.map((change) => this.#acknowledge(change)) };
     this.refusal = refusal;
-    const [only] = sent.changes;
-    if (sent.changes.length === 1 && only !== undefined) {
-      this.holdings.settleDoubt(only.name);
-      this.refused.set(only.name, only.resource?.version);
-    } else {
-      for (const { name, resource } of sent.changes) this.holdings.doubt(name, resource);
-      this.suspects.push(...sent.changes);
+    const units = resolveUnits(sent.changes, (name) => this.holdings.held(name));
+    const alone = units.length === 1;
+    for (const { name, resource } of sent.changes) {
+      if (!alone) this.holdings.doubt(name, resource);
+      else {
+        this.holdings.settleDoubt(name);
+        this.refused.set(name, sent.changes);
+      }
     }
-    return { kind: 'refused', sent };
+    if (!alone) this.suspects.unshift(...halve(this.#apartFromIntroduced(units)));
+    return { kind: 'refused', sent, alone };
   }
 
   /** What the client is to be sent to hold the target, apart from what waits for its turn alone. Sorted by name. */
   changes(target: Resources): readonly Change[] {
     const names = new Set(this.holdings.rebase(target));
     for (const name of this.forced) if (this.holdings.subscribed(name)) names.add(name);
+    for (const name of this.belongings(target)) names.add(name);
     const changes: Change[] = [];
     for (const name of names) {
       const resource = target.get(name);
-      if (this.refuses(name, resource) || this.#underway(name, resource)) continue;
+      if (this.refuses(name, target) || this.#underway(name, resource)) continue;
       if (resource === undefined && !this.#tellsAbsence(name)) continue;
       changes.push({ name, resource });
     }
     return changes.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Whether the client has refused exactly this, by itself. */
-  refuses(name: string, resource: ServedResource | undefined): boolean {
-    return this.refused.has(name) && this.refused.get(name) === resource?.version;
+  /** Whether the client has refused exactly this, by itself or with what cannot be parted from it. */
+  refuses(name: string, target: Resources): boolean {
+    return this.refused.get(name)?.every((change) => isWanted(change, target)) ?? false;
   }
 
   /** Returns what the client held before. */
@@ -142,11 +189,13 @@ export class Channel {
     return held === undefined ? this.forced.has(name) : this.type.removal === 'send';
   }
 
-  /** The next suspect that is still wanted as it was refused; the others will be looked at as ordinary changes. */
-  nextSuspect(target: Resources): Change | undefined {
-    for (let suspect = this.suspects.shift(); suspect !== undefined; suspect = this.suspects.shift()) {
-      if (this.holdings.subscribed(suspect.name) && target.get(suspect.name)?.version === suspect.resource?.version)
-        return suspect;
+  /** The next suspects that are still wanted as they were refused; the others will be looked at as ordinary changes. */
+  nextSuspects(target: Resources): readonly Change[] | undefined {
+    for (let units = this.suspects.shift(); units !== undefined; units = this.suspects.shift()) {
+      const wanted = units.filter((unit) =>
+        unit.every((change) => this.holdings.subscribed(change.name) && isWanted(change, target)),
+      );
+      if (wanted.length > 0) return wanted.flat();
     }
     return undefined;
   }
@@ -155,6 +204,19 @@ export class Channel {
     this.inFlight.push(sent);
     this.lastNonce = sent.nonce;
     this.owed = false;
-    for (const { name } of sent.changes) this.forced.delete(name);
+    for (const { name } of sent.changes) {
+      this.forced.delete(name);
+      if (this.type.parent !== undefined) this.introduced.delete(parentOf(name));
+    }
   }
+}
+
+function isWanted({ name, resource }: Change, target: Resources): boolean {
+  return target.get(name)?.version === resource?.version;
+}
+
+/** Which of many is refused is found by taking away half of them again and again. */
+function halve(units: readonly Unit[]): readonly (readonly Unit[])[] {
+  const middle = Math.ceil(units.length / 2);
+  return [units.slice(0, middle), units.slice(middle)];
 }

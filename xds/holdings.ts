@@ -4,6 +4,7 @@
  */
 import { differingNames, NO_RESOURCES, needingNames, type Resources } from './difference.ts';
 import type { ServedResource } from './source.ts';
+import { parentOf } from './types.ts';
 
 /** What a client holds under a name. */
 export interface Held {
@@ -20,14 +21,27 @@ export interface Held {
 export class Holdings {
   /** Interested in everything. */
   wildcard = false;
-  /** Names asked for one by one. */
+  /** Names asked for one by one; of resources that belong to others, names of those. */
   readonly names = new Set<string>();
+  readonly #byParent: boolean;
   #base: Resources = NO_RESOURCES;
   /** Exceptions from the base; null: does not hold it. */
   readonly #overlay = new Map<string, Held | null>();
 
+  constructor(byParent = false) {
+    this.#byParent = byParent;
+  }
+
   subscribed(name: string): boolean {
-    return this.wildcard || this.names.has(name);
+    return this.wildcard || this.names.has(this.#byParent ? parentOf(name) : name);
+  }
+
+  /** Takes an interest in what belongs to these parents. Of those that are new to it the client holds nothing yet. */
+  adopt(parents: readonly string[]): void {
+    const fresh = new Set(parents.filter((parent) => !this.names.has(parent)));
+    if (fresh.size === 0) return;
+    for (const parent of fresh) this.names.add(parent);
+    for (const name of this.#base.keys()) if (fresh.has(parentOf(name))) this.#overlay.set(name, null);
   }
 
   held(name: string): Held | undefined {

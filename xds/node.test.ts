@@ -28,6 +28,7 @@ describe('node', () => {
         },
       }),
       9,
+      'delta',
     );
     expect(proxy).to.deep.include({
       connectionId: 'web-1.shop-9',
@@ -53,7 +54,7 @@ describe('node', () => {
   });
 
   it('needs no metadata', () => {
-    const proxy = parseNode(node({ id: 'router~10.0.0.2~gw.istio-system~istio-system.svc.cluster.local' }), 1);
+    const proxy = parseNode(node({ id: 'router~10.0.0.2~gw.istio-system~istio-system.svc.cluster.local' }), 1, 'delta');
     expect(proxy).to.deep.include({
       type: 'router',
       namespace: 'istio-system',
@@ -66,13 +67,17 @@ describe('node', () => {
   });
 
   it('ignores metadata of the wrong type', () => {
-    const proxy = parseNode(node({ id: ID, metadata: { LABELS: 'x', CLUSTER_ID: 7, INTERCEPTION_MODE: 'MAGIC' } }), 1);
+    const proxy = parseNode(
+      node({ id: ID, metadata: { LABELS: 'x', CLUSTER_ID: 7, INTERCEPTION_MODE: 'MAGIC' } }),
+      1,
+      'delta',
+    );
     expect(proxy).to.deep.include({ labels: {}, clusterId: 'Kubernetes', interceptionMode: 'REDIRECT' });
   });
 
   it('tells gRPC clients from Envoys', () => {
-    expect(parseNode(node({ id: ID, metadata: { GENERATOR: 'grpc' } }), 1).client).to.equal('grpc');
-    expect(parseNode(node({ id: ID, userAgentName: 'gRPC Go' }), 1).client).to.equal('grpc');
+    expect(parseNode(node({ id: ID, metadata: { GENERATOR: 'grpc' } }), 1, 'delta').client).to.equal('grpc');
+    expect(parseNode(node({ id: ID, userAgentName: 'gRPC Go' }), 1, 'delta').client).to.equal('grpc');
   });
 
   for (const [what, json] of [
@@ -85,7 +90,7 @@ describe('node', () => {
     ['a generator that nobody serves', { id: ID, metadata: { GENERATOR: 'event' } }],
   ] as const) {
     it(`is refused with ${what}`, () => {
-      expect(() => parseNode(node(json), 1))
+      expect(() => parseNode(node(json), 1, 'delta'))
         .to.throw()
         .with.property('code', 'invalid');
     });
@@ -93,7 +98,7 @@ describe('node', () => {
 });
 
 describe('contradiction between node and credential', () => {
-  const proxy = parseNode(node({ id: ID, metadata: { SERVICE_ACCOUNT: 'web' } }), 1);
+  const proxy = parseNode(node({ id: ID, metadata: { SERVICE_ACCOUNT: 'web' } }), 1, 'delta');
   const proven = { trustDomain: 'cluster.local', namespace: 'shop', serviceAccount: 'web' };
 
   it('is none when both agree, or when the node claims no account', () => {

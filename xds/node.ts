@@ -1,6 +1,7 @@
 /** Parses Envoy's node into what we know of a proxy. Names of metadata are Istio's (pkg/model/proxy.go there). */
 import { LateenError } from '#runtime/core/index.ts';
 import { type Message, toJson } from '#wire/index.ts';
+import type { Protocol } from './request.ts';
 import type { Proxy as MeshProxy } from './source.ts';
 
 type Node = Message<'envoy.config.core.v3.Node'>;
@@ -15,7 +16,7 @@ const MAX_ID_LENGTH = 1024;
  * Node ids have Istio's form `type~ip~pod.namespace~domain`. Throws LateenError `invalid` saying what is wrong.
  * `connection` makes the connection id unique in this process.
  */
-export function parseNode(node: Node | undefined, connection: number): MeshProxy {
+export function parseNode(node: Node | undefined, connection: number, protocol: Protocol): MeshProxy {
   const nodeId = node?.id ?? '';
   if (node === undefined || nodeId === '')
     throw new LateenError('invalid', 'the first request of a stream must hold a node with an id');
@@ -36,6 +37,7 @@ export function parseNode(node: Node | undefined, connection: number): MeshProxy
     throw new LateenError('invalid', `node id "${nodeId}" and metadata NAMESPACE "${namespace}" disagree`);
   }
   const labels = stringMap(metadata.LABELS);
+  const client = generator === 'grpc' || /grpc/i.test(node.userAgentName ?? '') ? 'grpc' : 'envoy';
   return {
     connectionId: `${podName}.${namespace}-${connection}`,
     nodeId,
@@ -59,7 +61,8 @@ export function parseNode(node: Node | undefined, connection: number): MeshProxy
     envoyVersion: envoyVersion(node),
     extensions: (node.extensions ?? []).flatMap(({ name }) => (name === undefined ? [] : [name])),
     metadata,
-    client: generator === 'grpc' || /grpc/i.test(node.userAgentName ?? '') ? 'grpc' : 'envoy',
+    client,
+    virtualHosts: protocol === 'delta' && client === 'envoy',
   };
 }
 

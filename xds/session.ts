@@ -7,7 +7,18 @@ import { NO_RESOURCES, type Resources } from './difference.ts';
 import { Gate, type GateBounds } from './gate.ts';
 import type { ClientRequest, DeltaRequest, WorldRequest } from './request.ts';
 import type { ServedResource, Snapshot } from './source.ts';
-import { CLUSTER, ENDPOINT, LISTENER, RESOURCE_TYPES, type ResourceType, ROUTE, SECRET } from './types.ts';
+import {
+  CLUSTER,
+  ENDPOINT,
+  LISTENER,
+  parentOf,
+  RESOURCE_TYPES,
+  type ResourceType,
+  ROUTE,
+  SECRET,
+  VIRTUAL_HOST,
+} from './types.ts';
+import { resolveUnits, type Unit } from './units.ts';
 
 export interface SessionSettings extends GateBounds {
   /** How long Envoy may go on using what a replaced or removed listener named, in milliseconds. */
@@ -109,7 +120,7 @@ export class Session {
         return { kind: 'acknowledged' };
       case 'refused': {
         const resources = answer.sent.changes.map(({ name }) => name);
-        return { kind: 'refused', message: channel.refusal, resources, isolated: resources.length === 1 };
+        return { kind: 'refused', message: channel.refusal, resources, isolated: answer.alone };
       }
     }
   }
@@ -149,9 +160,13 @@ export class Session {
     if (this.#snapshot === undefined) return false;
     if (!this.#channel(LISTENER).open) return false;
     for (const channel of this.#channels.values()) {
-      if (!channel.open) continue;
+      if (!channel.open) {
+        // What belongs to something that was sent, and that the client has yet to ask for.
+        if (channel.belongings(this.#target(channel.type)).length > 0) return false;
+        continue;
+      }
       if (channel.inFlight.length > 0 || channel.suspects.length > 0 || channel.owed) return false;
-      const left = channel.changes(this.#target(channel.type));
+      const left = this.#changes(channel);
       // The removal of a cluster that something draining still names may take its time.
       if (left.some(({ resource }) => resource !== undefined || channel.type.typeUrl !== CLUSTER)) return false;
     }
@@ -169,8 +184,7 @@ export class Session {
     for (const channel of this.#channels.values()) {
       const target = this.#target(channel.type);
       for (const name of channel.refused.keys()) {
-        if (!channel.holdings.subscribed(name) || !channel.refuses(name, target.get(name)))
-          channel.refused.delete(name);
+        if (!channel.holdings.subscribed(name) || !channel.refuses(name, target)) channel.refused.delete(name);
       }
       if (channel.refused.size === 0) continue;
       const { typeUrl } = channel.type;
@@ -201,6 +215,7 @@ export class Session {
     const everything = first && channel.type.wildcard && request.subscribe.length === 0;
     channel.subscribe(everything ? ['*'] : request.subscribe);
     channel.unsubscribe(request.unsubscribe);
+    for (const belonging of this.#belongingTo(channel)) belonging.abandon(request.unsubscribe);
     if (first) this.#reconnect(channel, request.initialVersions, now);
     return request.nonce === '' ? 'subscription' : 'answer';
   }
@@ -210,6 +225,9 @@ export class Session {
     const { typeUrl } = channel.type;
     if (typeUrl === ENDPOINT || Object.keys(versions).length === 0) return;
     channel.restore(versions);
+    for (const belonging of this.#belongingTo(channel)) {
+      belonging.introduce([...channel.holdings.names].filter((name) => Object.hasOwn(versions, name)));
+    }
     // What its routes and listeners name is known only when their requests are here.
     if (typeUrl === CLUSTER) this.#removeClustersAfter = now + this.#settings.warmMs;
   }
@@ -233,11 +251,19 @@ export class Session {
   #plan(channel: Channel, now: number): readonly Change[] | undefined {
     if (channel.inFlight.length > 0 && !this.#mayOverlap(channel, now)) return undefined;
     const target = this.#target(channel.type);
-    const suspect = channel.nextSuspect(target);
-    if (suspect !== undefined) return [suspect];
-    const due = this.#due(channel, channel.changes(target), now);
+    const suspects = channel.nextSuspects(target);
+    if (suspects !== undefined) return suspects;
+    const due = this.#due(channel, this.#changes(channel), now);
     if (due.length === 0 && !(channel.owed && channel.inFlight.length === 0)) return undefined;
-    return this.#delta ? this.#firstChunk(due) : due;
+    return this.#delta ? this.#firstChunk(channel, due) : due;
+  }
+
+  #changes(channel: Channel): readonly Change[] {
+    const changes = channel.changes(this.#target(channel.type));
+    const { parent } = channel.type;
+    if (parent === undefined) return changes;
+    // What belongs to something that is gone goes with it, once the client has stopped using that.
+    return changes.filter(({ name, resource }) => resource !== undefined || this.#exists(parent, parentOf(name)));
   }
 
   #due(channel: Channel, changes: readonly Change[], now: number): readonly Change[] {
@@ -249,12 +275,33 @@ export class Session {
     const gate = this.#gates.get(channel.type.typeUrl);
     // A client that asks for clusters only after it has read routes cannot hold them before.
     if (gate === undefined || !this.#channel(CLUSTER).holdings.wildcard) return changes;
-    return gate.admit(changes, {
+    const admitted = gate.admit(changes, {
       now,
       holdsCluster: (cluster) => this.#holdsCluster(cluster),
       clusterExists: (cluster) => this.#exists(CLUSTER, cluster),
       held: (name) => channel.holdings.held(name),
     });
+    if (admitted.length === changes.length || channel.type.parent === undefined) return admitted;
+    const ready = new Set(admitted);
+    return this.#units(channel, changes)
+      .filter((unit) => unit.every((change) => ready.has(change)))
+      .flat();
+  }
+
+  /** What must travel in one response: all that belongs to a parent that the client was sent just now, and hand-overs. */
+  #units(channel: Channel, changes: readonly Change[]): readonly Unit[] {
+    const whole = new Map<string, Change[]>();
+    const single: Change[] = [];
+    for (const change of changes) {
+      const parent = parentOf(change.name);
+      if (!channel.introduced.has(parent)) single.push(change);
+      else {
+        const unit = whole.get(parent);
+        if (unit === undefined) whole.set(parent, [change]);
+        else unit.push(change);
+      }
+    }
+    return [...whole.values(), ...resolveUnits(single, (name) => channel.holdings.held(name))];
   }
 
   /** Envoy withholds the acknowledgement while a cluster warms; one that never warms must not stop all others. */
@@ -264,13 +311,27 @@ export class Session {
     return last !== undefined && now - last.sentAt >= this.#settings.warmMs;
   }
 
-  #firstChunk(changes: readonly Change[]): readonly Change[] {
+  #firstChunk(channel: Channel, changes: readonly Change[]): readonly Change[] {
+    if (channel.type.parent !== undefined) return this.#firstUnits(channel, changes);
     let bytes = 0;
     for (let at = 0; at < changes.length; at += 1) {
       bytes += changes[at]?.resource?.bytes.length ?? 0;
       if (bytes > this.#settings.chunkBytes && at > 0) return changes.slice(0, at);
     }
     return changes;
+  }
+
+  #firstUnits(channel: Channel, changes: readonly Change[]): readonly Change[] {
+    const bytesOf = (unit: Unit) => unit.reduce((sum, { resource }) => sum + (resource?.bytes.length ?? 0), 0);
+    if (bytesOf(changes) <= this.#settings.chunkBytes) return changes;
+    const chunk: Change[] = [];
+    let bytes = 0;
+    for (const unit of this.#units(channel, changes)) {
+      bytes += bytesOf(unit);
+      if (bytes > this.#settings.chunkBytes && chunk.length > 0) break;
+      chunk.push(...unit);
+    }
+    return chunk;
   }
 
   #send(channel: Channel, changes: readonly Change[], revision: number, now: number): Outgoing {
@@ -280,6 +341,8 @@ export class Session {
     const resources = this.#content(channel, changes);
     channel.sent({ nonce, changes, sentAt: now, revision });
     if (type.typeUrl === CLUSTER) this.#sendEndpointsAgain(changes);
+    for (const belonging of this.#belongingTo(channel))
+      belonging.introduce(changes.flatMap(({ name, resource }) => (resource === undefined ? [] : [name])));
     const removed = this.#delta ? changes.filter(({ resource }) => resource === undefined).map(({ name }) => name) : [];
     return { type, resources, removed, nonce, revision };
   }
@@ -301,6 +364,11 @@ export class Session {
       const name = resource?.endpointsName;
       if (name !== undefined && endpoints.open && endpoints.holdings.subscribed(name)) endpoints.forced.add(name);
     }
+  }
+
+  /** The channels of what belongs to resources of this one. */
+  #belongingTo({ type: { typeUrl } }: Channel): readonly Channel[] {
+    return this.#delta && typeUrl === ROUTE ? [this.#channel(VIRTUAL_HOST)] : [];
   }
 
   #drain(replaced: readonly ({ readonly needs: readonly string[] | undefined } | undefined)[], now: number): void {

@@ -20,6 +20,11 @@ export interface ServedResource {
    * counts as acknowledged only when those that it has are acknowledged too.
    */
   readonly routeNames?: readonly string[];
+  /**
+   * For a virtual host: what no two virtual hosts of one route configuration may both have (domains). Changes that hand
+   * one over from one virtual host to another are sent together.
+   */
+  readonly claims?: readonly string[];
 }
 
 /** Resources of one type by name; never changed, shared between proxies when equal (compare by identity). */
@@ -38,7 +43,7 @@ export interface Resources extends ReadonlyMap<string, ServedResource> {
 export interface Snapshot {
   /** The graph revision it was computed at. */
   readonly revision: number;
-  /** By type URL. */
+  /** By type URL. Virtual hosts are named `ROUTE CONFIGURATION/HOST`; only proxies that take them apart have any. */
   readonly types: ReadonlyMap<string, Resources>;
 }
 
@@ -68,6 +73,8 @@ export interface Proxy {
   /** Proven SPIFFE identity; absent on the plaintext port. */
   readonly identity?: { readonly trustDomain: string; readonly namespace: string; readonly serviceAccount: string };
   readonly client: 'envoy' | 'grpc';
+  /** Takes virtual hosts as resources of their own (VHDS) beside route configurations that ask for them. */
+  readonly virtualHosts: boolean;
 }
 
 export interface Subscription {

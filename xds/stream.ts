@@ -119,7 +119,7 @@ export class DiscoveryStream {
 
   #open(node: ParsedRequest['node']): Client {
     const { source, observer, metrics, logger, nextConnection, session: settings } = this.#context;
-    const claimed = parseNode(node, nextConnection());
+    const claimed = parseNode(node, nextConnection(), this.#protocol);
     const identity = this.#identity;
     const contradicts = identity === undefined ? undefined : contradiction(claimed, identity);
     if (contradicts !== undefined) throw new LateenError('forbidden', contradicts);
@@ -219,7 +219,7 @@ export class DiscoveryStream {
       count: resources.length,
     };
     if (isolated) logger.warn('proxy refused a resource', fields);
-    else logger.info('proxy refused a response, its resources are sent one by one', fields);
+    else logger.info('proxy refused a response, parts of it are sent by themselves', fields);
   }
 
   /** Sets the timer for the next moment at which something may be due. A timer that is early does no harm. */

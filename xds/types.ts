@@ -6,6 +6,7 @@ export const CLUSTER = `${API}envoy.config.cluster.v3.Cluster`;
 export const ENDPOINT = `${API}envoy.config.endpoint.v3.ClusterLoadAssignment`;
 export const LISTENER = `${API}envoy.config.listener.v3.Listener`;
 export const ROUTE = `${API}envoy.config.route.v3.RouteConfiguration`;
+export const VIRTUAL_HOST = `${API}envoy.config.route.v3.VirtualHost`;
 export const SECRET = `${API}envoy.extensions.transport_sockets.tls.v3.Secret`;
 export const EXTENSION = `${API}envoy.config.core.v3.TypedExtensionConfig`;
 export const NAME_TABLE = `${API}istio.networking.nds.v1.NameTable`;
@@ -24,6 +25,11 @@ export interface ResourceType {
    * until it does (a secret that was refused looks like one that does not exist).
    */
   readonly removal: 'send' | 'ignore' | 'never';
+  /**
+   * Resources are named `PARENT/NAME`, and each belongs to the resource PARENT of this type. A client takes an interest
+   * in all of them by taking one in their parent, asks for none by name, and drops them with it.
+   */
+  readonly parent?: string;
 }
 
 /** In the order in which changes are sent: what is referred to before what refers to it. */
@@ -34,6 +40,7 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   { typeUrl: EXTENSION, label: 'ecds', wildcard: false, wholeState: false, removal: 'ignore' },
   { typeUrl: LISTENER, label: 'lds', wildcard: true, wholeState: true, removal: 'send' },
   { typeUrl: ROUTE, label: 'rds', wildcard: false, wholeState: false, removal: 'ignore' },
+  { typeUrl: VIRTUAL_HOST, label: 'vhds', wildcard: false, wholeState: false, removal: 'send', parent: ROUTE },
   { typeUrl: NAME_TABLE, label: 'nds', wildcard: true, wholeState: true, removal: 'send' },
 ];
 
@@ -41,4 +48,9 @@ const BY_URL: ReadonlyMap<string, ResourceType> = new Map(RESOURCE_TYPES.map((ty
 
 export function resourceType(typeUrl: string): ResourceType | undefined {
   return BY_URL.get(typeUrl);
+}
+
+/** The name of the resource that a resource belongs to; names of virtual hosts themselves hold no slash. */
+export function parentOf(name: string): string {
+  return name.slice(0, Math.max(0, name.lastIndexOf('/')));
 }

@@ -17,7 +17,7 @@ import {
   type Pipeline,
   startPipeline,
 } from '#test/support/pipeline.ts';
-import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE } from '#translate/index.ts';
+import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '#translate/index.ts';
 import { decode } from '#wire/index.ts';
 import type { Snapshot } from '#xds/source.ts';
 
@@ -110,6 +110,29 @@ describe('snapshots', () => {
       'outbound|9080|v2|reviews.bookinfo.svc.cluster.local',
     ]);
     expect(subscription.changes()).to.equal(2);
+  });
+
+  it('a VirtualService touches one virtual host, where proxies take them as resources of their own', async () => {
+    pipeline.objects.apply(reviewsSubsets);
+    const { changes, before, after, subscription } = await story(() => pipeline.objects.apply(reviewsSplit(90, 10)), {
+      ...productpage,
+      virtualHosts: true,
+    });
+    const name = '9080/reviews.bookinfo.svc.cluster.local:9080';
+    expect(changes).to.deep.equal([`~ VirtualHost ${name}`]);
+    expect(sameCollections(before, after)).to.have.members([CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE]);
+    const host = after?.types.get(VIRTUAL_HOST_TYPE)?.get(name);
+    expect(host?.needs).to.include('outbound|9080|v2|reviews.bookinfo.svc.cluster.local');
+    expect(host?.claims).to.include.members(['reviews', 'reviews.bookinfo.svc.cluster.local']);
+    const blamed = pipeline.source.blame(productpage.connectionId, VIRTUAL_HOST_TYPE, [name]);
+    expect(blamed.map(({ kind }) => kind)).to.deep.equal(['VirtualService']);
+    // Another sidecar of the namespace shares it; one of a state-of-the-world client does not see it at all.
+    const other = await connect(pipeline, describeProxy({ podName: 'reviews-v1-0', virtualHosts: true }));
+    expect(other.current()?.types.get(VIRTUAL_HOST_TYPE)).to.equal(
+      subscription.current()?.types.get(VIRTUAL_HOST_TYPE),
+    );
+    const whole = await connect(pipeline, describeProxy({ podName: 'ratings-v1-0' }));
+    expect(whole.current()?.types.has(VIRTUAL_HOST_TYPE)).to.equal(false);
   });
 
   it('subsets of a DestinationRule come as clusters with endpoints of their own', async () => {

@@ -76,7 +76,7 @@ export function startPipeline(options: PipelineOptions = {}): Pipeline {
   };
 }
 
-/** A sidecar of a namespace unless told otherwise. */
+/** A sidecar of a namespace that takes route tables whole, unless told otherwise. */
 export function describeProxy(more: Partial<MeshProxy> = {}): MeshProxy {
   const namespace = more.namespace ?? 'bookinfo';
   const podName = more.podName ?? 'productpage-v1-0';
@@ -100,6 +100,7 @@ export function describeProxy(more: Partial<MeshProxy> = {}): MeshProxy {
     extensions: [],
     metadata: {},
     client: 'envoy',
+    virtualHosts: false,
     ...more,
   };
 }

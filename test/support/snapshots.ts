@@ -8,7 +8,7 @@ export function serve<T extends TypeName>(
   type: T,
   name: string,
   message: Message<T>,
-  more: Pick<Partial<ServedResource>, 'needs' | 'endpointsName' | 'routeNames'> = {},
+  more: Pick<Partial<ServedResource>, 'needs' | 'endpointsName' | 'routeNames' | 'claims'> = {},
 ): ServedResource {
   const bytes = encode(type, message);
   const version = createHash('sha256').update(bytes).digest('base64url').slice(0, 16);

@@ -1,17 +1,22 @@
 /** A real Envoy that gets everything from a discovery server on loopback, and small resources to serve to it. */
+import { buildSplitRouteTable, renderSplitHostName } from '#envoy/index.ts';
 import { pack } from '#wire/index.ts';
 import type { ServedResource } from '#xds/index.ts';
 import { sidecarNode } from './adsclient.ts';
-import { type RunningEnvoy, startEnvoy } from './envoy.ts';
+import { type RunningEnvoy, type StartOptions, startEnvoy } from './envoy.ts';
 import { serve } from './snapshots.ts';
 
 const ADS = { ads: {}, resourceApiVersion: 'V3' } as const;
 const SECOND = { seconds: 1 };
 
 /** Starts an Envoy whose clusters and listeners come from the server on this port. */
-export async function startXdsEnvoy(discoveryPort: number, protocol: 'delta' | 'sotw'): Promise<RunningEnvoy> {
+export async function startXdsEnvoy(
+  discoveryPort: number,
+  protocol: 'delta' | 'sotw',
+  options: StartOptions = {},
+): Promise<RunningEnvoy> {
   const address = { socketAddress: { address: '127.0.0.1', portValue: discoveryPort } };
-  return startEnvoy({
+  const bootstrap = {
     node: { ...sidecarNode('web'), cluster: 'web.default' },
     staticResources: {
       clusters: [
@@ -42,7 +47,8 @@ export async function startXdsEnvoy(discoveryPort: number, protocol: 'delta' | '
       cdsConfig: ADS,
       ldsConfig: ADS,
     },
-  });
+  } satisfies Parameters<typeof startEnvoy>[0];
+  return startEnvoy(bootstrap, options);
 }
 
 /** A cluster whose endpoints come by EDS. A changed timeout makes it another cluster to Envoy. */
@@ -78,6 +84,33 @@ export function routeTo(cluster: string, note = ''): ServedResource {
       virtualHosts: [{ name: `all${note}`, domains: ['*'], routes: [{ match: { prefix: '/' }, route: { cluster } }] }],
     },
     { needs: [cluster] },
+  );
+}
+
+/** The table of `httpListener`, whose virtual hosts are resources of their own. */
+export function splitTable(): ServedResource {
+  return serve('envoy.config.route.v3.RouteConfiguration', 'web', buildSplitRouteTable('web'));
+}
+
+/** A virtual host of the split table that sends everything to one cluster. */
+export function virtualHost(host: string, cluster: string, domains: readonly string[] = [host]): ServedResource {
+  const name = renderSplitHostName('web', host);
+  return serve(
+    'envoy.config.route.v3.VirtualHost',
+    name,
+    { name, domains: [...domains], routes: [{ match: { prefix: '/' }, route: { cluster } }] },
+    { needs: [cluster], claims: domains },
+  );
+}
+
+/** Envoy refuses it: its regular expression is none. */
+export function brokenVirtualHost(host: string): ServedResource {
+  const name = renderSplitHostName('web', host);
+  return serve(
+    'envoy.config.route.v3.VirtualHost',
+    name,
+    { name, domains: [host], routes: [{ match: { safeRegex: { regex: '(' } }, directResponse: { status: 200 } }] },
+    { claims: [host] },
   );
 }
 

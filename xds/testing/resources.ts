@@ -1,6 +1,6 @@
 /** Resources and snapshots for tests: short to write, with contents that no codec looks at. */
 import type { ServedResource, Snapshot } from '../source.ts';
-import { CLUSTER, ENDPOINT, LISTENER, ROUTE } from '../types.ts';
+import { CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST } from '../types.ts';
 
 function served(typeUrl: string, name: string, version: string, more: Partial<ServedResource> = {}): ServedResource {
   return { typeUrl, name, version, bytes: Buffer.from(`${name}@${version}`), needs: [], ...more };
@@ -12,6 +12,13 @@ export const cluster = (name: string, version = '1'): ServedResource =>
 export const endpoints = (name: string, version = '1'): ServedResource => served(ENDPOINT, name, version);
 export const route = (name: string, needs: readonly string[], version = needs.join('+')): ServedResource =>
   served(ROUTE, name, version, { needs });
+/** A virtual host; `name` is that of its table, a slash, and its own. */
+export const host = (
+  name: string,
+  claims: readonly string[] = [name],
+  version = '1',
+  needs: readonly string[] = [],
+): ServedResource => served(VIRTUAL_HOST, name, version, { claims, needs });
 export const listener = (
   name: string,
   needs: readonly string[] = [],

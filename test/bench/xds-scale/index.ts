@@ -59,7 +59,7 @@ async function measure(
     const slice = describeSlice(changed, size, round % size.endpointsPerService);
     const route = describeRoute(changed, size, round + 2);
     endpoints.push(await timed(() => change(slice, typeUrls.endpoints)));
-    routes.push(await timed(() => change(route, typeUrls.routes)));
+    routes.push(await timed(() => change(route, typeUrls.virtualHosts)));
   }
   return [
     ...describe('all connected and configured', [connected]),

@@ -11,10 +11,15 @@ const clusterType = 'envoy.config.cluster.v3.Cluster';
 const endpointsType = 'envoy.config.endpoint.v3.ClusterLoadAssignment';
 const listenerType = 'envoy.config.listener.v3.Listener';
 const routesType = 'envoy.config.route.v3.RouteConfiguration';
+const virtualHostType = 'envoy.config.route.v3.VirtualHost';
 const connectionManagerType =
   'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager' as const satisfies TypeName;
 
-export const typeUrls = { endpoints: typeUrl(endpointsType), routes: typeUrl(routesType) } as const;
+export const typeUrls = {
+  endpoints: typeUrl(endpointsType),
+  routes: typeUrl(routesType),
+  virtualHosts: typeUrl(virtualHostType),
+} as const;
 
 /** Who connects. */
 export interface ProxyDescription {
@@ -58,6 +63,7 @@ async function runProxy(request: ProxiesRequest, proxy: number, report: (arrival
   const { pod, namespace, address } = description;
   const stream = openDelta(request.port);
   const wanted = { [typeUrls.endpoints]: new Set<string>(), [typeUrls.routes]: new Set<string>() };
+  let asksForVirtualHosts = false;
   const missing = new Set<string>([typeUrl(clusterType), typeUrl(listenerType)]);
   const node = sidecarNode(pod, namespace, { CLUSTER_ID: 'Kubernetes', INSTANCE_IPS: address });
   stream.send({ node: { ...node, id: node.id?.replace('10.0.0.1', address) ?? '' }, typeUrl: typeUrl(clusterType) });
@@ -71,10 +77,18 @@ async function runProxy(request: ProxiesRequest, proxy: number, report: (arrival
     const names = resources.map(({ name = '' }) => name);
     missing.delete(url);
     for (const name of names) missing.delete(`${url} ${name}`);
+    if (url === typeUrls.virtualHosts)
+      for (const name of names) missing.delete(`${url} ${name.slice(0, name.lastIndexOf('/'))}`);
     const bodies = resources.map(({ resource }) => resource?.value ?? new Uint8Array());
     if (url === typeUrl(clusterType))
       subscribe(stream, typeUrls.endpoints, wanted, missing, bodies.flatMap(endpointNames));
     if (url === typeUrl(listenerType)) subscribe(stream, typeUrls.routes, wanted, missing, bodies.flatMap(routeNames));
+    const split = url === typeUrls.routes ? bodies.flatMap(splitTables) : [];
+    for (const table of split) missing.add(`${typeUrls.virtualHosts} ${table}`);
+    if (split.length > 0 && !asksForVirtualHosts) {
+      asksForVirtualHosts = true;
+      stream.send({ typeUrl: typeUrls.virtualHosts });
+    }
     const bytes = bodies.reduce((sum, body) => sum + body.length, 0);
     report({ proxy, typeUrl: url, names, bytes, at, complete: missing.size === 0 });
   }
@@ -100,6 +114,12 @@ function subscribe(
 function endpointNames(body: Uint8Array): readonly string[] {
   const { name = '', type, edsClusterConfig } = decode(clusterType, body);
   return type === 'EDS' ? [edsClusterConfig?.serviceName || name] : [];
+}
+
+/** The route configuration's name if its virtual hosts come by themselves: its listener warms until the first is there. */
+function splitTables(body: Uint8Array): readonly string[] {
+  const { name = '', vhds } = decode(routesType, body);
+  return vhds === undefined ? [] : [name];
 }
 
 function routeNames(body: Uint8Array): readonly string[] {
