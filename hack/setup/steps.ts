@@ -1,4 +1,4 @@
-import { Listr } from 'listr2';
+import { Listr, PRESET_TIMER } from 'listr2';
 import type { Progress } from './kube.ts';
 
 /** One visible piece of a long run. Doing it twice is the same as doing it once. */
@@ -14,6 +14,8 @@ export interface StepsOptions {
 }
 
 const plainProgressEveryMilliseconds = 10_000;
+/** Steps that take no longer are not worth a time on a terminal. */
+const shortMilliseconds = 500;
 
 /**
  * Runs steps in order (or at once) and shows where they are: a live list on a terminal, plain lines elsewhere.
@@ -33,7 +35,12 @@ async function runLive(steps: readonly Step[], { signal, concurrent = false }: S
           task.output = message;
         }, signal),
     })),
-    { concurrent, rendererOptions: { timer: { condition: (took: number) => took > 500, field: seconds } } },
+    {
+      concurrent,
+      rendererOptions: {
+        timer: { ...PRESET_TIMER, condition: (took: number) => took > shortMilliseconds, field: seconds },
+      },
+    },
   );
   await list.run();
 }
