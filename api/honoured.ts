@@ -123,6 +123,12 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
   Sidecar: {
     'workloadSelector.labels': true,
     'egress[].hosts': true,
+    'egress[].port.number': true,
+    'egress[].port.protocol': true,
+    'egress[].port.name': true,
+    'egress[].bind': true,
+    'egress[].captureMode': true,
+    outboundTrafficPolicy: true,
   },
   PeerAuthentication: {
     selector: true,

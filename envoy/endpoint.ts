@@ -28,7 +28,7 @@ function buildEndpoint(endpoint: Endpoint): LbEndpoint {
   const additional = endpoint.additionalAddresses;
   return {
     endpoint: {
-      address: buildSocketAddress(endpoint.address, endpoint.port),
+      address: buildAddress(endpoint.address, endpoint.port),
       ...(additional.length > 0
         ? {
             additionalAddresses: additional.map((address) => ({ address: buildSocketAddress(address, endpoint.port) })),
@@ -43,6 +43,13 @@ function buildEndpoint(endpoint: Endpoint): LbEndpoint {
     metadata: buildEndpointMetadata(endpoint),
     loadBalancingWeight: wrap(endpoint.weight),
   };
+}
+
+const SOCKET_PREFIX = 'unix://';
+
+export function buildAddress(address: string, port: number): Message<'envoy.config.core.v3.Address'> {
+  if (!address.startsWith(SOCKET_PREFIX)) return buildSocketAddress(address, port);
+  return { pipe: { path: address.slice(SOCKET_PREFIX.length) } };
 }
 
 export function buildSocketAddress(address: string, port: number): Message<'envoy.config.core.v3.Address'> {

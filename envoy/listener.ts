@@ -1,6 +1,6 @@
 import type { FilterChain, FilterChainMatch, Listener } from '#model/types/index.ts';
 import { type Message, pack } from '#wire/index.ts';
-import { buildSocketAddress } from './endpoint.ts';
+import { buildAddress, buildSocketAddress } from './endpoint.ts';
 import { buildHttpConnectionManager } from './http-connection-manager.ts';
 import { filters } from './names.ts';
 import type { ListenerSettings } from './settings.ts';
@@ -18,7 +18,7 @@ export function buildListener(listener: Listener, settings: ListenerSettings): L
   const chain = (value: FilterChain) => buildFilterChain(value, listener.direction, settings);
   return {
     name: listener.name,
-    ...(main ? { address: buildSocketAddress(main.address, main.port) } : {}),
+    ...(main ? { address: buildAddress(main.address, main.port) } : {}),
     additionalAddresses: additional.map(({ address, port }) => ({ address: buildSocketAddress(address, port) })),
     trafficDirection: directions[listener.direction],
     filterChains: listener.filterChains.map(chain),

@@ -93,7 +93,9 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...gateways,
     ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),
     ...secrets,
-    diagnostics: defineDiagnostics(graph, { inputs, settings, services, virtualServices, rules, secrets }),
+    diagnostics: defineDiagnostics(graph, {
+      ...{ inputs, settings, services, virtualServices, rules, secrets, egress, sidecarClaims },
+    }),
     proxyKeys,
     viewSources: graph.query(
       'viewSources',

@@ -7,6 +7,7 @@ import { destinationRuleFacts } from './destinationrule.ts';
 import { gatewayFacts } from './gateway.ts';
 import type { DiagnosticParts } from './parts.ts';
 import { peerAuthenticationFacts } from './peerauthentication.ts';
+import { sidecarFacts } from './sidecar.ts';
 import { virtualServiceFacts } from './virtualservice.ts';
 
 /** `diagnostics`: by `Kind/cluster/namespace/name`; empty for what is absent, invalid, or of a kind without an effect yet. */
@@ -24,6 +25,8 @@ export function defineDiagnostics(graph: Graph, parts: DiagnosticParts): Query<r
           return gatewayFacts(reader, parts, objectKey);
         case 'PeerAuthentication':
           return peerAuthenticationFacts(reader, parts, objectKey);
+        case 'Sidecar':
+          return sidecarFacts(reader, parts, objectKey);
         default:
           return [];
       }

@@ -4,6 +4,8 @@ import type { RuleQueries } from '../frontend/istio/destinationrules.ts';
 import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import type { SecretQueries } from '../gateway/secrets.ts';
 import type { MeshInputs } from '../inputs.ts';
+import type { EgressQueries } from '../sidecar/egress.ts';
+import type { SidecarClaim } from '../sidecar/sidecars.ts';
 import type { StatusFact } from '../types/facts.ts';
 import type { MeshSettings } from '../types/settings.ts';
 
@@ -15,6 +17,8 @@ export interface DiagnosticParts {
   readonly virtualServices: VirtualServiceQueries;
   readonly rules: RuleQueries;
   readonly secrets: SecretQueries;
+  readonly egress: EgressQueries;
+  readonly sidecarClaims: Query<readonly SidecarClaim[]>;
 }
 
 export const unresolved = (path: string, message: string): StatusFact => ({ type: 'ResolvedRefs', path, message });

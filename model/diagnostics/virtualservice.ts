@@ -18,7 +18,7 @@ export function virtualServiceFacts(reader: Reader, parts: DiagnosticParts, key:
     ...hostFacts(reader, parts, config),
     ...gatewayFacts(reader, parts, config),
     ...destinationsOf(config).flatMap(([path, destination]) =>
-      destinationFacts(reader, parts, config, path, destination),
+      destinationFacts(reader, parts, config.namespace, path, destination),
     ),
   ];
 }
@@ -57,16 +57,17 @@ function destinationsOf({ spec }: VirtualServiceConfig): readonly (readonly [str
   return found;
 }
 
-function destinationFacts(
+/** What is wrong with a destination that a resource of a namespace names. */
+export function destinationFacts(
   reader: Reader,
   parts: DiagnosticParts,
-  config: VirtualServiceConfig,
+  namespace: string,
   path: string,
   destination: Destination,
 ): readonly StatusFact[] {
-  const host = resolveHost(destination.host, config.namespace, parts.inputs.domainSuffix);
-  const service = findService(reader, parts.services, host, config.namespace);
-  if (service === undefined) return [unresolved(`${path}.host`, `${host} is no service that ${config.namespace} sees`)];
+  const host = resolveHost(destination.host, namespace, parts.inputs.domainSuffix);
+  const service = findService(reader, parts.services, host, namespace);
+  if (service === undefined) return [unresolved(`${path}.host`, `${host} is no service that ${namespace} sees`)];
   const facts: StatusFact[] = [];
   const port = destination.port?.number;
   if (port && !service.ports.some((served) => served.port === port)) {
@@ -75,7 +76,7 @@ function destinationFacts(
   }
   if (destination.subset) {
     const { rootNamespace } = reader.read(parts.settings, '');
-    const client = { namespace: config.namespace, labels: {} };
+    const client = { namespace, labels: {} };
     const rule = chooseRule(reader, parts.rules, rootNamespace, service, client);
     const { subsets } = reader.read(parts.rules.mergedRule, rule);
     if (!subsets.some((subset) => subset.name === destination.subset)) {

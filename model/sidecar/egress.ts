@@ -11,10 +11,10 @@ import type { MeshSettings } from '../types/settings.ts';
 import { defineImports, type ImportQueries, importOf, portsImported } from './imports.ts';
 import { defineMembers, type MemberQueries } from './members.ts';
 import { defineEgressPlan, type EgressPlan } from './plan.ts';
-import { defineSidecarRoutes } from './routes.ts';
+import { defineSidecarRoutes, type SidecarRouteQueries } from './routes.ts';
 import { defineSidecarScope, parseScopeKey, renderScopeKey } from './scope.ts';
 
-export interface EgressQueries extends MemberQueries {
+export interface EgressQueries extends MemberQueries, SidecarRouteQueries {
   /** By scope key: what happens to traffic to unknown destinations. */
   readonly egressRest: Query<OutboundRest>;
   /** By view key; undefined where the listeners are those that the namespace has anyway. */
@@ -39,28 +39,29 @@ export function defineEgress(graph: Graph, parts: EgressParts): EgressQueries {
   const egressRest = graph.query<OutboundRest>('egressRest', (reader, key) => {
     const { rest } = reader.read(sidecarScope, key);
     if (rest === reader.read(parts.settings, '').outboundTrafficPolicy) return '';
-    return parseEgressProxy(rest) === undefined || seesProxy(reader, parts, imports, key) ? rest : 'REGISTRY_ONLY';
+    return parseEgressProxy(rest) === undefined || seesProxy(reader, { services, egress: imports }, key)
+      ? rest
+      : 'REGISTRY_ONLY';
   });
   const egressPlan = defineEgressPlan(graph, { ...parts, members, egressRest });
-  return { ...members, egressRest, egressPlan };
+  return { ...routes, ...members, egressRest, egressPlan };
 }
 
 /** An egress proxy that is not imported takes nothing, and nothing else takes its place. */
 export function seesProxy(
   reader: Reader,
-  parts: Pick<EgressParts, 'services'>,
-  imports: ImportQueries,
+  { services, egress }: { readonly services: ServiceQueries; readonly egress: ImportQueries },
   scopeKey: string,
 ): boolean {
-  const scope = reader.read(imports.sidecarScope, scopeKey);
+  const scope = reader.read(egress.sidecarScope, scopeKey);
   const proxy = parseEgressProxy(scope.rest);
   if (proxy === undefined) return false;
   const { ns } = parseScopeKey(scopeKey);
-  return reader.read(parts.services.servicesByHostname, proxy.hostname).some((id) => {
-    const service = reader.read(parts.services.service, id);
+  return reader.read(services.servicesByHostname, proxy.hostname).some((id) => {
+    const service = reader.read(services.service, id);
     if (service === undefined || !isVisible(service, ns)) return false;
     if (!service.ports.some(({ port }) => port === proxy.port)) return false;
-    const named = scope.whole ? 'all' : reader.read(imports.scopeServices, scopeKey).services.get(id);
+    const named = scope.whole ? 'all' : reader.read(egress.scopeServices, scopeKey).services.get(id);
     const ports = named ?? portsImported(scope.listeners.map(importOf), id);
     return ports === 'all' || ports?.includes(proxy.port) === true;
   });

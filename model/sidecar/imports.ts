@@ -179,7 +179,7 @@ function namespacesOf(reader: Reader, { services }: ImportParts, imports: readon
  * The visible services behind a host without a wildcard; that of the client's own namespace alone where it has one. Another
  * name of a service stands for it.
  */
-function servicesNamed(
+export function servicesNamed(
   reader: Reader,
   services: ServiceQueries,
   { namespace, host }: HostPattern,

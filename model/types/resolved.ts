@@ -275,7 +275,7 @@ export interface FilterChain {
 export interface Listener {
   /** `0.0.0.0_80`, `10.96.0.10_53`, `virtualOutbound`, `virtualInbound`. */
   readonly name: string;
-  /** Never empty; the first is the main one, the others additional (dual stack). */
+  /** Never empty; the first is the main one and may be `unix://` and a path, the others additional (dual stack). */
   readonly addresses: readonly { readonly address: string; readonly port: number }[];
   readonly direction: 'inbound' | 'outbound' | 'gateway';
   /** False for listeners reached through virtualOutbound only. */
