@@ -40,6 +40,12 @@ function policyFields(at: string): Readonly<Record<string, Honour>> {
   };
 }
 
+/** A workload stands in ServiceEntries and by itself. */
+function workloadFields(at: string): Readonly<Record<string, Honour>> {
+  const fields = ['address', 'ports', 'labels', 'locality', 'weight', 'serviceAccount'];
+  return Object.fromEntries(fields.map((field) => [`${at}${field}`, true]));
+}
+
 /** Paths below `spec`; `[]` stands for list items, `{}` for map values. A listed path covers all below it. */
 export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Honour>>>>> = {
   VirtualService: {
@@ -130,6 +136,18 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
     'egress[].captureMode': true,
     outboundTrafficPolicy: true,
   },
+  ServiceEntry: {
+    hosts: true,
+    addresses: true,
+    ports: true,
+    location: true,
+    resolution: true,
+    ...workloadFields('endpoints[].'),
+    workloadSelector: true,
+    exportTo: true,
+    subjectAltNames: true,
+  },
+  WorkloadEntry: workloadFields(''),
   PeerAuthentication: {
     selector: true,
     mtls: true,

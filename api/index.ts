@@ -104,6 +104,6 @@ export type { MutualTLS, PeerAuthenticationSpec } from './security/peerauthentic
 export type { JWTRule, RequestAuthenticationSpec } from './security/requestauthentication.ts';
 export type { Port, PortSelector } from './shared/port.ts';
 export type { PolicySelector, PolicyTargetReference, WorkloadSelector } from './shared/selector.ts';
-export type { Condition, IstioStatus } from './shared/status.ts';
+export type { Condition, IstioStatus, ServiceEntryStatus } from './shared/status.ts';
 export type { StringMatch } from './shared/stringmatch.ts';
 export type { AccessLogging, Metrics, TelemetrySpec, Tracing } from './telemetry/telemetry.ts';

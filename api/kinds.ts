@@ -28,7 +28,7 @@ import { PeerAuthenticationSpec } from './security/peerauthentication.ts';
 import { checkPeerAuthentication } from './security/peerchecks.ts';
 import { RequestAuthenticationSpec } from './security/requestauthentication.ts';
 import { checkRequestAuthentication } from './security/requestchecks.ts';
-import { IstioStatus } from './shared/status.ts';
+import { IstioStatus, ServiceEntryStatus } from './shared/status.ts';
 import { checkTelemetry } from './telemetry/checks.ts';
 import { TelemetrySpec } from './telemetry/telemetry.ts';
 
@@ -97,6 +97,7 @@ export const kinds = {
     plural: 'serviceentries',
     shortNames: ['se'],
     description: 'A service that Kubernetes does not know.',
+    status: ServiceEntryStatus,
     spec: ServiceEntrySpec,
     check: checkServiceEntry,
     specRequired: true,
@@ -104,6 +105,7 @@ export const kinds = {
       column('Hosts', '.spec.hosts', 'Names of the service.'),
       column('Location', '.spec.location', 'Whether it belongs to the mesh.'),
       column('Resolution', '.spec.resolution', 'Where the addresses come from.'),
+      ...inForce,
       age,
     ],
   }),
@@ -125,7 +127,7 @@ export const kinds = {
     spec: WorkloadEntrySpec,
     check: checkWorkloadEntry,
     specRequired: true,
-    columns: [age, column('Address', '.spec.address', 'Address of the workload.')],
+    columns: [age, column('Address', '.spec.address', 'Address of the workload.'), ...inForce],
   }),
   WorkloadGroup: defineKind<WorkloadGroupSpec>({
     ...networking,

@@ -15,13 +15,13 @@ import type { Resource } from './resource.ts';
 import type { AuthorizationPolicySpec } from './security/authorizationpolicy.ts';
 import type { PeerAuthenticationSpec } from './security/peerauthentication.ts';
 import type { RequestAuthenticationSpec } from './security/requestauthentication.ts';
-import type { IstioStatus } from './shared/status.ts';
+import type { IstioStatus, ServiceEntryStatus } from './shared/status.ts';
 import type { TelemetrySpec } from './telemetry/telemetry.ts';
 
 export type VirtualService = Resource<VirtualServiceSpec, IstioStatus>;
 export type DestinationRule = Resource<DestinationRuleSpec, IstioStatus>;
 export type Gateway = Resource<GatewaySpec, IstioStatus>;
-export type ServiceEntry = Resource<ServiceEntrySpec, IstioStatus>;
+export type ServiceEntry = Resource<ServiceEntrySpec, ServiceEntryStatus>;
 export type Sidecar = Resource<SidecarSpec, IstioStatus>;
 export type WorkloadEntry = Resource<WorkloadEntrySpec, IstioStatus>;
 export type WorkloadGroup = Resource<WorkloadGroupSpec, IstioStatus>;

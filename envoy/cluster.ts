@@ -1,5 +1,6 @@
 import type { Cluster, LoadBalancing } from '#model/types/index.ts';
 import { type Message, pack } from '#wire/index.ts';
+import { buildDnsCache, lookupFamilies } from './dns-cache.ts';
 import { buildLoadAssignment, buildStrings } from './endpoint.ts';
 import { filters, renderClusterName, renderStatPrefix } from './names.ts';
 import { buildUpstreamTransport } from './tls.ts';
@@ -32,7 +33,7 @@ export function buildCluster(cluster: Cluster): ClusterMessage {
     altStatName: renderStatPrefix(name),
     ...buildDiscovery(cluster, name),
     connectTimeout: buildDuration(cluster.connectTimeoutMs),
-    lbPolicy: cluster.discovery.kind === 'original-dst' ? 'CLUSTER_PROVIDED' : policies[cluster.loadBalancing],
+    lbPolicy: balancesItself(cluster.discovery) ? 'CLUSTER_PROVIDED' : policies[cluster.loadBalancing],
     commonLbConfig: { healthyPanicThreshold: { value: cluster.outlierDetection?.minHealthPercent ?? 0 } },
     circuitBreakers: buildCircuitBreakers(cluster.connectionPool),
     ...present('outlierDetection', cluster.outlierDetection && buildOutlierDetection(cluster.outlierDetection)),
@@ -43,6 +44,9 @@ export function buildCluster(cluster: Cluster): ClusterMessage {
     ...buildServiceMetadata(cluster.service),
   };
 }
+
+/** The destination is in the connection or in the request. */
+const balancesItself = ({ kind }: Cluster['discovery']): boolean => kind === 'original-dst' || kind === 'dynamic-dns';
 
 function buildDiscovery({ discovery }: Cluster, name: string): ClusterMessage {
   switch (discovery.kind) {
@@ -55,7 +59,12 @@ function buildDiscovery({ discovery }: Cluster, name: string): ClusterMessage {
         },
       };
     case 'original-dst':
-      return { type: 'ORIGINAL_DST' };
+      return {
+        type: 'ORIGINAL_DST',
+        ...(discovery.port === undefined
+          ? {}
+          : { originalDstLbConfig: { upstreamPortOverride: wrap(discovery.port) } }),
+      };
     case 'static':
       return { type: 'STATIC', loadAssignment: buildLoadAssignment(discovery.endpoints) };
     case 'strict-dns':
@@ -64,12 +73,22 @@ function buildDiscovery({ discovery }: Cluster, name: string): ClusterMessage {
         clusterType: {
           name: 'envoy.clusters.dns',
           typedConfig: pack('envoy.extensions.clusters.dns.v3.DnsCluster', {
-            dnsRefreshRate: buildDuration(60_000),
+            dnsRefreshRate: buildDuration(discovery.lookup.refreshMs),
             respectDnsTtl: true,
+            dnsLookupFamily: lookupFamilies[discovery.lookup.families],
             allAddressesInSingleEndpoint: discovery.kind === 'logical-dns',
           }),
         },
         loadAssignment: buildLoadAssignment(discovery.endpoints),
+      };
+    case 'dynamic-dns':
+      return {
+        clusterType: {
+          name: 'envoy.clusters.dynamic_forward_proxy',
+          typedConfig: pack('envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig', {
+            dnsCacheConfig: buildDnsCache(discovery.lookup),
+          }),
+        },
       };
   }
 }

@@ -1,6 +1,7 @@
 import type { FilterChain } from '#model/types/index.ts';
 import { type Message, pack } from '#wire/index.ts';
 import { buildFileAccessLog } from './access-log.ts';
+import { buildDnsCache } from './dns-cache.ts';
 import { buildHttpMetrics } from './metrics.ts';
 import { filters, renderStatPrefix } from './names.ts';
 import { buildRouteTable } from './route-table.ts';
@@ -29,7 +30,7 @@ export function buildHttpConnectionManager(handler: HttpHandler, settings: Liste
     statPrefix: renderStatPrefix(handler.statPrefix),
     codecType: 'AUTO',
     ...buildRouteSource(handler.routes),
-    httpFilters: buildHttpFilters(),
+    httpFilters: buildHttpFilters(handler),
     http2ProtocolOptions: { allowConnect: true },
     accessLog: [
       ...(settings.accessLog ? [buildFileAccessLog(settings.accessLog)] : []),
@@ -70,6 +71,18 @@ function buildClientCertificateForwarding(
 }
 
 /** The router is always the last. */
-function buildHttpFilters(): HttpFilter[] {
-  return [{ name: filters.router, typedConfig: pack('envoy.extensions.filters.http.router.v3.Router', {}) }];
+function buildHttpFilters({ lookup }: HttpHandler): HttpFilter[] {
+  return [
+    ...(lookup === undefined
+      ? []
+      : [
+          {
+            name: filters.dynamicForwardProxy,
+            typedConfig: pack('envoy.extensions.filters.http.dynamic_forward_proxy.v3.FilterConfig', {
+              dnsCacheConfig: buildDnsCache(lookup),
+            }),
+          },
+        ]),
+    { name: filters.router, typedConfig: pack('envoy.extensions.filters.http.router.v3.Router', {}) },
+  ];
 }

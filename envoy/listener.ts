@@ -1,5 +1,6 @@
 import type { FilterChain, FilterChainMatch, Listener } from '#model/types/index.ts';
 import { type Message, pack } from '#wire/index.ts';
+import { buildDnsCache } from './dns-cache.ts';
 import { buildAddress, buildSocketAddress } from './endpoint.ts';
 import { buildHttpConnectionManager } from './http-connection-manager.ts';
 import { filters } from './names.ts';
@@ -79,8 +80,23 @@ function buildFilterChain(
     name: chain.name,
     filterChainMatch: buildFilterChainMatch(chain.match),
     ...(chain.tls ? { transportSocket: buildDownstreamTransport(chain.tls) } : {}),
-    filters: [buildHandler(chain.handler, direction, settings)],
+    filters: [...buildLookup(chain.handler), buildHandler(chain.handler, direction, settings)],
   };
+}
+
+/** In front of the proxy to a cluster without addresses: the address of the name that the client greets. */
+function buildLookup(handler: FilterChain['handler']): readonly Message<'envoy.config.listener.v3.Filter'>[] {
+  if (handler.kind !== 'tcp' || handler.lookup === undefined) return [];
+  const { port, ...lookup } = handler.lookup;
+  return [
+    {
+      name: filters.sniDynamicForwardProxy,
+      typedConfig: pack('envoy.extensions.filters.network.sni_dynamic_forward_proxy.v3.FilterConfig', {
+        dnsCacheConfig: buildDnsCache(lookup),
+        portValue: port,
+      }),
+    },
+  ];
 }
 
 function buildHandler(

@@ -45,6 +45,8 @@ export const filters = {
   httpConnectionManager: 'envoy.filters.network.http_connection_manager',
   tcpProxy: 'envoy.filters.network.tcp_proxy',
   router: 'envoy.filters.http.router',
+  dynamicForwardProxy: 'envoy.filters.http.dynamic_forward_proxy',
+  sniDynamicForwardProxy: 'envoy.filters.network.sni_dynamic_forward_proxy',
   grpcStats: 'envoy.filters.http.grpc_stats',
   originalDst: 'envoy.filters.listener.original_dst',
   tlsInspector: 'envoy.filters.listener.tls_inspector',

@@ -9,6 +9,9 @@ export function resolveHost(host: string, namespace: string, domainSuffix: strin
 
 export const isWildcard = (host: string): boolean => host.startsWith('*');
 
+/** A wildcard that stands for part of a label, such as `*-a.example.com`. */
+export const isPartialWildcard = (host: string): boolean => /^\*[^.]/.test(host);
+
 /** Whether every name that `narrow` stands for is also one of `wide`. */
 export function hostWithin(narrow: string, wide: string): boolean {
   if (wide === '*') return true;

@@ -9,8 +9,10 @@ import type {
   GatewaySpec,
   MeshConfig,
   PeerAuthenticationSpec,
+  ServiceEntrySpec,
   SidecarSpec,
   VirtualServiceSpec,
+  WorkloadEntrySpec,
 } from './specs.ts';
 import type {
   Config,
@@ -29,11 +31,11 @@ export type MeshKind = Exclude<keyof typeof kinds, 'IstioOperator'>;
 export interface MeshInputs {
   /** The cluster's DNS domain, e.g. `cluster.local`. */
   readonly domainSuffix: string;
-  /** Key `cluster/namespace/name`. Indexes: `namespace`, `id` (`namespace/hostname`), `hostname`, `exportedTo`, `selecting` (`cluster/namespace`), `alias` (the host that it is another name of), `aliasing` and `placed` (namespaces with aliases, with services whose clients prefer endpoints). */
+  /** Key of `Service`. Indexes: `namespace`, `id` (`namespace/hostname`), `hostname`, `address` (of ServiceEntries), `exportedTo`, `selecting` (`cluster/namespace`), `alias` (the host that it is another name of), `aliasing` and `placed` (namespaces with aliases, with services whose clients prefer endpoints). */
   readonly services: Input<Service>;
   /** Key `cluster/namespace/name`. Index `service` (`cluster/namespace/name`). */
   readonly endpointSlices: Input<EndpointSlice>;
-  /** Key `cluster/namespace/name`. Indexes: `ip` (`cluster/address`), `gateway` (`name:value` of labels that gateways are selected by). */
+  /** Key `cluster/namespace/name`. Indexes: `ip` (`cluster/address`), `namespace` (`cluster/namespace`), `gateway` (`name:value` of labels that gateways are selected by). */
   readonly workloads: Input<Workload>;
   /** Key `cluster/name`. */
   readonly nodes: Input<Node>;
@@ -53,6 +55,10 @@ export interface MeshInputs {
   readonly sidecars: Input<Config<SidecarSpec>>;
   /** Index `namespace`. */
   readonly peerAuthentications: Input<Config<PeerAuthenticationSpec>>;
+  /** Its hosts are destinations and stand in `services` too. */
+  readonly serviceEntries: Input<Config<ServiceEntrySpec>>;
+  /** Index `namespace` (`cluster/namespace`). */
+  readonly workloadEntries: Input<Config<WorkloadEntrySpec>>;
   /** Every mesh kind by name, those above included. Key `cluster/namespace/name`. */
   readonly configs: Readonly<Record<MeshKind, Input<Config<unknown>>>>;
   /** Key `Kind/cluster/namespace/name`. Index `kind` (`Kind/namespace`). */
@@ -92,6 +98,11 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
     equal: sameObject,
     indexes: { namespace: (config) => [config.namespace] },
   });
+  const serviceEntries = graph.input<Config<ServiceEntrySpec>>('serviceEntries', { equal: sameObject });
+  const workloadEntries = graph.input<Config<WorkloadEntrySpec>>('workloadEntries', {
+    equal: sameObject,
+    indexes: { namespace: (config) => [`${config.cluster}/${config.namespace}`] },
+  });
   const plain = (name: string) => graph.input<Config<unknown>>(name, { equal: sameObject });
   return {
     domainSuffix,
@@ -101,6 +112,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
         namespace: (service) => [service.namespace],
         id: (service) => [renderServiceId(service.namespace, service.hostname)],
         hostname: (service) => [service.hostname],
+        address: (service) => (service.registry === 'External' ? service.addresses.map(({ address }) => address) : []),
         exportedTo: (service) => namespacesNamed(service.exportTo, service.namespace),
         selecting: (service) =>
           Object.keys(service.selector).length > 0 ? [`${service.cluster}/${service.namespace}`] : [],
@@ -119,6 +131,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
       equal: sameObject,
       indexes: {
         ip: (workload) => workload.ips.map((ip) => `${workload.cluster}/${ip}`),
+        namespace: (workload) => [`${workload.cluster}/${workload.namespace}`],
         gateway: (workload) =>
           gatewayLabels.flatMap((name) => {
             const value = workload.labels[name];
@@ -137,14 +150,16 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
     gateways,
     sidecars,
     peerAuthentications,
+    serviceEntries,
+    workloadEntries,
     configs: {
       VirtualService: virtualServices,
       DestinationRule: destinationRules,
       Gateway: gateways,
       PeerAuthentication: peerAuthentications,
-      ServiceEntry: plain('serviceEntries'),
+      ServiceEntry: serviceEntries,
       Sidecar: sidecars,
-      WorkloadEntry: plain('workloadEntries'),
+      WorkloadEntry: workloadEntries,
       WorkloadGroup: plain('workloadGroups'),
       EnvoyFilter: plain('envoyFilters'),
       ProxyConfig: plain('proxyConfigs'),

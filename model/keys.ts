@@ -50,8 +50,8 @@ export function parseLabels(text: string): Readonly<Record<string, string>> {
 }
 
 /**
- * An outbound view: everything that decides what a proxy sees of the mesh. `locality`, `dns`, `envoy` and `extensions`
- * stay empty while nothing that is built depends on them; `labels` holds only those that some resource tests.
+ * An outbound view: everything that decides what a proxy sees of the mesh. `locality`, `envoy` and `extensions` stay empty
+ * while nothing that is built depends on them; `dns` is set when the proxy's DNS is captured; `labels` holds only those that some resource tests.
  */
 export const viewFields = [
   'role',
@@ -87,8 +87,11 @@ export type GatewayKey = Fields<(typeof gatewayFields)[number]>;
 export const renderGatewayKey = (fields: Partial<GatewayKey>): string => renderFields(gatewayFields, fields);
 export const parseGatewayKey = (key: string): GatewayKey => parseFields(gatewayFields, key);
 
-/** An outbound cluster. `rule`: keys of the DestinationRules in force, the first one leading, joined by commas. */
-export const clusterFields = ['special', 'service', 'port', 'subset', 'rule', 'role'] as const;
+/**
+ * An outbound cluster. `rule`: keys of the DestinationRules in force, the first one leading, joined by commas; `lookup`: the
+ * address families in which Envoy looks up its names, where it does.
+ */
+export const clusterFields = ['special', 'service', 'port', 'subset', 'rule', 'role', 'lookup'] as const;
 export type ClusterKey = Fields<(typeof clusterFields)[number]>;
 export const renderClusterKey = (fields: Partial<ClusterKey>): string => renderFields(clusterFields, fields);
 export const parseClusterKey = (key: string): ClusterKey => parseFields(clusterFields, key);
@@ -132,6 +135,8 @@ export const parseSliceKey = (key: string): SliceKey => parseFields(sliceFields,
  * Where a Sidecar decides, `by` is the VirtualService that routes (`none` for none) instead of the one that everybody sees,
  * `rest` what happens to unknown destinations instead of what the mesh says, and `sidecar` and `egress` name a listener of
  * the Sidecar where the content is its own.
+ * Of the listener that services of one port share (`shared`): `http` when some of them are told apart by host, `lookup` when
+ * the address of some is looked up by the name in the request.
  */
 export const listenerFields = [
   'kind',
@@ -141,6 +146,9 @@ export const listenerFields = [
   'cluster',
   'mode',
   'families',
+  'dns',
+  'http',
+  'lookup',
   'client',
   'labels',
   'by',
@@ -237,6 +245,15 @@ export function parseObjectKey(key: string): {
   const [cluster = '', namespace = '', name = ''] = key.split('/');
   return { cluster, namespace, name };
 }
+
+/** The key of the destination that a ServiceEntry declares for one of its hosts. */
+export const renderHostKey = (entryKey: string, host: string): string => `${entryKey}/${host}`;
+export function parseHostKey(key: string): { readonly entryKey: string; readonly host: string } {
+  const at = key.lastIndexOf('/');
+  return { entryKey: key.slice(0, at), host: key.slice(at + 1) };
+}
+/** Whether a service's key names a host of a ServiceEntry. */
+export const isHostKey = (key: string): boolean => key.split('/').length === 4;
 
 /** `Kind/cluster/namespace/name`: one user resource of any kind. */
 export const renderResourceKey = (kind: string, objectKey: string): string => `${kind}/${objectKey}`;

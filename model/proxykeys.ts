@@ -108,6 +108,7 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
         sidecar: facts.type === 'router' ? '' : chooseSidecar(reader, parts.sidecarClaims, rootNamespace, workload),
         role: facts.type,
         network: facts.network,
+        dns: facts.dnsCapture === true ? '1' : '',
         mode: facts.interceptionMode,
         labels: renderLabels(projectLabels(labels, reader.read(clientLabelNames, facts.namespace))),
       });

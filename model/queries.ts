@@ -2,6 +2,7 @@
 import type { Graph, Query } from '#graph/types.ts';
 import { defineDiagnostics } from './diagnostics/diagnostics.ts';
 import { defineEndpoints, type EndpointQueries } from './discovery/endpoints.ts';
+import { defineHosts } from './discovery/hosts.ts';
 import { defineServices, type ServiceQueries } from './discovery/services.ts';
 import { sameData } from './equality.ts';
 import { defineRules } from './frontend/istio/destinationrules.ts';
@@ -64,6 +65,7 @@ export interface MeshQueries
 export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries {
   const { settings } = defineSettings(graph, inputs);
   const services = defineServices(graph, inputs, settings);
+  const hosts = defineHosts(graph, services);
   const endpoints = defineEndpoints(graph, inputs, settings, services);
   const rules = defineRules(graph, inputs, settings);
   const virtualServices = defineVirtualServices(graph, inputs, settings);
@@ -71,9 +73,9 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
   const clusters = defineClusters(graph, { inputs, settings, services, endpoints, rules, peerPolicies });
   const ports = definePorts(graph, services);
   const overrides = defineOverrides(graph, services, virtualServices);
-  const egress = defineEgress(graph, { settings, services, endpoints, virtualServices, overrides, ports });
-  const clusterLists = defineClusterLists(graph, { inputs, settings, services, rules, imports: egress });
-  const routeTables = defineRouteTables(graph, { services, ports, overrides, egress });
+  const egress = defineEgress(graph, { settings, services, hosts, endpoints, virtualServices, overrides, ports });
+  const clusterLists = defineClusterLists(graph, { inputs, settings, services, hosts, rules, imports: egress });
+  const routeTables = defineRouteTables(graph, { services, hosts, ports, overrides, egress });
   const gateways = defineGateways(graph, { inputs, services, virtualServices });
   const secrets = defineGatewaySecrets(graph, inputs, gateways);
   const placed = definePlacedServices(graph, inputs, services);
@@ -88,13 +90,13 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...clusters,
     ...routeTables,
     ...definePlacement(graph, placed, clusterLists),
-    ...defineListenerLists(graph, { services, endpoints, tables: routeTables, overrides, egress }),
+    ...defineListenerLists(graph, { services, hosts, endpoints, ports, tables: routeTables, overrides, egress }),
     ...defineInbound(graph, { settings, services, peerPolicies }),
     ...gateways,
     ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),
     ...secrets,
     diagnostics: defineDiagnostics(graph, {
-      ...{ inputs, settings, services, virtualServices, rules, secrets, egress, sidecarClaims },
+      ...{ inputs, settings, services, ports, virtualServices, rules, secrets, egress, sidecarClaims },
     }),
     proxyKeys,
     viewSources: graph.query(
@@ -102,7 +104,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
       (reader, key) => sidecarSources(reader, inputs, parseViewKey(key).sidecar),
       { equal: sameData },
     ),
-    listener: defineListeners(graph, { services, virtualServices, members: egress }),
+    listener: defineListeners(graph, { services, hosts, ports, virtualServices, members: egress }),
     virtualHost: defineVirtualHosts(graph, { services, virtualServices }),
     workloadByIp: graph.query('workloadByIp', (reader, key) => reader.bucket(inputs.workloads, 'ip', key)[0]),
   };

@@ -25,6 +25,8 @@ const kinds = [
   'PeerAuthentication',
   'Gateway',
   'Sidecar',
+  'ServiceEntry',
+  'WorkloadEntry',
 ] as const;
 const namespaces = ['a', 'b', 'istio-system'] as const;
 
@@ -56,6 +58,16 @@ const sidecarListeners = [
   '{port: {number: 5432, protocol: TCP, name: p}, bind: 127.0.0.1, captureMode: NONE, hosts: ["*/*"]}',
   '{port: {number: 80, name: p}, hosts: ["*/s0.a.svc.cluster.local"]}, {hosts: ["*/*"], captureMode: NONE}',
   '{port: {number: 3128, protocol: HTTP_PROXY, name: p}, hosts: ["a/*"]}, {hosts: ["~/*"]}',
+];
+
+/** Every resolution, with and without addresses, for hosts that others have too. */
+const entries = [
+  '{hosts: [HOST], exportTo: EXPORT, resolution: STATIC, location: MESH_INTERNAL, ports: [{number: 80, name: http, protocol: HTTP}, {number: 90, name: tcp, protocol: TCP}], endpoints: [{address: 10.9.0.1, serviceAccount: x}]}',
+  '{hosts: [HOST, "*.example.com"], exportTo: EXPORT, resolution: NONE, ports: [{number: 80, name: any}, {number: 443, name: tls, protocol: TLS}]}',
+  '{hosts: [HOST], exportTo: EXPORT, resolution: DNS, ports: [{number: 80, name: http, protocol: GRPC}, {number: 443, name: tls, protocol: HTTPS}]}',
+  '{hosts: [HOST], exportTo: EXPORT, resolution: STATIC, location: MESH_INTERNAL, addresses: [10.5.0.1, 10.6.0.0/16], ports: [{number: 80, name: tcp, protocol: TCP}], workloadSelector: {labels: {app: s0}}}',
+  '{hosts: ["*.example.com"], exportTo: EXPORT, resolution: DYNAMIC_DNS, ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: tls, protocol: TLS}]}',
+  '{hosts: [HOST], exportTo: EXPORT, resolution: STATIC, addresses: [10.6.0.0/16], ports: [{number: 81, name: any}, {number: 443, name: tls, protocol: TLS}], endpoints: [{address: unix:///x}]}',
 ];
 
 function build({ kind, which, form, namespace }: Step): readonly AnyObject[] {
@@ -134,6 +146,21 @@ spec:
   ${form % 2 === 0 ? '' : 'outboundTrafficPolicy: {mode: ALLOW_ANY, egressProxy: {host: s0.a.svc.cluster.local, port: {number: 80}}}'}
   egress: [${sidecarListeners[form] ?? ''}]
 `);
+    case 'ServiceEntry':
+      return parseObjects(`
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: ${entries[form]?.replace('HOST', which === 0 ? 's0.a.svc.cluster.local' : 'books.example.com').replace('EXPORT', exportTo)}
+`);
+    case 'WorkloadEntry':
+      return parseObjects(`
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: ${name}, namespace: ${namespace}, annotations: {proxy.istio.io/health-checks-enabled: "${form === 1}"}}
+spec: {address: 10.8.0.${form}, labels: {app: s${form % 3}}, serviceAccount: vm, ports: {http: 70}}
+status: {conditions: [{type: Healthy, status: "${which === 0 ? 'True' : 'False'}"}]}
+`);
     case 'Gateway':
       return parseObjects(`
 apiVersion: networking.istio.io/v1
@@ -145,6 +172,16 @@ spec:
 `);
   }
 }
+
+const configKinds = [
+  'VirtualService',
+  'DestinationRule',
+  'PeerAuthentication',
+  'Gateway',
+  'Sidecar',
+  'ServiceEntry',
+  'WorkloadEntry',
+];
 
 /** Everything that some proxies are served, as text. */
 function describeMesh(mesh: TestMesh): string {
@@ -182,7 +219,7 @@ function describeMesh(mesh: TestMesh): string {
       }
     }
   }
-  for (const kind of ['VirtualService', 'DestinationRule', 'PeerAuthentication', 'Gateway', 'Sidecar']) {
+  for (const kind of configKinds) {
     for (const namespace of namespaces) {
       for (const which of [0, 1, 2])
         parts.push(mesh.read(queries.diagnostics, `${kind}/Kubernetes/${namespace}/s${which}`));

@@ -26,6 +26,7 @@ export function resolveMeshSettings(config: MeshConfig): MeshSettings {
     outboundTrafficPolicy: merged.outboundTrafficPolicy?.mode === 'REGISTRY_ONLY' ? 'REGISTRY_ONLY' : 'ALLOW_ANY',
     protocolDetectionTimeoutMs: milliseconds(merged.protocolDetectionTimeout, 0),
     connectTimeoutMs: milliseconds(merged.connectTimeout, 10_000) || 10_000,
+    dnsRefreshMs: milliseconds(merged.dnsRefreshRate, 60_000) || 60_000,
     enableAutoMtls: merged.enableAutoMtls ?? true,
     ...(keepalive === undefined ? {} : { tcpKeepalive: keepalive }),
     h2Upgrade: merged.h2UpgradePolicy === 'UPGRADE',

@@ -17,6 +17,7 @@ export type {
   RouteDestination,
   Server,
   ServerTLSSettings,
+  ServiceEntrySpec,
   SidecarSpec,
   StringMatch as StringMatchSpec,
   Subset,
@@ -24,5 +25,8 @@ export type {
   TLSRoute,
   TrafficPolicy,
   VirtualServiceSpec,
+  WorkloadEntrySpec,
+  WorkloadGroupSpec,
+  WorkloadTemplate,
 } from '#api/index.ts';
 export { defaultMeshConfig, parseDuration } from '#api/index.ts';

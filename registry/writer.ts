@@ -2,9 +2,16 @@
  * Turns objects of one cluster into edits of the graph's inputs. Remembers which keys it wrote, so that a new list
  * also removes, and which mesh resources were valid, so that their last valid version stays in force.
  */
-import { parseMeshConfig } from '#api/index.ts';
+import { parseMeshConfig, type ServiceEntrySpec } from '#api/index.ts';
 import type { Edit, Input } from '#graph/index.ts';
-import { type MeshInputs, type MeshKind, renderObjectKey } from '#model/index.ts';
+import {
+  type Config,
+  type MeshInputs,
+  type MeshKind,
+  renderHostKey,
+  renderObjectKey,
+  type Service,
+} from '#model/index.ts';
 import { meshKinds, parseConfig } from './decode/config.ts';
 import { parseEndpointSlice } from './decode/endpointslice.ts';
 import type {
@@ -17,6 +24,7 @@ import type {
 } from './decode/objects.ts';
 import { parseTlsSecret } from './decode/secret.ts';
 import { parseService } from './decode/service.ts';
+import { parseServiceEntry } from './decode/serviceentry.ts';
 import { parseNamespace, parseNode, parsePod } from './decode/workload.ts';
 import type { Generations } from './generations.ts';
 
@@ -120,6 +128,7 @@ type WriteConfig = (edit: Edit, kind: MeshKind, key: string, object: AnyObject |
 
 function createConfigTable(inputs: MeshInputs, context: ClusterContext, generations: Generations): WriteConfig {
   const valid = new Set<string>();
+  const writeHosts = createHostTable(inputs);
   return (edit, kind, key, object) => {
     const resource = `${kind}/${key}`;
     const input = inputs.configs[kind];
@@ -127,6 +136,7 @@ function createConfigTable(inputs: MeshInputs, context: ClusterContext, generati
       const [cluster = '', namespace = '', name = ''] = key.split('/');
       valid.delete(resource);
       edit.delete(input, key);
+      if (kind === 'ServiceEntry') writeHosts(edit, key, new Map());
       edit.delete(inputs.invalidConfigs, resource);
       generations.forget({ cluster, kind, namespace, name });
       return;
@@ -137,10 +147,27 @@ function createConfigTable(inputs: MeshInputs, context: ClusterContext, generati
     if (parsed.ok) {
       valid.add(resource);
       edit.set(input, key, parsed.config);
+      // The kind of the resource says which of the shapes its spec has.
+      if (kind === 'ServiceEntry') writeHosts(edit, key, parseServiceEntry(parsed.config as Config<ServiceEntrySpec>));
       edit.delete(inputs.invalidConfigs, resource);
     } else {
       edit.set(inputs.invalidConfigs, resource, { ...parsed.invalid, lastValidInForce: valid.has(resource) });
     }
+  };
+}
+
+/** Keeps the destinations that ServiceEntries declare, one per host, in step with them. */
+function createHostTable(
+  inputs: MeshInputs,
+): (edit: Edit, key: string, services: ReadonlyMap<string, Service>) => void {
+  const written = new Map<string, readonly string[]>();
+  return (edit, key, services) => {
+    for (const host of written.get(key) ?? []) {
+      if (!services.has(host)) edit.delete(inputs.services, renderHostKey(key, host));
+    }
+    for (const [host, service] of services) edit.set(inputs.services, renderHostKey(key, host), service);
+    if (services.size > 0) written.set(key, [...services.keys()]);
+    else written.delete(key);
   };
 }
 

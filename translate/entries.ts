@@ -58,11 +58,12 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
       'translate.endpoints',
       (reader, key) =>
         buildEntry(key, () => {
-          const message = buildLoadAssignment(reader.read(model.endpointGroup, key));
+          const group = reader.read(model.endpointGroup, key);
+          const message = buildLoadAssignment(group);
           const name = message.clusterName ?? '';
           return {
             resource: encodeResource('envoy.config.endpoint.v3.ClusterLoadAssignment', message, { name }),
-            sources: [],
+            sources: mergeSources([group.sources]),
           };
         }),
       equal,

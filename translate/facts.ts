@@ -16,5 +16,6 @@ export function factsOf(proxy: MeshProxy): ProxyFacts {
     interceptionMode: proxy.interceptionMode,
     envoyVersion: proxy.envoyVersion,
     extensions: proxy.extensions,
+    dnsCapture: proxy.metadata.DNS_CAPTURE === true || proxy.metadata.DNS_CAPTURE === 'true',
   };
 }

@@ -34,3 +34,16 @@ export const IstioStatus = z.object({
   observedGeneration: intOrString().optional().describe('Generation that the status is about.'),
 });
 export type IstioStatus = Value<typeof IstioStatus>;
+
+export const ServiceEntryStatus = IstioStatus.extend({
+  addresses: z
+    .array(
+      z.object({
+        value: z.string().optional().describe('The address.'),
+        host: z.string().optional().describe('The host that it stands for.'),
+      }),
+    )
+    .optional()
+    .describe('Addresses that were allocated for hosts without one.'),
+});
+export type ServiceEntryStatus = Value<typeof ServiceEntryStatus>;

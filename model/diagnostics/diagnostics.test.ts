@@ -111,4 +111,93 @@ spec: {mtls: {mode: STRICT}}
     expect(factsOf(mesh, 'PeerAuthentication', 'old')).to.deep.equal([]);
     expect(factsOf(mesh, 'PeerAuthentication', 'young')[0]).to.contain('older PeerAuthentication old');
   });
+
+  const entry = (name: string, spec: string, namespace = 'default') => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: ${spec}
+`;
+  const http = 'ports: [{number: 80, name: http, protocol: HTTP}]';
+
+  it('say who else declares the host of a ServiceEntry', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    mesh.source.apply(entry('old', `{hosts: [a.com], resolution: DNS, ${http}}`));
+    mesh.source.apply(entry('other', `{hosts: [b.com, a.com], resolution: STATIC, ${http}}`));
+    mesh.source.apply(
+      entry(
+        'more',
+        `{hosts: [a.com], resolution: DNS, ports: [{number: 80, name: web, protocol: GRPC}, {number: 81, name: http, protocol: TCP}, {number: 82, name: x, protocol: TCP}]}`,
+      ),
+    );
+    mesh.source.apply(entry('far', `{hosts: [a.com], resolution: DNS, ${http}}`, 'far'));
+    mesh.source.apply(entry('own', `{hosts: [a.com], exportTo: ["."], ${http}}`, 'own'));
+    mesh.source.apply(entry('thief', '{hosts: [reviews.default.svc.cluster.local], resolution: STATIC}', 'thieves'));
+    const facts = (name: string, namespace = 'default') =>
+      mesh
+        .read(mesh.queries.diagnostics, `ServiceEntry/Kubernetes/${namespace}/${name}`)
+        .map(({ type, path, message }) => `${type} ${path}: ${message}`);
+    expect(facts('old')).to.deep.equal([]);
+    expect(facts('own', 'own')).to.deep.equal([]);
+    expect(facts('other')).to.deep.equal([
+      'Conflicted spec.hosts[1]: the older ServiceEntry default/old has a.com with another resolution or location',
+    ]);
+    expect(facts('more')).to.deep.equal([
+      'Conflicted spec.ports[0]: the older ServiceEntry default/old declares port 80 of a.com as http (HTTP)',
+      'Conflicted spec.ports[1]: the older ServiceEntry default/old declares port 80 of a.com as http (HTTP)',
+    ]);
+    expect(facts('far', 'far')).to.deep.equal([
+      'Conflicted spec.hosts[0]: clients see a.com as namespace default declares it',
+    ]);
+    expect(facts('thief', 'thieves')).to.deep.equal([
+      'Conflicted spec.hosts[0]: clients see reviews.default.svc.cluster.local as namespace default declares it',
+    ]);
+    mesh.source.delete('ServiceEntry', 'default', 'old');
+    expect(facts('other')).to.deep.equal([]);
+  });
+
+  it('say which addresses and connections a ServiceEntry does not get', () => {
+    const mesh = createTestMesh();
+    const tcp = 'ports: [{number: 9000, name: tcp, protocol: TCP}]';
+    mesh.source.apply(entry('old', `{hosts: [a.com], ${tcp}}`));
+    mesh.source.apply(entry('young', `{hosts: [b.com], ${tcp}}`));
+    mesh.source.apply(entry('block', `{hosts: [c.com], addresses: [10.1.0.0/16], ${tcp}}`));
+    mesh.source.apply(entry('again', `{hosts: [d.com], addresses: [10.2.0.1, 10.1.2.3/16], ${tcp}}`));
+    const facts = (name: string) => factsOf(mesh, 'ServiceEntry', name);
+    expect([...facts('old'), ...facts('block')]).to.deep.equal([]);
+    expect(facts('young')).to.deep.equal([
+      'Conflicted spec.ports[0]: connections to port 9000 of unknown addresses go to the older a.com of namespace default; addresses would tell them apart',
+    ]);
+    expect(facts('again')).to.deep.equal([
+      'Conflicted spec.addresses[1]: the older ServiceEntry default/block has 10.1.0.0/16 on the same port',
+    ]);
+  });
+
+  it('say what a ServiceEntry selects nothing by, and what proxies cannot do', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(
+      entry('a', `{hosts: [a.com], resolution: STATIC, ${http}, workloadSelector: {labels: {app: a}}}`),
+    );
+    expect(factsOf(mesh, 'ServiceEntry', 'a')).to.deep.equal([
+      'ResolvedRefs spec.workloadSelector: no pod and no WorkloadEntry of default carries these labels',
+    ]);
+    mesh.source.apply(entry('w', '{address: 10.0.0.1, labels: {app: a}}').replace('ServiceEntry', 'WorkloadEntry'));
+    expect(factsOf(mesh, 'ServiceEntry', 'a')).to.deep.equal([]);
+    mesh.source.apply(
+      entry(
+        'b',
+        `{hosts: ["*-b.com"], resolution: STATIC, ports: [{number: 443, name: tls, protocol: TLS}, {number: 53, name: dns, protocol: UDP}], endpoints: [{network: far}]}`,
+      ),
+    );
+    expect(factsOf(mesh, 'ServiceEntry', 'b')).to.deep.equal([
+      'NotHonoured spec.hosts[0]: TLS servers are told apart by whole labels',
+      'NotHonoured spec.ports[1]: UDP passes by the proxy',
+      'NotHonoured spec.endpoints[0]: an endpoint without an address is not reached',
+    ]);
+    mesh.source.apply(entry('w', '{network: far}').replace('ServiceEntry', 'WorkloadEntry'));
+    expect(factsOf(mesh, 'WorkloadEntry', 'w')).to.deep.equal([
+      'NotHonoured spec.address: a workload without an address is not reached',
+    ]);
+  });
 });

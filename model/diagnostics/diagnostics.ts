@@ -7,8 +7,10 @@ import { destinationRuleFacts } from './destinationrule.ts';
 import { gatewayFacts } from './gateway.ts';
 import type { DiagnosticParts } from './parts.ts';
 import { peerAuthenticationFacts } from './peerauthentication.ts';
+import { serviceEntryFacts } from './serviceentry.ts';
 import { sidecarFacts } from './sidecar.ts';
 import { virtualServiceFacts } from './virtualservice.ts';
+import { workloadEntryFacts } from './workloadentry.ts';
 
 /** `diagnostics`: by `Kind/cluster/namespace/name`; empty for what is absent, invalid, or of a kind without an effect yet. */
 export function defineDiagnostics(graph: Graph, parts: DiagnosticParts): Query<readonly StatusFact[]> {
@@ -27,6 +29,10 @@ export function defineDiagnostics(graph: Graph, parts: DiagnosticParts): Query<r
           return peerAuthenticationFacts(reader, parts, objectKey);
         case 'Sidecar':
           return sidecarFacts(reader, parts, objectKey);
+        case 'ServiceEntry':
+          return serviceEntryFacts(reader, parts, objectKey);
+        case 'WorkloadEntry':
+          return workloadEntryFacts(reader, parts, objectKey);
         default:
           return [];
       }

@@ -4,6 +4,7 @@ import type { RuleQueries } from '../frontend/istio/destinationrules.ts';
 import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import type { SecretQueries } from '../gateway/secrets.ts';
 import type { MeshInputs } from '../inputs.ts';
+import type { PortQueries } from '../outbound/ports.ts';
 import type { EgressQueries } from '../sidecar/egress.ts';
 import type { SidecarClaim } from '../sidecar/sidecars.ts';
 import type { StatusFact } from '../types/facts.ts';
@@ -14,6 +15,7 @@ export interface DiagnosticParts {
   readonly inputs: MeshInputs;
   readonly settings: Query<MeshSettings>;
   readonly services: ServiceQueries;
+  readonly ports: PortQueries;
   readonly virtualServices: VirtualServiceQueries;
   readonly rules: RuleQueries;
   readonly secrets: SecretQueries;

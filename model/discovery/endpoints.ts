@@ -2,11 +2,13 @@
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
 import type { MeshInputs } from '../inputs.ts';
-import { parseObjectKey, renderObjectKey } from '../keys.ts';
-import type { Locality } from '../types/identity.ts';
+import { isHostKey, parseObjectKey, renderObjectKey } from '../keys.ts';
+import type { Locality, SourceRef } from '../types/identity.ts';
 import type { EndpointSlice, Workload } from '../types/inputs.ts';
 import type { MeshSettings } from '../types/settings.ts';
+import { readEntryEndpoints, readSelectedEntries } from './entryendpoints.ts';
 import type { ServiceQueries } from './services.ts';
+import { describeWorkload } from './workload.ts';
 
 /** An endpoint with all its ports. */
 export interface ServiceEndpoint {
@@ -14,10 +16,12 @@ export interface ServiceEndpoint {
   readonly ready: boolean;
   /** On its way out, but still serving. */
   readonly draining?: true;
-  /** One per address family, IPv4 first. */
+  /** One per address family, IPv4 first. Of WorkloadEntries it may be a host name or `unix://` and a socket. */
   readonly addresses: readonly string[];
-  /** Port numbers by the name of the service's port. */
+  /** Port numbers by the name of the service's port; 0 for a socket. */
   readonly ports: Readonly<Record<string, number>>;
+  /** Its share relative to the others; 1 when absent. */
+  readonly weight?: number;
   readonly cluster: string;
   readonly namespace: string;
   readonly network: string;
@@ -31,6 +35,8 @@ export interface ServiceEndpoint {
   readonly acceptsMtls: boolean;
   /** `name;namespace;canonical name;canonical revision;cluster`. */
   readonly workload: string;
+  /** The WorkloadEntry that it is. */
+  readonly source?: SourceRef;
 }
 
 /** The port of an endpoint that serves the service's port of this name. */
@@ -48,8 +54,8 @@ export interface EndpointQueries {
   /** By service id. */
   readonly serviceEndpoints: Query<readonly ServiceEndpoint[]>;
   /**
-   * SPIFFE ids that the endpoints of a service may show, by service id; of those that aren't ready too, because what a
-   * client checks must not change with readiness.
+   * SPIFFE ids and other names that the endpoints of a service may show, by service id; of those that aren't ready too,
+   * because what a client checks must not change with readiness.
    */
   readonly serviceAccounts: Query<readonly string[]>;
 }
@@ -67,7 +73,11 @@ export function defineEndpoints(
     (reader, id) => {
       const service = reader.read(services.service, id);
       const always = service?.publishNotReadyAddresses === true;
-      return (service?.members ?? []).flatMap((member) => readMember(reader, inputs, member, always));
+      return (service?.members ?? []).flatMap((member) =>
+        isHostKey(member)
+          ? readEntryEndpoints(reader, inputs, member)
+          : [...readMember(reader, inputs, member, always), ...readSelectedEntries(reader, inputs, member)],
+      );
     },
     { equal: sameData },
   );
@@ -77,12 +87,14 @@ export function defineEndpoints(
     (reader, id) => {
       const { trustDomain, trustDomainAliases } = reader.read(settings, '');
       const accounts = new Set<string>();
+      const names = reader.read(services.service, id)?.entry?.subjectAltNames ?? [];
       for (const endpoint of reader.read(serviceEndpoints, id)) {
         if (endpoint.serviceAccount !== '') accounts.add(`ns/${endpoint.namespace}/sa/${endpoint.serviceAccount}`);
       }
-      return [trustDomain, ...trustDomainAliases]
-        .flatMap((domain) => [...accounts].map((account) => `spiffe://${domain}/${account}`))
-        .sort();
+      const identities = [trustDomain, ...trustDomainAliases].flatMap((domain) =>
+        [...accounts].map((account) => `spiffe://${domain}/${account}`),
+      );
+      return [...new Set([...identities, ...names])].sort();
     },
     { equal: sameData },
   );
@@ -157,20 +169,6 @@ function describe(
     acceptsMtls: pod?.acceptsMtls ?? false,
     workload: pod === undefined ? '' : describeWorkload(pod),
   };
-}
-
-function describeWorkload(pod: Workload): string {
-  const canonicalName =
-    pod.labels['service.istio.io/canonical-name'] ??
-    pod.labels['app.kubernetes.io/name'] ??
-    pod.labels.app ??
-    pod.workloadName;
-  const canonicalRevision =
-    pod.labels['service.istio.io/canonical-revision'] ??
-    pod.labels['app.kubernetes.io/version'] ??
-    pod.labels.version ??
-    'latest';
-  return [pod.workloadName, pod.namespace, canonicalName, canonicalRevision, pod.cluster].join(';');
 }
 
 function readLocality(

@@ -2,13 +2,14 @@
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
 import type { MeshInputs } from '../inputs.ts';
-import { parseServiceId, parseSliceKey, renderObjectKey, renderServiceId, renderSliceKey } from '../keys.ts';
-import { compareAge, exportedTo, isPublic } from '../selection.ts';
+import { parseServiceId, parseSliceKey, renderServiceId, renderSliceKey } from '../keys.ts';
+import { exportedTo, isPublic } from '../selection.ts';
 import { isNarrowed, narrowIds } from '../sidecar/narrow.ts';
 import type { AddressFamily } from '../types/identity.ts';
 import type { Protocol, Service, ServicePort, TrafficDistribution } from '../types/inputs.ts';
 import type { MeshSettings } from '../types/settings.ts';
 import { type AliasQueries, defineAliases } from './aliases.ts';
+import { compareClaims, type EntryFacts, joinMembers, memberKey, mergeEntryFacts } from './merge.ts';
 
 /** A destination of the mesh, merged over the clusters that have it. */
 export interface MeshService {
@@ -16,12 +17,12 @@ export interface MeshService {
   readonly namespace: string;
   readonly hostname: string;
   readonly name: string;
-  /** Input keys of its members, oldest first. */
+  /** Input keys of its members, the leading one first. */
   readonly members: readonly string[];
   readonly registry: Service['registry'];
   readonly resolution: Service['resolution'];
   readonly ports: readonly ServicePort[];
-  /** Virtual addresses by cluster: a client uses those of its own. */
+  /** Virtual addresses by cluster: a client uses those of its own, and those of none. ServiceEntries may name blocks. */
   readonly addresses: readonly { readonly cluster: string; readonly family: AddressFamily; readonly address: string }[];
   readonly exportTo: readonly string[];
   /** The host that it is another name of. */
@@ -32,6 +33,8 @@ export interface MeshService {
   readonly publishNotReadyAddresses?: true;
   /** Its clients stay with their endpoint while that one drains. */
   readonly keepsSessions?: true;
+  /** What ServiceEntries among its members say. */
+  readonly entry?: EntryFacts;
 }
 
 export interface ServiceQueries extends AliasQueries {
@@ -41,7 +44,7 @@ export interface ServiceQueries extends AliasQueries {
   readonly serviceSlice: Query<readonly string[]>;
   /** Slice keys that a client namespace sees, by namespace. */
   readonly visibleSlices: Query<readonly string[]>;
-  /** Service ids by hostname: all namespaces that declare it as more than another name. */
+  /** Service ids by hostname: all namespaces that declare it as more than another name, the strongest claim first. */
   readonly servicesByHostname: Query<readonly string[]>;
 }
 
@@ -49,16 +52,19 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
   const exportsOf = (reader: Reader, service: Service) =>
     service.exportTo.length > 0 ? service.exportTo : reader.read(settings, '').defaultServiceExportTo;
 
+  const aliases = defineAliases(graph, inputs);
+
   const service = graph.query<MeshService | undefined>(
     'service',
     (reader, id) => {
-      const members = [...reader.bucket(inputs.services, 'id', id)].sort(compareAge);
+      const members = [...reader.bucket(inputs.services, 'id', id)].sort(compareClaims);
       const [first] = members;
       if (first === undefined) return undefined;
       const said =
         first.trafficDistribution ??
         reader.get(inputs.namespaces, `${first.cluster}/${first.namespace}`)?.trafficDistribution;
-      const distribution = said === 'Any' ? undefined : said;
+      const places = first.registry === 'Kubernetes' || first.resolution === 'eds';
+      const distribution = said === 'Any' || !places ? undefined : said;
       return mergeServices(id, first, members, exportsOf(reader, first), distribution);
     },
     { equal: sameData },
@@ -82,7 +88,9 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
       return [...new Set(members.map(idOf))].sort().filter((id) => {
         const merged = reader.read(service, id);
         if (merged === undefined || merged.resolution === 'alias') return false;
-        return client === '' ? isPublic(merged.exportTo) : !isPublic(merged.exportTo) && isVisible(merged, client);
+        if (isPublic(merged.exportTo) !== (client === '') || (client !== '' && !isVisible(merged, client)))
+          return false;
+        return ownsHost(reader, { service, servicesByHostname, concreteHost: aliases.concreteHost }, merged, client);
       });
     },
     { equal: sameData },
@@ -100,13 +108,15 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
   const servicesByHostname = graph.query<readonly string[]>(
     'servicesByHostname',
     (reader, hostname) => {
-      const known = reader.bucket(inputs.services, 'hostname', hostname);
-      return [...new Set(known.filter(({ resolution }) => resolution !== 'alias').map(idOf))].sort();
+      const known = reader
+        .bucket(inputs.services, 'hostname', hostname)
+        .filter(({ resolution }) => resolution !== 'alias');
+      return [...new Set(known.sort(compareClaims).map(idOf))];
     },
     { equal: sameData },
   );
 
-  return { service, serviceSlice, visibleSlices, servicesByHostname, ...defineAliases(graph, inputs) };
+  return { service, serviceSlice, visibleSlices, servicesByHostname, ...aliases };
 }
 
 const idOf = (service: Service): string => renderServiceId(service.namespace, service.hostname);
@@ -114,25 +124,25 @@ const idOf = (service: Service): string => renderServiceId(service.namespace, se
 function mergeServices(
   id: string,
   first: Service,
-  members: readonly Service[],
+  all: readonly Service[],
   exportTo: readonly string[],
   trafficDistribution: MeshService['trafficDistribution'],
 ): MeshService {
-  const ports = new Map<number, ServicePort>();
-  for (const port of members.flatMap((member) => member.ports)) {
-    // One number may be both a UDP and a TCP port.
-    if (port.protocol !== 'UDP' && !ports.has(port.port)) ports.set(port.port, port);
-  }
+  const { members, ports } = joinMembers(first, all);
+  const entry = mergeEntryFacts(members);
   return {
     id,
     ...parseServiceId(id),
-    name: first.name,
-    members: members.map((member) => renderObjectKey(member.cluster, member.namespace, member.name)),
+    name: first.registry === 'Kubernetes' ? first.name : first.hostname,
+    members: members.map(memberKey),
     registry: first.registry,
     resolution: first.resolution,
-    ports: [...ports.values()].sort((a, b) => a.port - b.port),
+    ports: [...ports].sort((a, b) => a.port - b.port),
     addresses: members.flatMap((member) =>
-      member.addresses.map((address) => ({ cluster: member.cluster, ...address })),
+      member.addresses.map((address) => ({
+        cluster: member.registry === 'Kubernetes' ? member.cluster : '',
+        ...address,
+      })),
     ),
     exportTo,
     ...(first.externalName === undefined ? {} : { externalName: first.externalName }),
@@ -140,12 +150,16 @@ function mergeServices(
     ...(first.nodeLocal === undefined ? {} : { nodeLocal: true }),
     ...(first.publishNotReadyAddresses === undefined ? {} : { publishNotReadyAddresses: true }),
     ...(sessionLabels.some((name) => (first.labels[name] ?? '') !== '') ? { keepsSessions: true } : {}),
+    ...(entry === undefined ? {} : { entry }),
   };
 }
 
 const sessionLabels = ['istio.io/persistent-session', 'istio.io/persistent-session-header'];
 
-/** The service behind a hostname for clients of a namespace: the own namespace's declaration first, then any visible one. */
+/**
+ * The service behind a hostname for clients of a namespace: that of Kubernetes first, then what is exported to few before
+ * what is public, then the oldest.
+ */
 export function findService(
   reader: Reader,
   queries: Pick<ServiceQueries, 'service' | 'servicesByHostname' | 'concreteHost'>,
@@ -153,11 +167,26 @@ export function findService(
   client: string,
 ): MeshService | undefined {
   const hostname = readConcreteHost(reader, queries, name);
-  const ids = reader.read(queries.servicesByHostname, hostname);
-  const own = ids.find((id) => id === renderServiceId(client, hostname));
-  for (const id of own === undefined ? ids : [own, ...ids]) {
+  const visible = reader.read(queries.servicesByHostname, hostname).flatMap((id) => {
     const found = reader.read(queries.service, id);
-    if (found !== undefined && isVisible(found, client)) return found;
+    return found !== undefined && isVisible(found, client) ? [found] : [];
+  });
+  return (
+    visible.find((service) => service.registry === 'Kubernetes') ??
+    visible.find((service) => !isPublic(service.exportTo)) ??
+    visible[0]
+  );
+}
+
+/** The service that everybody sees under a hostname. */
+export function readPublicOwner(
+  reader: Reader,
+  queries: Pick<ServiceQueries, 'service' | 'servicesByHostname'>,
+  hostname: string,
+): MeshService | undefined {
+  for (const id of reader.read(queries.servicesByHostname, hostname)) {
+    const service = reader.read(queries.service, id);
+    if (service !== undefined && isPublic(service.exportTo)) return service;
   }
   return undefined;
 }
@@ -172,11 +201,37 @@ export function readConcreteHost(
   return reader.read(queries.concreteHost, name) ?? name;
 }
 
+/** Whether it is the one that its clients see under its hostname: those of a namespace, or all when none is named. */
+function ownsHost(
+  reader: Reader,
+  queries: Parameters<typeof findService>[1],
+  service: MeshService,
+  client: string,
+): boolean {
+  if (service.registry === 'Kubernetes') return true;
+  const owner =
+    client === ''
+      ? readPublicOwner(reader, queries, service.hostname)
+      : findService(reader, queries, service.hostname, client);
+  return owner?.id === service.id;
+}
+
 export const isVisible = (service: MeshService, client: string): boolean =>
   exportedTo(service.exportTo, service.namespace, client);
 
+/** Traffic goes on to the address that the client chose. */
+export const isPassthrough = (service: MeshService): boolean => service.resolution === 'passthrough';
+
 /** Headless: clients address the pods themselves. */
-export const isHeadless = (service: MeshService): boolean => service.resolution === 'passthrough';
+export const isHeadless = (service: MeshService): boolean =>
+  service.registry === 'Kubernetes' && service.resolution === 'passthrough';
+
+/** Envoy looks up the names of its endpoints. */
+export const isLookedUp = (service: MeshService): boolean =>
+  service.resolution === 'dns' || service.resolution === 'dns-round-robin' || service.resolution === 'dynamic-dns';
+
+/** Outside of the mesh: no identities, no mesh mTLS. */
+export const isExternal = (service: MeshService): boolean => service.entry?.external === true;
 
 export const isHttp = (protocol: Protocol): boolean =>
   protocol === 'HTTP' ||

@@ -1,12 +1,14 @@
 /** Filter chains of outbound listeners. */
 import type { Reader } from '#graph/types.ts';
-import type { MeshService, ServiceQueries } from '../discovery/services.ts';
+import { isTls, type MeshService, type ServiceQueries } from '../discovery/services.ts';
 import { connectionRoutes } from '../frontend/istio/connectionroute.ts';
 import { readVirtualService, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import { type ListenerKey, parseLabels } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
-import type { ClusterName, FilterChain } from '../types/resolved.ts';
+import type { ServicePort } from '../types/inputs.ts';
+import type { ClusterName, FilterChain, FilterChainMatch, Listener, Lookup } from '../types/resolved.ts';
 import { disjoint } from './disjoint.ts';
+import { resolveLookup } from './lookup.ts';
 import { findClusterFor } from './virtualhost.ts';
 
 export interface ChainParts {
@@ -25,14 +27,23 @@ export function tcpChain(name: string, cluster: ClusterName, match: FilterChain[
   return { name, match, handler: { kind: 'tcp', statPrefix, clusters: [{ cluster, weight: 1 }] }, sources: [] };
 }
 
-export function httpChain(name: string, rds: string, place: string): FilterChain {
+export interface HttpChainOptions {
+  /** How addresses are looked up by the host of each request, where some routes need it. */
+  readonly lookup?: Lookup | undefined;
+  /** What else must hold. */
+  readonly match?: FilterChainMatch;
+}
+
+export function httpChain(name: string, rds: string, place: string, options: HttpChainOptions = {}): FilterChain {
+  const { lookup, match = {} } = options;
   return {
     name,
-    match: { transportProtocol: 'raw_buffer', applicationProtocols: plainHttp },
+    match: { ...match, transportProtocol: 'raw_buffer', applicationProtocols: plainHttp },
     handler: {
       kind: 'http',
       routes: { rds },
       statPrefix: `outbound_${place}`,
+      ...(lookup === undefined ? {} : { lookup }),
       role: 'sidecar-outbound',
       useRemoteAddress: false,
       forwardClientCert: 'SANITIZE_SET',
@@ -41,16 +52,27 @@ export function httpChain(name: string, rds: string, place: string): FilterChain
   };
 }
 
-/** Chains of the VirtualService that routes the host, the one that takes everything else last. */
+/**
+ * What a connection must show on a listener of the service's own. Where the address is looked up by the server's name,
+ * only names of the service are.
+ */
+export function ownMatch(service: MeshService, port: ServicePort): FilterChainMatch {
+  return service.resolution === 'dynamic-dns' && isTls(port.protocol) ? { serverNames: [service.hostname] } : {};
+}
+
+/**
+ * Chains of the VirtualService that routes the host, then the one to the service itself.
+ * @param base what every connection to the service shows, unless a route says otherwise
+ */
 export function connectionChains(
   reader: Reader,
   parts: ChainParts,
   service: MeshService,
   port: number,
-  client: ChainClient,
+  client: ChainClient & Partial<Pick<ListenerKey, 'families'>>,
+  base: FilterChainMatch = {},
 ): readonly FilterChain[] {
-  const cluster: ClusterName = { direction: 'outbound', port, subset: '', hostname: service.hostname };
-  const fallback: FilterChain = tcpChain(`outbound|${port}||${service.hostname}`, cluster);
+  const fallback = serviceChain(reader, parts, service, port, client.families ?? '', base);
   const config = readVirtualService(reader, parts.virtualServices, service.hostname, client);
   if (config === undefined) return [fallback];
   const routes = connectionRoutes(config, {
@@ -63,20 +85,45 @@ export function connectionChains(
       port,
     ),
   });
-  const chains = disjoint(routes).map(
+  const chains = routes.map(
     (route, at): FilterChain => ({
       name: `${fallback.name}/${at}`,
-      match: route.match,
+      match: { ...base, ...route.match },
       handler: { kind: 'tcp', statPrefix: fallback.name, clusters: route.clusters },
-      sources: [sourceOf('VirtualService', config)],
+      sources: [...fallback.sources, sourceOf('VirtualService', config)],
     }),
   );
-  const last = chains.findIndex((chain) => Object.keys(chain.match).length === 0);
-  return last === -1 ? [...chains, fallback] : chains.slice(0, last + 1);
+  return disjoint([...chains, fallback]);
+}
+
+function serviceChain(
+  reader: Reader,
+  parts: ChainParts,
+  { hostname, resolution, entry, ports }: MeshService,
+  port: number,
+  families: string,
+  match: FilterChainMatch,
+): FilterChain {
+  const cluster: ClusterName = { direction: 'outbound', port, subset: '', hostname };
+  const chain = tcpChain(`outbound|${port}||${hostname}`, cluster, match);
+  const sources = entry?.sources ?? [];
+  const target = ports.find((candidate) => candidate.port === port);
+  if (resolution !== 'dynamic-dns' || target === undefined || !isTls(target.protocol)) return { ...chain, sources };
+  const lookup = resolveLookup(families, reader.read(parts.virtualServices.settings, ''));
+  const reached = typeof target.targetPort === 'number' ? target.targetPort : port;
+  return {
+    ...chain,
+    sources,
+    handler: { ...chain.handler, lookup: { ...lookup, port: reached } } as typeof chain.handler,
+  };
 }
 
 /** The chain that takes everything stands apart: Envoy asks it when no other fits. */
-export function lastChain(chains: readonly FilterChain[]): { readonly defaultFilterChain?: FilterChain } {
-  const last = chains.at(-1);
-  return last === undefined ? {} : { defaultFilterChain: last };
+export function splitChains(
+  chains: readonly FilterChain[],
+): Pick<Listener, 'filterChains'> & { readonly defaultFilterChain?: FilterChain } {
+  const last = chains.find((chain) => Object.keys(chain.match).length === 0);
+  return last === undefined
+    ? { filterChains: chains }
+    : { filterChains: chains.filter((chain) => chain !== last), defaultFilterChain: last };
 }

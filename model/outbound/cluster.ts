@@ -1,7 +1,15 @@
 /** One outbound cluster and its endpoints. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { type EndpointQueries, portOf, type ServiceEndpoint } from '../discovery/endpoints.ts';
-import { isHeadless, isHttp, isHttp2, type MeshService, type ServiceQueries } from '../discovery/services.ts';
+import {
+  isExternal,
+  isHttp,
+  isHttp2,
+  isLookedUp,
+  isPassthrough,
+  type MeshService,
+  type ServiceQueries,
+} from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import type { MergedRule, RuleQueries } from '../frontend/istio/destinationrules.ts';
 import {
@@ -21,8 +29,9 @@ import type { ServicePort } from '../types/inputs.ts';
 import type { Cluster, ClusterName, EndpointGroup, UpstreamProtocol } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
 import { groupEndpoints } from './localities.ts';
+import { resolveLookup } from './lookup.ts';
 import { isPlaced } from './placement.ts';
-import { offerEndpoints, rankEndpoint, withinReach } from './preference.ts';
+import { type ClientPlace, offerEndpoints, rankEndpoint, withinReach } from './preference.ts';
 import { resolveUpstreamTls } from './upstreamtls.ts';
 
 export interface ClusterParts {
@@ -78,23 +87,23 @@ function buildCluster(reader: Reader, parts: ClusterParts, text: string): Cluste
   if (target === undefined) return undefined;
   const { service, port, name } = target;
   const policy = policyOf(target, key.subset);
-  const discovery = resolveDiscovery(target, policy, key.role);
+  const discovery = resolveDiscovery(reader, parts, target, policy, key, settings);
   const connectionPool = resolveConnectionPool(policy.connectionPool);
   const outlierDetection = resolveOutlierDetection(policy.outlierDetection);
   return {
     name,
     discovery,
     connectTimeoutMs: resolveConnectTimeout(policy.connectionPool, settings.connectTimeoutMs),
-    loadBalancing: discovery.kind === 'original-dst' ? 'PASSTHROUGH' : resolveLoadBalancing(policy.loadBalancer),
+    loadBalancing: balancesItself(discovery) ? 'PASSTHROUGH' : resolveLoadBalancing(policy.loadBalancer),
     protocol: resolveProtocol(port, policy, settings),
     tls: resolveUpstreamTls(policy.tls, {
       name,
       protocol: port.protocol,
       settings,
-      inMesh: service.registry === 'Kubernetes' && service.externalName === undefined,
+      inMesh: !isExternal(service),
       identities: () => reader.read(parts.endpoints.serviceAccounts, service.id),
       // Without endpoint metadata mTLS is all or nothing: only when every endpoint accepts it.
-      byEndpoint: discovery.kind !== 'original-dst',
+      byEndpoint: !balancesItself(discovery),
       allAccept: () => {
         const all = reader.read(parts.endpoints.serviceEndpoints, service.id);
         return (
@@ -105,7 +114,7 @@ function buildCluster(reader: Reader, parts: ClusterParts, text: string): Cluste
     ...(connectionPool === undefined ? {} : { connectionPool }),
     ...(outlierDetection === undefined ? {} : { outlierDetection }),
     service: { hostname: service.hostname, name: service.name, namespace: service.namespace },
-    sources: ruleSources(reader, parts.inputs, key.rule),
+    sources: [...(service.entry?.sources ?? []), ...ruleSources(reader, parts.inputs, key.rule)],
   };
 }
 
@@ -116,26 +125,42 @@ function policyOf(target: Target, subset: string): PortPolicy {
   return layPolicy(whole, part?.trafficPolicy, target.port.port);
 }
 
-function resolveDiscovery(target: Target, policy: PortPolicy, role: string): Cluster['discovery'] {
-  const { service, port, name } = target;
-  if (service.resolution === 'dns') {
-    const endpoint = {
-      address: service.externalName ?? service.hostname,
-      additionalAddresses: [],
-      port: typeof port.targetPort === 'number' ? port.targetPort : port.port,
-      weight: 1,
-      healthy: true,
-      draining: false,
-      acceptsMtls: false,
-      workload: '',
-    };
-    const locality = { region: '', zone: '', subzone: '' };
-    const localities = [{ locality, priority: 0, weight: 1, endpoints: [endpoint] }];
-    return { kind: 'strict-dns', endpoints: { cluster: name, localities } };
-  }
-  const passthrough = isHeadless(service) || policy.loadBalancer?.simple === 'PASSTHROUGH';
-  if (passthrough && role !== 'router') return { kind: 'original-dst' };
-  return isPlaced(service) ? { kind: 'eds', placed: true } : { kind: 'eds' };
+/** Without endpoints that the control plane names there is nothing to balance over. */
+const balancesItself = ({ kind }: Cluster['discovery']): boolean => kind === 'original-dst' || kind === 'dynamic-dns';
+
+function resolveDiscovery(
+  reader: Reader,
+  parts: ClusterParts,
+  target: Target,
+  policy: PortPolicy,
+  key: ClusterKey,
+  settings: MeshSettings,
+): Cluster['discovery'] {
+  const { service, port } = target;
+  if (isLookedUp(service)) return resolveNames(reader, parts, target, key, settings);
+  const passthrough = isPassthrough(service) || policy.loadBalancer?.simple === 'PASSTHROUGH';
+  if (!passthrough || key.role === 'router') return isPlaced(service) ? { kind: 'eds', placed: true } : { kind: 'eds' };
+  const override = service.registry === 'External' && port.targetPort !== port.port ? port.targetPort : undefined;
+  return { kind: 'original-dst', ...(typeof override === 'number' ? { port: override } : {}) };
+}
+
+function resolveNames(
+  reader: Reader,
+  parts: ClusterParts,
+  target: Target,
+  key: ClusterKey,
+  settings: MeshSettings,
+): Cluster['discovery'] {
+  const { resolution } = target.service;
+  const lookup = resolveLookup(key.lookup, settings);
+  if (resolution === 'dynamic-dns') return { kind: 'dynamic-dns', lookup };
+  const endpoints = readGroup(reader, parts, target, key.subset, { ...nowhere, families: key.lookup });
+  const [first] = endpoints.localities;
+  if (first === undefined) return { kind: 'static', endpoints };
+  if (resolution === 'dns') return { kind: 'strict-dns', endpoints, lookup };
+  // Envoy knows one name per cluster that uses one address at a time.
+  const localities = [{ ...first, endpoints: first.endpoints.slice(0, 1) }];
+  return { kind: 'logical-dns', endpoints: { ...endpoints, localities }, lookup };
 }
 
 function resolveProtocol(port: ServicePort, policy: PortPolicy, settings: MeshSettings): UpstreamProtocol {
@@ -153,7 +178,9 @@ function specialCluster(special: string, settings: MeshSettings): Cluster {
   const name: ClusterName = { direction: 'special', name: blackHole ? 'BlackHoleCluster' : 'PassthroughCluster' };
   return {
     name,
-    discovery: blackHole ? { kind: 'static', endpoints: { cluster: name, localities: [] } } : { kind: 'original-dst' },
+    discovery: blackHole
+      ? { kind: 'static', endpoints: { cluster: name, localities: [], sources: [] } }
+      : { kind: 'original-dst' },
     connectTimeoutMs: settings.connectTimeoutMs,
     loadBalancing: blackHole ? 'ROUND_ROBIN' : 'PASSTHROUGH',
     protocol: blackHole ? 'tcp' : 'downstream',
@@ -170,29 +197,48 @@ function buildEndpointGroup(reader: Reader, parts: ClusterParts, text: string): 
     return {
       cluster: { direction: 'outbound', port: Number(key.port), subset: key.subset, hostname },
       localities: [],
+      sources: [],
     };
   }
+  return readGroup(reader, parts, target, key.subset, key);
+}
+
+/** Who balances over the endpoints. */
+interface GroupClient extends ClientPlace {
+  readonly families: string;
+}
+
+const nowhere: ClientPlace = { cluster: '', network: '', region: '', zone: '', subzone: '', node: '' };
+
+function readGroup(
+  reader: Reader,
+  parts: ClusterParts,
+  target: Target,
+  subsetName: string,
+  client: GroupClient,
+): EndpointGroup {
   const { service, port, rule, name } = target;
-  const subset = rule.subsets.find((candidate) => candidate.name === key.subset);
+  const subset = rule.subsets.find((candidate) => candidate.name === subsetName);
   const members = reader
     .read(parts.endpoints.serviceEndpoints, service.id)
     .filter(
       (endpoint) =>
         selects(subset?.labels ?? {}, endpoint.labels) &&
         portOf(endpoint, port.name) !== undefined &&
-        withinReach(service, endpoint, key),
+        withinReach(service, endpoint, client),
     );
-  const panics = (policyOf(target, key.subset).outlierDetection?.minHealthPercent ?? 0) > 0;
+  const panics = (policyOf(target, subsetName).outlierDetection?.minHealthPercent ?? 0) > 0;
   const { endpoints, health } = offerEndpoints(service, members, panics);
   return {
     cluster: name,
     localities: groupEndpoints(endpoints, {
       port: port.name,
-      families: key.families,
+      families: client.families,
       acceptsMtls: (endpoint, number) => acceptsMtls(reader, parts, endpoint, number),
-      rank: (endpoint) => rankEndpoint(service, endpoint, key),
+      rank: (endpoint) => rankEndpoint(service, endpoint, client),
       health,
     }),
+    sources: [...(service.entry?.sources ?? []), ...endpoints.flatMap((endpoint) => endpoint.source ?? [])],
   };
 }
 

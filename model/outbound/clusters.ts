@@ -1,11 +1,13 @@
 /** Outbound clusters: which ones a view sees, and what each of them is. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import { isHeadless, isVisible, type MeshService, type ServiceQueries } from '../discovery/services.ts';
+import type { HostQueries } from '../discovery/hosts.ts';
+import { isLookedUp, isPassthrough, isVisible, type MeshService, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { chooseRule, type RuleClient, type RuleEntry, type RuleQueries } from '../frontend/istio/destinationrules.ts';
 import { hostWithin, isWildcard } from '../hosts.ts';
 import type { MeshInputs } from '../inputs.ts';
 import {
+  type ClusterKey,
   parseClusterKey,
   parseFields,
   parseLabels,
@@ -34,38 +36,48 @@ export interface ClusterListQueries {
 
 /** What of a view decides which rules it sees. */
 const ruleViewFields = ['ns', 'labels'] as const;
-/** A service slice as one kind of proxy uses it: routers balance over the pods of headless services themselves. */
-const clusterSliceFields = [...sliceFields, 'role'] as const;
+/**
+ * A service slice as one kind of proxy uses it: routers balance over the pods of headless services themselves, and names are
+ * looked up in the families that the proxy has.
+ */
+const clientFields = ['role', 'lookup'] as const;
+const clusterSliceFields = [...sliceFields, ...clientFields] as const;
+const serviceClusterFields = ['service', 'rule', ...clientFields] as const;
+type Client = Pick<ClusterKey, (typeof clientFields)[number]>;
 
 export interface ClusterListParts {
   readonly inputs: MeshInputs;
   readonly settings: Query<MeshSettings>;
   readonly services: ServiceQueries;
+  readonly hosts: HostQueries;
   readonly rules: RuleQueries;
   readonly imports: ImportQueries;
 }
 
 export function defineClusterLists(graph: Graph, parts: ClusterListParts): ClusterListQueries {
-  const { settings, services, rules } = parts;
+  const { settings, services, hosts, rules } = parts;
 
   const serviceClusters = graph.query<readonly string[]>(
     'serviceClusters',
     (reader, key) => {
-      const fields = parseFields(['service', 'rule', 'role'] as const, key);
+      const fields = parseFields(serviceClusterFields, key);
       const service = reader.read(services.service, fields.service);
       if (service === undefined) return [];
-      const { subsets } = reader.read(rules.mergedRule, fields.rule);
-      const role = isHeadless(service) ? fields.role : '';
+      // A cluster that looks up the name of each request has nothing to choose subsets from.
+      const { subsets } =
+        service.resolution === 'dynamic-dns' ? { subsets: [] } : reader.read(rules.mergedRule, fields.rule);
+      const role = isPassthrough(service) ? fields.role : '';
+      const lookup = isLookedUp(service) ? fields.lookup : '';
       return service.ports.flatMap((port) =>
         ['', ...subsets.map((subset) => subset.name)].map((subset) =>
-          renderClusterKey({ service: service.id, port: String(port.port), subset, rule: fields.rule, role }),
+          renderClusterKey({ service: service.id, port: String(port.port), subset, rule: fields.rule, role, lookup }),
         ),
       );
     },
     { equal: sameData },
   );
-  const readClusters = (reader: Reader, service: string, rule: string, role: string) =>
-    reader.read(serviceClusters, renderFields(['service', 'rule', 'role'] as const, { service, rule, role }));
+  const readClusters = (reader: Reader, service: string, rule: string, { role, lookup }: Client) =>
+    reader.read(serviceClusters, renderFields(serviceClusterFields, { service, rule, role, lookup }));
 
   const clusterSlice: Query<Slice> = graph.query<Slice>(
     'clusterSlice',
@@ -80,7 +92,7 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
         const service = reader.read(services.service, id);
         if (service === undefined) return [];
         const rule = chooseRule(reader, rules, rootNamespace, service, undefined);
-        return { service: id, keys: readClusters(reader, id, rule, slice.role) };
+        return { service: id, keys: readClusters(reader, id, rule, slice) };
       });
     },
     { equal: sameData },
@@ -112,39 +124,48 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
     const scope = reader.read(parts.imports.sidecarScope, key);
     if (scope.whole) return undefined;
     const { rootNamespace } = reader.read(settings, '');
-    const { slices, services: named } = reader.read(parts.imports.scopeServices, key);
+    const { slices, services: named, hidden } = reader.read(parts.imports.scopeServices, key);
+    const client: Client = { role: '', lookup: view.families };
+    const suffix = renderFields(clientFields, client);
     const overrides = new Map<string, readonly string[]>();
     for (const [id, ports] of named) {
       const service = reader.read(services.service, id);
       if (service === undefined) continue;
       const rule = changed.get(id) ?? chooseRule(reader, rules, rootNamespace, service, undefined);
-      overrides.set(id, ofPorts(readClusters(reader, id, rule, ''), ports));
+      overrides.set(id, ofPorts(readClusters(reader, id, rule, client), ports));
     }
     const imports = scope.listeners.map(importOf);
     for (const [id, rule] of changed) {
       const ports = overrides.has(id) ? undefined : portsImported(imports, id);
-      if (ports !== undefined) overrides.set(id, ofPorts(readClusters(reader, id, rule, ''), ports));
+      if (ports !== undefined) overrides.set(id, ofPorts(readClusters(reader, id, rule, client), ports));
     }
-    return { slices, overrides, extra: specialClusterKeys };
+    for (const id of hidden) overrides.set(id, []);
+    return {
+      slices: slices.map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),
+      overrides,
+      extra: specialClusterKeys,
+    };
   };
 
   const viewClusters = graph.query<Composition>(
     'viewClusters',
     (reader, key) => {
       const view = parseViewKey(key);
-      const role = view.role === 'router' ? 'router' : '';
+      const client: Client = { role: view.role === 'router' ? 'router' : '', lookup: view.families };
       const changed = reader.read(ruleOverrides, renderFields(ruleViewFields, view));
       if (view.sidecar !== '') {
         const scoped = scopedClusters(reader, view, changed);
         if (scoped !== undefined) return scoped;
       }
+      const suffix = renderFields(clientFields, client);
       const slices = reader
         .read(services.visibleSlices, view.ns)
-        .map((slice) => (role === '' ? slice : `${slice};role=${role}`));
+        .map((slice) => (suffix === '' ? slice : `${slice};${suffix}`));
       const overrides = new Map<string, readonly string[]>();
       for (const [service, rule] of changed) {
-        overrides.set(service, readClusters(reader, service, rule, role));
+        overrides.set(service, readClusters(reader, service, rule, client));
       }
+      for (const id of reader.read(hosts.hiddenServices, view.ns).keys()) overrides.set(id, []);
       return { slices, overrides, extra: specialClusterKeys };
     },
     { equal: sameData },

@@ -1,5 +1,6 @@
 /** One outbound listener. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
+import type { HostQueries } from '../discovery/hosts.ts';
 import { isTls, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
@@ -9,15 +10,21 @@ import type { MemberQueries } from '../sidecar/members.ts';
 import { sidecarSources } from '../sidecar/sidecars.ts';
 import type { Listener } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
-import { connectionChains, httpChain, lastChain, tcpChain } from './chains.ts';
+import { connectionChains, httpChain, ownMatch, splitChains, tcpChain } from './chains.ts';
+import { disjoint } from './disjoint.ts';
+import { resolveLookup } from './lookup.ts';
 import { anyAddress, placeOf, reached, tableNameOf } from './place.ts';
+import type { PortQueries } from './ports.ts';
+import { addressesFor } from './reach.ts';
 import { restCluster, special } from './rest.ts';
-import { addressesFor } from './servicelisteners.ts';
+import { sharedChains } from './sharedchains.ts';
 
 export interface ListenerParts {
   readonly services: ServiceQueries;
   readonly virtualServices: VirtualServiceQueries;
   readonly members: MemberQueries;
+  readonly hosts: HostQueries;
+  readonly ports: PortQueries;
 }
 
 /** `listener`: by listener key; undefined when its service or port is gone. */
@@ -29,6 +36,7 @@ export function defineListeners(graph: Graph, parts: ListenerParts): Query<Liste
       const settings = reader.read(parts.virtualServices.settings, '');
       if (key.kind === 'virtualOutbound') return virtualOutbound(key, settings);
       if (key.kind === 'http') return httpListener(reader, parts, key, settings);
+      if (key.kind === 'shared') return sharedListener(reader, parts, key, settings);
       if (key.kind === 'bound') return boundListener(reader, parts, key, settings);
       return serviceListener(reader, parts, key, settings);
     },
@@ -59,7 +67,8 @@ function virtualOutbound(key: ListenerKey, settings: MeshSettings): Listener {
 function httpListener(reader: Reader, parts: ListenerParts, key: ListenerKey, settings: MeshSettings): Listener {
   const place = placeOf(key);
   const rds = tableNameOf(key);
-  const chain = httpChain(rds, rds, key.bind === '' ? `0.0.0.0_${key.port}` : place.name);
+  const lookup = key.lookup === '' ? undefined : resolveLookup(key.families, settings);
+  const chain = httpChain(rds, rds, key.bind === '' ? `0.0.0.0_${key.port}` : place.name, { lookup });
   const sources = sidecarSources(reader, parts.virtualServices.inputs, key.sidecar);
   const listener = { ...reached(settings, key), ...place, sources };
   if (key.bind !== '') {
@@ -71,6 +80,22 @@ function httpListener(reader: Reader, parts: ListenerParts, key: ListenerKey, se
     httpInspector: true,
     filterChains: [chain],
     defaultFilterChain: tcpChain('PassthroughFilterChain', restCluster(key.rest, settings)),
+  };
+}
+
+/** The listener that services of one port share, HTTP or not: by host, by server name, by blocks of addresses. */
+function sharedListener(reader: Reader, parts: ListenerParts, key: ListenerKey, settings: MeshSettings): Listener {
+  const lookup = key.lookup === '' ? undefined : resolveLookup(key.families, settings);
+  const http = key.http === '' ? [] : [httpChain(key.port, key.port, `0.0.0.0_${key.port}`, { lookup })];
+  const chains = disjoint([...http, ...sharedChains(reader, parts, key)]);
+  return {
+    ...reached(settings, key),
+    ...placeOf(key),
+    tlsInspector: chains.some(({ match }) => match.serverNames !== undefined || match.transportProtocol !== undefined),
+    httpInspector: chains.some((chain) => chain.handler.kind === 'http'),
+    defaultFilterChain: tcpChain('PassthroughFilterChain', restCluster(key.rest, settings)),
+    ...splitChains(chains),
+    sources: sidecarSources(reader, parts.virtualServices.inputs, key.sidecar),
   };
 }
 
@@ -86,7 +111,7 @@ function serviceListener(
   const addresses = key.bind === '' ? addressesFor(service, key) : [key.bind];
   const [first] = addresses;
   if (first === undefined) return undefined;
-  const chains = connectionChains(reader, parts, service, port.port, key);
+  const chains = connectionChains(reader, parts, service, port.port, key, ownMatch(service, port));
   const detected = key.kind === 'auto';
   const table = `${service.hostname}:${port.port}`;
   const http = detected ? [httpChain(table, table, `0.0.0.0_${table}`)] : [];
@@ -96,8 +121,7 @@ function serviceListener(
     addresses: addresses.map((address) => ({ address, port: port.port })),
     tlsInspector: detected || isTls(port.protocol) || chains.some((chain) => chain.match.serverNames !== undefined),
     httpInspector: detected,
-    filterChains: [...http, ...chains.slice(0, -1)],
-    ...lastChain(chains),
+    ...splitChains([...http, ...chains]),
     sources: chains.flatMap((chain) => chain.sources).slice(0, 1),
   };
 }

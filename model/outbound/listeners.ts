@@ -1,6 +1,7 @@
-/** Which outbound listeners a view has: one per HTTP port, one per address and port otherwise. */
+/** Which outbound listeners a view has: one per port that services share, one per address and port otherwise. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import type { EndpointQueries } from '../discovery/endpoints.ts';
+import type { HostQueries } from '../discovery/hosts.ts';
 import type { ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import {
@@ -17,6 +18,9 @@ import { type EgressQueries, readRest } from '../sidecar/egress.ts';
 import { isNarrowed, narrowSlice } from '../sidecar/narrow.ts';
 import type { Composition, Slice } from '../types/resolved.ts';
 import type { OverrideQueries } from './overrides.ts';
+import { definePortListeners } from './portlisteners.ts';
+import type { PortQueries } from './ports.ts';
+import { callerFields } from './reach.ts';
 import type { RouteTableQueries } from './routetables.ts';
 import { type ListenerClient, serviceListenerKeys } from './servicelisteners.ts';
 
@@ -27,18 +31,21 @@ export interface ListenerListQueries {
   readonly listenerSlice: Query<Slice>;
 }
 
-const listenerSliceFields = [...sliceFields, 'cluster', 'families'] as const;
+const listenerSliceFields = [...sliceFields, ...callerFields] as const;
 
 export interface ListenerListParts {
   readonly services: ServiceQueries;
+  readonly hosts: HostQueries;
   readonly endpoints: EndpointQueries;
+  readonly ports: PortQueries;
   readonly tables: RouteTableQueries;
   readonly overrides: OverrideQueries;
   readonly egress: EgressQueries;
 }
 
 export function defineListenerLists(graph: Graph, parts: ListenerListParts): ListenerListQueries {
-  const { services, endpoints, tables, overrides, egress } = parts;
+  const { services, hosts, endpoints, overrides, egress } = parts;
+  const portListeners = definePortListeners(graph, parts);
   const keysOf = (reader: Reader, id: string, client: ListenerClient): readonly string[] => {
     const service = reader.read(services.service, id);
     return service === undefined ? [] : serviceListenerKeys(reader, endpoints, service, client);
@@ -51,9 +58,9 @@ export function defineListenerLists(graph: Graph, parts: ListenerListParts): Lis
       if (isNarrowed({ owner, filter })) {
         return narrowSlice(reader.read(listenerSlice, renderFields(listenerSliceFields, whole)), { owner, filter });
       }
-      const { cluster, families, ...slice } = whole;
+      const { cluster, families, dns, ...slice } = whole;
       return reader.read(services.serviceSlice, renderSliceKey(slice)).flatMap((service) => {
-        const keys = keysOf(reader, service, { cluster, families });
+        const keys = keysOf(reader, service, { cluster, families, dns });
         return keys.length === 0 ? [] : [{ service, keys }];
       });
     },
@@ -64,22 +71,21 @@ export function defineListenerLists(graph: Graph, parts: ListenerListParts): Lis
     'viewListeners',
     (reader, key) => {
       const view = parseViewKey(key);
-      const { role, ns, cluster, families, mode, labels } = view;
+      const { role, ns, cluster, families, dns, mode, labels } = view;
       if (role === 'router') return { slices: [], overrides: new Map(), extra: [] };
       const plan = reader.read(egress.egressPlan, key);
       if (plan !== undefined) return plan.listeners;
       const rest = readRest(reader, egress, view);
-      const suffix = renderFields(['cluster', 'families'] as const, { cluster, families });
+      const suffix = renderFields(callerFields, { cluster, families, dns });
       const changed = new Map<string, readonly string[]>();
       for (const service of reader.read(overrides.routedServices, ns)) {
-        const keys = keysOf(reader, service, { cluster, families, client: ns, labels });
+        const keys = keysOf(reader, service, { cluster, families, dns, client: ns, labels });
         if (keys.length > 0) changed.set(service, keys);
       }
+      for (const id of reader.read(hosts.hiddenServices, ns).keys()) changed.set(id, []);
       const extra = [
         renderListenerKey({ kind: 'virtualOutbound', mode: mode === 'TPROXY' ? mode : '', families, rest }),
-        ...reader
-          .read(tables.viewHttpPorts, key)
-          .map((port) => renderListenerKey({ kind: 'http', port: String(port), families, rest })),
+        ...portListeners(reader, key, rest),
       ];
       return {
         slices: reader.read(services.visibleSlices, ns).map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),

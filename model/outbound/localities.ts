@@ -1,4 +1,5 @@
 /** Endpoints of one port, grouped by locality and by how much the client prefers them. */
+import { isIP } from 'node:net';
 import { portOf, type ServiceEndpoint } from '../discovery/endpoints.ts';
 import type { Endpoint, LocalityEndpoints } from '../types/resolved.ts';
 
@@ -39,7 +40,7 @@ export function groupEndpoints(
       address,
       additionalAddresses,
       port,
-      weight: 1,
+      weight: endpoint.weight ?? 1,
       ...grouping.health(endpoint),
       acceptsMtls: grouping.acceptsMtls(endpoint, port),
       workload: endpoint.workload,
@@ -50,10 +51,16 @@ export function groupEndpoints(
     const group = groups.get(name);
     if (group === undefined) return [];
     const { locality, rank, endpoints: members } = group;
-    return [{ locality, endpoints: members, priority: ranks.indexOf(rank), weight: members.length }];
+    return [{ locality, endpoints: members, priority: ranks.indexOf(rank), weight: sumWeights(members) }];
   });
 }
 
+function sumWeights(endpoints: readonly Endpoint[]): number {
+  return endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0);
+}
+
+/** Names and sockets belong to no family. */
 function reachable(address: string, families: string): boolean {
-  return families === '' || families.includes(address.includes(':') ? '6' : '4');
+  const family = isIP(address);
+  return families === '' || family === 0 || families.includes(String(family));
 }

@@ -1,6 +1,7 @@
 /** Route configurations of sidecars, composed of shared virtual hosts. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import { isHttp, isVisible, type ServiceQueries } from '../discovery/services.ts';
+import type { HostQueries } from '../discovery/hosts.ts';
+import { isVisible, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import {
   parseRouteSliceKey,
@@ -20,6 +21,7 @@ import { scopedTable } from '../sidecar/table.ts';
 import type { ComposedRouteTable, Slice } from '../types/resolved.ts';
 import type { OverrideQueries } from './overrides.ts';
 import { httpServicesKey, type PortQueries } from './ports.ts';
+import { namesHosts } from './reach.ts';
 
 export interface RouteTableQueries {
   /** Route table keys by view key; those of single listeners come with the listeners. */
@@ -34,13 +36,14 @@ export interface RouteTableQueries {
 
 export interface RouteTableParts {
   readonly services: ServiceQueries;
+  readonly hosts: HostQueries;
   readonly ports: PortQueries;
   readonly overrides: OverrideQueries;
   readonly egress: EgressQueries;
 }
 
 export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTableQueries {
-  const { services, ports, overrides, egress } = parts;
+  const { services, hosts, ports, overrides, egress } = parts;
   const namespaceHttpPorts = graph.query<readonly number[]>(
     'namespaceHttpPorts',
     (reader, namespace) => {
@@ -109,10 +112,10 @@ export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTa
         }),
     { equal: sameData },
   );
-  const servesHttpOn = (reader: Reader, service: string, port: string): boolean =>
-    reader
-      .read(services.service, service)
-      ?.ports.some((served) => String(served.port) === port && isHttp(served.protocol)) ?? false;
+  const servesHttpOn = (reader: Reader, id: string, port: string): boolean => {
+    const service = reader.read(services.service, id);
+    return service?.ports.some((served) => String(served.port) === port && namesHosts(service, served)) ?? false;
+  };
 
   const routeTable = graph.query<ComposedRouteTable>(
     'routeTable',
@@ -138,8 +141,9 @@ export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTa
         const near = aliased.includes(service) ? ns : nearOf(service, ns);
         changed.set(service, [renderVirtualHostKey({ kind: 'service', service, near, ...own })]);
       }
+      for (const id of reader.read(hosts.hiddenServices, ns).keys()) changed.set(id, []);
       const special = reader.read(overrides.routedHosts, ns);
-      const hosts = [
+      const named = [
         ...reader
           .read(overrides.freeHosts, '')
           .filter((host) => !special.includes(host))
@@ -148,7 +152,7 @@ export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTa
       ];
       const free = [...special, ...reader.read(overrides.freeHosts, '')];
       const rest = free.includes('*') ? [] : [renderVirtualHostKey({ kind: 'any', rest: key.rest })];
-      return { name: port, slices, overrides: changed, extra: [...hosts, ...rest] };
+      return { name: port, slices, overrides: changed, extra: [...named, ...rest] };
     },
     { equal: sameData },
   );

@@ -3,11 +3,10 @@ import type { Reader } from '#graph/types.ts';
 import { type EndpointQueries, portOf } from '../discovery/endpoints.ts';
 import { isHeadless, isHttp, type MeshService } from '../discovery/services.ts';
 import { renderListenerKey } from '../keys.ts';
+import { addressesFor, type Caller } from './reach.ts';
 
 /** Who uses a service's own listeners; the rest only where its routes depend on it. */
-export interface ListenerClient {
-  readonly cluster: string;
-  readonly families: string;
+export interface ListenerClient extends Caller {
   readonly client?: string;
   readonly labels?: string;
   readonly by?: string;
@@ -29,6 +28,9 @@ export function serviceListenerKeys(
         port: String(port.port),
         ...client,
       };
+      if (service.registry === 'External') {
+        return addressesFor(service, client).map((bind) => renderListenerKey({ ...fields, bind }));
+      }
       if (!isHeadless(service)) {
         return addressesFor(service, client).length > 0 ? [renderListenerKey(fields)] : [];
       }
@@ -40,15 +42,4 @@ export function serviceListenerKeys(
         .filter((address) => client.families === '' || client.families.includes(address.includes(':') ? '6' : '4'));
       return [...new Set(pods)].sort().map((bind) => renderListenerKey({ ...fields, bind }));
     });
-}
-
-/** The virtual addresses that a client of this cluster and these families uses. */
-export function addressesFor(
-  service: MeshService,
-  client: { readonly cluster: string; readonly families: string },
-): readonly string[] {
-  return service.addresses
-    .filter(({ cluster }) => cluster === client.cluster)
-    .filter(({ family }) => client.families === '' || client.families.includes(family === 'ipv6' ? '6' : '4'))
-    .map(({ address }) => address);
 }

@@ -29,7 +29,7 @@ export function resolveUpstreamTls(settings: ClientTLSSettings | undefined, targ
       return { kind: 'istio-mutual', ...meshTls(settings, target) };
     case 'SIMPLE':
     case 'MUTUAL':
-      return originated(settings);
+      return originated(settings, target);
     default:
       return { kind: 'none' };
   }
@@ -50,7 +50,8 @@ function defaultServerName(name: ClusterName): string {
   return name.direction === 'outbound' ? `outbound_.${name.port}_.${name.subset}_.${name.hostname}` : '';
 }
 
-function originated(settings: ClientTLSSettings): UpstreamTls {
+function originated(settings: ClientTLSSettings, target: TlsTarget): UpstreamTls {
+  const own = settings.subjectAltNames ?? [];
   const { credentialName, clientCertificate, privateKey, caCertificates } = settings;
   const secret = credentialName === undefined || credentialName === '' ? undefined : `kubernetes://${credentialName}`;
   const mutual = settings.mode === 'MUTUAL';
@@ -61,7 +62,7 @@ function originated(settings: ClientTLSSettings): UpstreamTls {
   return {
     kind: 'tls',
     sni: settings.sni ?? '',
-    subjectAltNames: settings.subjectAltNames ?? [],
+    subjectAltNames: own.length > 0 || target.inMesh ? own : target.identities(),
     ...(certificate === undefined ? {} : { clientCertificate: certificate }),
     ...(roots === undefined ? {} : { caCertificates: roots }),
     insecureSkipVerify: settings.insecureSkipVerify === true,

@@ -17,11 +17,12 @@ import {
   type VirtualServiceConfig,
   type VirtualServiceQueries,
 } from '../frontend/istio/virtualservices.ts';
-import { resolveHost } from '../hosts.ts';
+import { isWildcard, resolveHost } from '../hosts.ts';
 import { parseLabels, parseServiceId, parseVirtualHostKey, type VirtualHostKey } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
 import type { ClusterName, Route, VirtualHost } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
+import { addressesFor } from './reach.ts';
 import { isBlocked, type OutboundRest, restCluster } from './rest.ts';
 
 export interface VirtualHostParts {
@@ -45,7 +46,10 @@ export function defineVirtualHosts(graph: Graph, parts: VirtualHostParts): Query
         domains: domainsOf(hostname, key, service, aliases),
         routes: routesOf(reader, parts, key, hostname, service, config),
         requireTls: false,
-        sources: config === undefined ? [] : [sourceOf('VirtualService', config)],
+        sources: [
+          ...(service?.entry?.sources ?? []),
+          ...(config === undefined ? [] : [sourceOf('VirtualService', config)]),
+        ],
       };
     },
     { equal: sameData },
@@ -135,17 +139,16 @@ function namesOf(
   aliases: readonly Alias[],
 ): readonly string[] {
   if (service === undefined) return [hostname];
-  const names = [
-    ...(service.registry === 'Kubernetes' ? clusterNames(service, key.near) : [hostname]),
-    ...aliases.flatMap((alias) => clusterNames(alias, key.near)),
-  ];
+  const own = service.registry === 'Kubernetes' ? clusterNames(service, key.near) : entryNames(hostname);
+  const names = [...own, ...aliases.flatMap((alias) => clusterNames(alias, key.near))];
   const pods = isHeadless(service) ? names.map((name) => `*.${name}`) : [];
-  const addresses = service.addresses
-    .filter((address) => address.cluster === key.cluster)
-    .filter(({ family }) => key.families === '' || key.families.includes(family === 'ipv6' ? '6' : '4'))
-    .map(({ family, address }) => (family === 'ipv6' ? `[${address}]` : address));
+  const addresses = addressesFor(service, key).map((address) => (address.includes(':') ? `[${address}]` : address));
   return [...names, ...pods, ...addresses];
 }
+
+/** A name with a dot at its end is complete. */
+const entryNames = (hostname: string): readonly string[] =>
+  isWildcard(hostname) ? [hostname] : [hostname, `${hostname}.`];
 
 /** The names that the cluster's DNS completes for clients of the namespace `near`. */
 function clusterNames({ hostname, name, namespace }: Alias, near: string): readonly string[] {

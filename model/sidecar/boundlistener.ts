@@ -2,7 +2,7 @@
 import type { Reader } from '#graph/types.ts';
 import { isHttp } from '../discovery/services.ts';
 import type { ListenerKey } from '../keys.ts';
-import { connectionChains, httpChain, lastChain } from '../outbound/chains.ts';
+import { connectionChains, httpChain, splitChains } from '../outbound/chains.ts';
 import type { ListenerParts } from '../outbound/listener.ts';
 import { placeOf, reached, tableNameOf } from '../outbound/place.ts';
 import type { Protocol } from '../types/inputs.ts';
@@ -39,8 +39,7 @@ export function boundListener(
     ...place,
     tlsInspector: hasHttp || chains.some((chain) => chain.match.serverNames !== undefined),
     httpInspector: hasHttp,
-    filterChains: [...(hasHttp ? [httpChain(rds, rds, place.name)] : []), ...chains.slice(0, -1)],
-    ...lastChain(chains),
+    ...splitChains([...(hasHttp ? [httpChain(rds, rds, place.name)] : []), ...chains]),
     sources: [...sidecarSources(reader, parts.virtualServices.inputs, key.sidecar), ...(chains[0]?.sources ?? [])],
   };
 }

@@ -1,6 +1,7 @@
 /** Everything that Sidecars decide about outbound traffic, joined. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import type { EndpointQueries } from '../discovery/endpoints.ts';
+import type { HostQueries } from '../discovery/hosts.ts';
 import { isVisible, type ServiceQueries } from '../discovery/services.ts';
 import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import type { ViewKey } from '../keys.ts';
@@ -24,6 +25,7 @@ export interface EgressQueries extends MemberQueries, SidecarRouteQueries {
 export interface EgressParts {
   readonly settings: Query<MeshSettings>;
   readonly services: ServiceQueries;
+  readonly hosts: HostQueries;
   readonly endpoints: EndpointQueries;
   readonly virtualServices: VirtualServiceQueries;
   readonly overrides: OverrideQueries;
@@ -31,10 +33,10 @@ export interface EgressParts {
 }
 
 export function defineEgress(graph: Graph, parts: EgressParts): EgressQueries {
-  const { services, virtualServices, overrides } = parts;
+  const { services, hosts, virtualServices, overrides } = parts;
   const sidecarScope = defineSidecarScope(graph, virtualServices.inputs);
   const routes = defineSidecarRoutes(graph, virtualServices, overrides);
-  const imports = defineImports(graph, { services, virtualServices, overrides, sidecarScope, routes });
+  const imports = defineImports(graph, { services, hosts, virtualServices, overrides, sidecarScope, routes });
   const members = defineMembers(graph, services, imports);
   const egressRest = graph.query<OutboundRest>('egressRest', (reader, key) => {
     const { rest } = reader.read(sidecarScope, key);

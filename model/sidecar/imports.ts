@@ -1,5 +1,6 @@
 /** The services and routes that the listeners of a Sidecar import. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
+import type { HostQueries } from '../discovery/hosts.ts';
 import { findService, isVisible, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { NO_ROUTE, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
@@ -25,6 +26,8 @@ export interface ServiceSelection {
   readonly slices: readonly string[];
   /** By service id: these ports, whatever a slice holds of the service. */
   readonly services: ReadonlyMap<string, PortSet>;
+  /** Ids of services that a slice may hold and that another import stands before, because both declare one host. */
+  readonly hidden: readonly string[];
 }
 
 /** How a client sees a host other than everybody does. */
@@ -54,13 +57,14 @@ export interface ImportQueries {
 
 export interface ImportParts {
   readonly services: ServiceQueries;
+  readonly hosts: HostQueries;
   readonly virtualServices: VirtualServiceQueries;
   readonly overrides: OverrideQueries;
   readonly sidecarScope: Query<SidecarScope>;
   readonly routes: SidecarRouteQueries;
 }
 
-const nothing: ServiceSelection = { slices: [], services: new Map() };
+const nothing: ServiceSelection = { slices: [], services: new Map(), hidden: [] };
 
 export function defineImports(graph: Graph, parts: ImportParts): ImportQueries {
   const { services, virtualServices, sidecarScope } = parts;
@@ -119,7 +123,7 @@ export function defineImports(graph: Graph, parts: ImportParts): ImportQueries {
           }
         }
       }
-      return { slices: selection.slices, services: besideSlices(pulled, imports) };
+      return { ...selection, services: besideSlices(pulled, imports) };
     },
     { equal: sameData },
   );
@@ -160,7 +164,9 @@ function selectServices(
       }
     }
   }
-  return { slices, services: besideSlices(named, imports) };
+  const seen = (id: string) => named.has(id) || portsImported(imports, id) !== undefined;
+  const behind = [...reader.read(parts.hosts.hiddenServices, client)].filter(([, by]) => seen(by)).map(([id]) => id);
+  return { slices, services: besideSlices(named, imports), hidden: behind };
 }
 
 /** Namespaces out of which a wildcard imports. */

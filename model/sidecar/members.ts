@@ -16,8 +16,9 @@ export function defineMembers(graph: Graph, services: ServiceQueries, imports: I
   const egressMembers = graph.query<readonly string[]>(
     'egressMembers',
     (reader, key) => {
-      const { slices, services: named } = reader.read(imports.egressServices, key);
+      const { slices, services: named, hidden } = reader.read(imports.egressServices, key);
       const ids = new Set([...slices.flatMap((slice) => reader.read(services.serviceSlice, slice)), ...named.keys()]);
+      for (const id of hidden) ids.delete(id);
       return [...ids].sort();
     },
     { equal: sameData },

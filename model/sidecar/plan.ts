@@ -11,9 +11,11 @@ import {
   renderRouteTableKey,
   type ViewKey,
 } from '../keys.ts';
-import type { PortQueries } from '../outbound/ports.ts';
+import { looksUpHosts, type PortQueries, sharedKey } from '../outbound/ports.ts';
+import { callerFields, namesHosts, sharesPort } from '../outbound/reach.ts';
 import type { OutboundRest } from '../outbound/rest.ts';
 import { serviceListenerKeys } from '../outbound/servicelisteners.ts';
+import type { ServicePort } from '../types/inputs.ts';
 import type { Composition } from '../types/resolved.ts';
 import { type MemberQueries, readMembers, routeFields } from './members.ts';
 import { type EgressListener, renderEgressKey, renderScopeKey } from './scope.ts';
@@ -105,7 +107,7 @@ const tableOf = ({ name }: Planned): string =>
   name.startsWith('unix://') ? name : name.slice(name.lastIndexOf('_') + 1);
 
 function planListener(context: Context, { port }: EgressListener, place: Place): readonly Planned[] {
-  if (port === undefined) return place.bind === '' ? planHttpPorts(context, place) : planPorts(context, place);
+  if (port === undefined) return place.bind === '' ? planSharedPorts(context, place) : planPorts(context, place);
   if (isHttp(port.protocol)) return [planHttp(context, place, port.number, true)];
   if (place.bind !== '') return [planBound(context, place, port.number, port.protocol === 'Auto')];
   return planPort(context, place, port.protocol === 'Auto' ? 'auto' : 'tcp');
@@ -117,21 +119,22 @@ function planServices(
   index: number,
   taken: ReadonlyMap<string, Planned>,
 ): Composition {
-  const { cluster, families } = view;
+  const { cluster, families, dns } = view;
   const key = renderEgressKey(view, index);
-  const { slices, services: named } = reader.read(parts.members.egressServices, key);
+  const { slices, services: named, hidden } = reader.read(parts.members.egressServices, key);
   const routes = reader.read(parts.members.egressRoutes, key).services;
-  const suffix = renderFields(['cluster', 'families'] as const, { cluster, families });
+  const suffix = renderFields(callerFields, { cluster, families, dns });
   const shadowed = [...taken.values()].flatMap(({ keys }) => keys.map((text) => parseListenerKey(text).service));
   const overrides = new Map<string, readonly string[]>();
   for (const id of new Set([...named.keys(), ...routes.keys(), ...shadowed])) {
     const service = id === '' ? undefined : reader.read(parts.services.service, id);
     if (service === undefined) continue;
-    const client = { cluster, families, ...routeFields(routes.get(id), view) };
+    const client = { cluster, families, dns, ...routeFields(routes.get(id), view) };
     const keys = serviceListenerKeys(reader, parts.endpoints, service, client);
     const free = keys.filter((text) => !taken.has(serviceName(id, parseListenerKey(text).port)));
     if (keys.length > 0) overrides.set(id, free);
   }
+  for (const id of hidden) overrides.set(id, []);
   return {
     slices: slices.map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),
     overrides,
@@ -141,17 +144,55 @@ function planServices(
 
 const serviceName = (id: string, port: number | string): string => `${id}_${port}`;
 
-/** The HTTP ports of the services, each shared by all of them. */
-function planHttpPorts(context: Context, place: Place): readonly Planned[] {
-  const { reader, parts, view } = context;
-  const { slices, services } = reader.read(parts.members.egressServices, renderEgressKey(view, place.index));
-  const found = new Set(slices.flatMap((slice) => reader.read(parts.ports.httpPorts, slice)));
+/** The ports that services share, each by all of them: HTTP, and what arrives on the listener of all addresses. */
+function planSharedPorts(context: Context, place: Place): readonly Planned[] {
+  const { parts, view } = context;
+  const http = portsOf(context, place, (slice) => [parts.ports.httpPorts, slice], namesHosts);
+  const shared = portsOf(
+    context,
+    place,
+    (slice) => [parts.ports.sharedPorts, sharedKey(slice, view)],
+    (service, port) => sharesPort(service, port, view),
+  );
+  return [...new Set([...http, ...shared])]
+    .sort((a, b) => a - b)
+    .map((port) =>
+      shared.has(port) ? planShared(context, place, port, http.has(port)) : planHttp(context, place, port),
+    );
+}
+
+/** Port numbers of the services that a listener imports. */
+function portsOf(
+  { reader, parts, view }: Context,
+  { index }: Place,
+  read: (slice: string) => readonly [Query<readonly number[]>, string],
+  holds: (service: MeshService, port: ServicePort) => boolean,
+): ReadonlySet<number> {
+  const { slices, services } = reader.read(parts.members.egressServices, renderEgressKey(view, index));
+  const found = new Set(slices.flatMap((slice) => reader.read(...read(slice))));
   for (const id of services.keys()) {
-    for (const port of reader.read(parts.services.service, id)?.ports ?? []) {
-      if (isHttp(port.protocol)) found.add(port.port);
-    }
+    const service = reader.read(parts.services.service, id);
+    for (const port of service?.ports ?? []) if (service && holds(service, port)) found.add(port.port);
   }
-  return [...found].sort((a, b) => a - b).map((port) => planHttp(context, place, port));
+  return found;
+}
+
+/** Whether some hosts on a port are looked up by the requests that name them. */
+function looksUp(context: Context, place: Place, port: number): boolean {
+  return portsOf(context, place, (slice) => [context.parts.ports.lookupPorts, slice], looksUpHosts).has(port);
+}
+
+function planShared(context: Context, place: Place, port: number, hasHttp: boolean): Planned {
+  const { view, rest } = context;
+  const { ns, sidecar, cluster, families, dns, labels } = view;
+  const key = renderListenerKey({
+    ...{ kind: 'shared', port: String(port), cluster, families, dns, rest, client: ns, labels, sidecar },
+    egress: String(place.index),
+    http: hasHttp ? '1' : '',
+    lookup: hasHttp && looksUp(context, place, port) ? '1' : '',
+  });
+  const table = hasHttp ? { table: planTable(view, rest, place, port, false) } : {};
+  return { name: nameOf(place, port), keys: [key], ...table };
 }
 
 /** All services on one address: a listener for each port number. */
@@ -172,10 +213,12 @@ function planPorts(context: Context, place: Place): readonly Planned[] {
     });
 }
 
-function planHttp({ view, rest }: Context, place: Place, port: number, isDetecting = false): Planned {
+function planHttp(context: Context, place: Place, port: number, isDetecting = false): Planned {
+  const { view, rest } = context;
   const { families } = view;
+  const lookup = looksUp(context, place, port) ? '1' : '';
   const own = place.bound ? { mode: 'NONE', sidecar: view.sidecar } : {};
-  const key = renderListenerKey({ kind: 'http', port: String(port), bind: place.bind, families, rest, ...own });
+  const key = renderListenerKey({ kind: 'http', port: String(port), bind: place.bind, families, rest, lookup, ...own });
   return { name: nameOf(place, port), keys: [key], table: planTable(view, rest, place, port, isDetecting) };
 }
 
@@ -205,16 +248,20 @@ function planTable(view: ViewKey, rest: OutboundRest, { index }: Place, port: nu
 }
 
 /** One port of every service on its own addresses, whatever the service speaks there. */
-function planPort({ reader, parts, view }: Context, place: Place, kind: 'auto' | 'tcp'): readonly Planned[] {
-  const { cluster, families } = view;
+function planPort(context: Context, place: Place, kind: 'auto' | 'tcp'): readonly Planned[] {
+  const { reader, parts, view } = context;
+  const { cluster, families, dns } = view;
   const asSaid = (service: MeshService, port: MeshService['ports'][number]): MeshService => ({
     ...service,
     ports: [{ ...port, protocol: kind === 'auto' ? 'Auto' : 'TCP' }],
   });
-  return readMembers(reader, parts.services, parts.members, view, place.index).flatMap(({ service, ports, client }) =>
+  const members = readMembers(reader, parts.services, parts.members, view, place.index);
+  const own = members.flatMap(({ service, ports, client }) =>
     ports.map((port) => ({
       name: serviceName(service.id, port.port),
-      keys: serviceListenerKeys(reader, parts.endpoints, asSaid(service, port), { cluster, families, ...client }),
+      keys: serviceListenerKeys(reader, parts.endpoints, asSaid(service, port), { cluster, families, dns, ...client }),
     })),
   );
+  const shared = members.flatMap(({ service, ports }) => ports.filter((port) => sharesPort(service, port, view)));
+  return [...own, ...shared.slice(0, 1).map(({ port }) => planShared(context, place, port, false))];
 }

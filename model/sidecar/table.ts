@@ -1,6 +1,6 @@
 /** The route table of one port as a listener of a Sidecar fills it. */
 import type { Query, Reader } from '#graph/types.ts';
-import { isHttp, type ServiceQueries } from '../discovery/services.ts';
+import { isHttp, type MeshService, type ServiceQueries } from '../discovery/services.ts';
 import {
   parseServiceId,
   parseSliceKey,
@@ -9,6 +9,7 @@ import {
   renderVirtualHostKey,
 } from '../keys.ts';
 import { httpServicesKey, type PortQueries } from '../outbound/ports.ts';
+import { namesHosts } from '../outbound/reach.ts';
 import type { ServicePort } from '../types/inputs.ts';
 import type { ComposedRouteTable } from '../types/resolved.ts';
 import { portsImported } from './imports.ts';
@@ -46,13 +47,13 @@ export function scopedTable(reader: Reader, parts: ScopedTableParts, key: RouteT
     const services = proxiedHosts(reader, parts, key);
     return { name, slices: [], overrides: new Map(), extra: [...services, ...hosts, ...rest], matchesPort: true };
   }
-  const { slices, services } = reader.read(parts.members.egressServices, egress);
+  const { slices, services, hidden } = reader.read(parts.members.egressServices, egress);
   const routes = reader.read(parts.members.egressRoutes, egress).services;
   const { port, ns, cluster, families } = key;
   const overrides = new Map<string, readonly string[]>();
-  const override = (id: string, serves: (port: ServicePort) => boolean) => {
-    const served = reader.read(parts.services.service, id)?.ports ?? [];
-    if (!served.some((candidate) => String(candidate.port) === port && serves(candidate))) return;
+  const override = (id: string, serves: (service: MeshService, port: ServicePort) => boolean) => {
+    const service = reader.read(parts.services.service, id);
+    if (!service?.ports.some((candidate) => String(candidate.port) === port && serves(service, candidate))) return;
     const fields = {
       service: id,
       port,
@@ -74,8 +75,9 @@ export function scopedTable(reader: Reader, parts: ScopedTableParts, key: RouteT
         services.has(id) || (listener !== undefined && portsImported([{ hosts: listener.hosts }], id) !== undefined),
     );
   for (const id of new Set([...services.keys(), ...routes.keys(), ...aliased, ...detected])) {
-    override(id, ({ protocol }) => isHttp(protocol) || (detects && protocol === 'Auto'));
+    override(id, (service, one) => namesHosts(service, one) || (detects && one.protocol === 'Auto'));
   }
+  for (const id of hidden) overrides.set(id, []);
   return {
     name: port,
     slices: slices.map((text) => {

@@ -86,6 +86,7 @@ export function podObject(pod: TestPod, namespace: string) {
       phase: 'Running',
       podIP: pod.ip,
       podIPs: [{ ip: pod.ip }, ...(pod.ip6 === undefined ? [] : [{ ip: pod.ip6 }])],
+      ...(pod.ready === undefined ? {} : { conditions: [{ type: 'Ready', status: pod.ready ? 'True' : 'False' }] }),
     },
   };
 }

@@ -16,6 +16,11 @@ export type Protocol =
   | 'MySQL'
   | 'Auto';
 
+export interface ServiceAddress {
+  readonly family: AddressFamily;
+  readonly address: string;
+}
+
 export interface ServicePort {
   readonly name: string;
   readonly port: number;
@@ -24,14 +29,20 @@ export interface ServicePort {
   readonly nodePort?: number;
 }
 
-/** A destination: a Kubernetes Service now, a ServiceEntry host later. Key: `cluster/namespace/name`. */
+/**
+ * A destination: a Kubernetes Service, key `cluster/namespace/name`, or one host of a ServiceEntry, key
+ * `cluster/namespace/name/host` with the origin of the ServiceEntry.
+ */
 export interface Service extends Origin {
   readonly hostname: string;
   readonly registry: 'Kubernetes' | 'External';
-  /** How its endpoints are found: EDS, DNS by Envoy, the caller's own address (headless, NONE); `alias`: it is another name of `externalName`. */
-  readonly resolution: 'eds' | 'dns' | 'passthrough' | 'alias';
-  /** Virtual addresses; empty for headless services. */
-  readonly addresses: readonly { readonly family: AddressFamily; readonly address: string }[];
+  /**
+   * How its endpoints are found: EDS, DNS by Envoy (all addresses, or one at a time), the name in each request, or the
+   * caller's own address (headless, NONE); `alias`: it is another name of `externalName`.
+   */
+  readonly resolution: 'eds' | 'dns' | 'dns-round-robin' | 'dynamic-dns' | 'passthrough' | 'alias';
+  /** Virtual addresses; empty for headless services. Those of ServiceEntries may be CIDR blocks. */
+  readonly addresses: readonly ServiceAddress[];
   readonly ports: readonly ServicePort[];
   readonly selector: Readonly<Record<string, string>>;
   readonly externalName?: string;
@@ -44,6 +55,14 @@ export interface Service extends Origin {
   readonly nodeLocal?: true;
   /** Endpoints count as ready whatever their pods say. */
   readonly publishNotReadyAddresses?: true;
+  /** What only ServiceEntries say. */
+  readonly entry?: {
+    /** Outside of the mesh (MESH_EXTERNAL): no identities, no mesh mTLS. */
+    readonly external: boolean;
+    readonly subjectAltNames: readonly string[];
+    /** Addresses that were allocated because it declares none; for clients whose DNS is captured. */
+    readonly allocated: readonly ServiceAddress[];
+  };
 }
 
 /** `PreferSameNode` goes on to the zone and the region, `PreferSameZone` to the region, both to the network and then anywhere. */
@@ -79,6 +98,8 @@ export interface Workload extends Origin {
   readonly network: string;
   /** True when the pod carries a sidecar that accepts mesh mTLS (label security.istio.io/tlsMode=istio). */
   readonly acceptsMtls: boolean;
+  /** Kubernetes calls it ready, and it is not on its way out. */
+  readonly ready: boolean;
   /** Owning workload's name (Deployment name and so on) for telemetry. */
   readonly workloadName: string;
   readonly containerPorts: readonly { readonly name: string; readonly port: number; readonly protocol: string }[];
@@ -111,6 +132,15 @@ export interface Config<Spec> extends Origin {
   readonly labels: Readonly<Record<string, string>>;
   readonly annotations: Readonly<Record<string, string>>;
   readonly spec: Spec;
+  readonly status?: ConfigStatus;
+}
+
+/** The little of a status that is an input. */
+export interface ConfigStatus {
+  /** Of a ServiceEntry: addresses allocated for its hosts. */
+  readonly addresses?: readonly { readonly value: string; readonly host: string }[];
+  /** Of a WorkloadEntry: its Healthy condition. */
+  readonly healthy?: boolean;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Locality, SourceRef } from './identity.ts';
+import type { Families } from './proxy.ts';
 
 /**
  * Resolved values: every decision is taken, nothing is spelled. envoy/ turns each into one Envoy message.
@@ -47,6 +48,7 @@ export type UpstreamTls =
     };
 
 export interface Endpoint {
+  /** An IP address, `unix://` and a socket, or a host name where names are looked up. */
   readonly address: string;
   /** The same endpoint in the other address family (dual stack); empty otherwise. */
   readonly additionalAddresses: readonly string[];
@@ -66,18 +68,30 @@ export interface LocalityEndpoints {
   readonly endpoints: readonly Endpoint[];
 }
 
+/** How Envoy looks up names. */
+export interface Lookup {
+  readonly families: Families;
+  /** How often a name is asked for again when its answer doesn't say. */
+  readonly refreshMs: number;
+}
+
 /** The endpoints of one cluster (port and subset of a service). */
 export interface EndpointGroup {
   readonly cluster: ClusterName;
   readonly localities: readonly LocalityEndpoints[];
+  readonly sources: readonly SourceRef[];
 }
 
 export interface Cluster {
   readonly name: ClusterName;
   readonly discovery: /** `placed`: which endpoints it has depends on where the client runs. */
     | { readonly kind: 'eds'; readonly placed?: true }
-    | { readonly kind: 'original-dst' }
-    | { readonly kind: 'static' | 'strict-dns' | 'logical-dns'; readonly endpoints: EndpointGroup };
+    /** Without a port the one that the client chose. */
+    | { readonly kind: 'original-dst'; readonly port?: number }
+    | { readonly kind: 'static'; readonly endpoints: EndpointGroup }
+    | { readonly kind: 'strict-dns' | 'logical-dns'; readonly endpoints: EndpointGroup; readonly lookup: Lookup }
+    /** The host that each request or TLS connection names, looked up when it comes. */
+    | { readonly kind: 'dynamic-dns'; readonly lookup: Lookup };
   readonly connectTimeoutMs: number;
   readonly loadBalancing: LoadBalancing;
   readonly protocol: UpstreamProtocol;
@@ -260,6 +274,8 @@ export interface FilterChain {
         readonly statPrefix: string;
         readonly role: 'sidecar-outbound' | 'sidecar-inbound' | 'gateway';
         readonly useRemoteAddress: boolean;
+        /** How the hosts of requests to a cluster of kind `dynamic-dns` are looked up. */
+        readonly lookup?: Lookup;
         /** How the client certificate is forwarded (x-forwarded-client-cert). */
         readonly forwardClientCert: 'SANITIZE_SET' | 'APPEND_FORWARD' | 'SANITIZE' | 'FORWARD_ONLY';
       }
@@ -268,6 +284,8 @@ export interface FilterChain {
         readonly statPrefix: string;
         readonly clusters: readonly { readonly cluster: ClusterName; readonly weight: number }[];
         readonly idleTimeoutMs?: number;
+        /** Looks up the server name of the connection, for a cluster of kind `dynamic-dns`; `port` is where to connect. */
+        readonly lookup?: Lookup & { readonly port: number };
       };
   readonly sources: readonly SourceRef[];
 }

@@ -7,6 +7,8 @@ export interface MeshSettings {
   /** 0 waits for the first bytes for ever. */
   readonly protocolDetectionTimeoutMs: number;
   readonly connectTimeoutMs: number;
+  /** How often names are looked up again when the answer doesn't say; never 0. */
+  readonly dnsRefreshMs: number;
   readonly enableAutoMtls: boolean;
   readonly tcpKeepalive?: { readonly probes?: number; readonly timeMs?: number; readonly intervalMs?: number };
   readonly h2Upgrade: boolean;

@@ -1,7 +1,8 @@
 /** Mesh resources: checked by the public vocabulary, stripped of everything that isn't ours to read. */
 import { type KindDefinition, kinds } from '#api/index.ts';
-import type { Config, InvalidConfig, MeshKind } from '#model/index.ts';
+import type { Config, ConfigStatus, InvalidConfig, MeshKind } from '#model/index.ts';
 import { type AnyObject, type ClusterContext, parseOrigin } from './objects.ts';
+import { parseConfigStatus } from './status.ts';
 
 export const meshKinds = Object.keys(kinds).filter((kind): kind is MeshKind => kind !== 'IstioOperator');
 
@@ -19,9 +20,17 @@ export function parseConfig(kind: MeshKind, object: AnyObject, context: ClusterC
     return { ok: false, invalid: { ...origin, errors, ...(selector === undefined ? {} : { selector }) } };
   }
   const { metadata, spec } = parsed.value;
+  const status: ConfigStatus | undefined = parseConfigStatus(kind, parsed.value.status);
   return {
     ok: true,
-    config: { ...origin, labels: keepOurs(metadata.labels), annotations: keepOurs(metadata.annotations), spec },
+    config: {
+      ...origin,
+      // Those of a WorkloadEntry stand for the labels of a pod: anything may be selected by them.
+      labels: kind === 'WorkloadEntry' ? (metadata.labels ?? {}) : keepOurs(metadata.labels),
+      annotations: keepOurs(metadata.annotations),
+      spec,
+      ...(status === undefined ? {} : { status }),
+    },
   };
 }
 

@@ -56,6 +56,7 @@ export interface PodObject extends AnyObject {
     readonly phase?: string;
     readonly podIP?: string;
     readonly podIPs?: readonly { readonly ip?: string }[];
+    readonly conditions?: readonly { readonly type?: string; readonly status?: string }[];
   };
 }
 

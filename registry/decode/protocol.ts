@@ -36,6 +36,11 @@ export interface PortDeclaration {
   readonly appProtocol?: string;
 }
 
+/** A protocol by the name that a ServiceEntry gives it; detected from the traffic when it is no known one. */
+export function parseProtocol(name: string): Protocol {
+  return byName.get(name.toLowerCase()) ?? 'Auto';
+}
+
 /** The protocol of a service port: `appProtocol`, else the first word of its name, else detected from the traffic. */
 export function selectProtocol(port: PortDeclaration): Protocol {
   if (port.protocol === 'UDP') return 'UDP';

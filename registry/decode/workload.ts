@@ -22,6 +22,7 @@ export function parsePod(object: PodObject, context: ClusterContext): Workload |
     ...(locality === undefined ? {} : { locality }),
     network: labels['topology.istio.io/network'] ?? context.network,
     acceptsMtls: labels['security.istio.io/tlsMode'] === 'istio',
+    ready: metadata.deletionTimestamp === undefined && isReady(object),
     workloadName: workloadNameOf(object),
     containerPorts: [...(spec.containers ?? []), ...sidecars].flatMap((container) =>
       (container.ports ?? []).map((port) => ({
@@ -31,6 +32,12 @@ export function parsePod(object: PodObject, context: ClusterContext): Workload |
       })),
     ),
   };
+}
+
+/** A pod that says nothing of its readiness counts as ready: Kubernetes itself always does. */
+function isReady(object: PodObject): boolean {
+  const condition = object.status?.conditions?.find(({ type }) => type === 'Ready');
+  return (condition?.status ?? 'True') === 'True';
 }
 
 function addressesOf(object: PodObject): readonly string[] {

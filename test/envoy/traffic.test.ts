@@ -28,6 +28,7 @@ function clusterOf(subset: string, upstreams: readonly Upstream[]): Cluster {
       kind: 'static',
       endpoints: {
         cluster: named(subset),
+        sources: [],
         localities: [{ locality: { region: '', zone: '', subzone: '' }, priority: 0, weight: 1, endpoints }],
       },
     },

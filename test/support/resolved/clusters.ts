@@ -13,6 +13,7 @@ const service = { hostname: 'reviews.bookinfo.svc.cluster.local', name: 'reviews
 
 export const endpointGroup: EndpointGroup = {
   cluster: reviews(),
+  sources: [],
   localities: [
     {
       locality: { region: 'eu', zone: 'eu-1', subzone: '' },
@@ -119,8 +120,10 @@ export const clusters: Readonly<Record<string, Cluster>> = {
     name: { direction: 'outbound', port: 443, subset: '', hostname: 'api.example.com' },
     discovery: {
       kind: 'strict-dns',
+      lookup: { families: '46', refreshMs: 30_000 },
       endpoints: {
         cluster: { direction: 'outbound', port: 443, subset: '', hostname: 'api.example.com' },
+        sources: [],
         localities: [
           {
             locality: { region: '', zone: '', subzone: '' },
@@ -162,7 +165,11 @@ export const clusters: Readonly<Record<string, Cluster>> = {
   'logical-dns-skip-verify': {
     ...base,
     name: { direction: 'outbound', port: 9443, subset: '', hostname: 'lax.example.com' },
-    discovery: { kind: 'logical-dns', endpoints: { ...endpointGroup, localities: endpointGroup.localities.slice(1) } },
+    discovery: {
+      kind: 'logical-dns',
+      lookup: { families: '4', refreshMs: 60_000 },
+      endpoints: { ...endpointGroup, localities: endpointGroup.localities.slice(1) },
+    },
     protocol: 'http1',
     tls: { kind: 'tls', sni: 'lax.example.com', subjectAltNames: [], insecureSkipVerify: true },
   },
@@ -174,6 +181,20 @@ export const clusters: Readonly<Record<string, Cluster>> = {
     tls: { kind: 'none' },
     upstreamBindAddress: '127.0.0.6',
     service,
+  },
+  'original-dst-port': {
+    ...base,
+    name: { direction: 'outbound', port: 80, subset: '', hostname: '*.example.com' },
+    discovery: { kind: 'original-dst', port: 8080 },
+    protocol: 'http1',
+    tls: { kind: 'none' },
+  },
+  'dynamic-dns': {
+    ...base,
+    name: { direction: 'outbound', port: 443, subset: '', hostname: '*.example.org' },
+    discovery: { kind: 'dynamic-dns', lookup: { families: '46', refreshMs: 30_000 } },
+    protocol: 'tcp',
+    tls: { kind: 'none' },
   },
   passthrough: {
     ...base,
@@ -187,7 +208,7 @@ export const clusters: Readonly<Record<string, Cluster>> = {
     name: { direction: 'special', name: 'BlackHoleCluster' },
     discovery: {
       kind: 'static',
-      endpoints: { cluster: { direction: 'special', name: 'BlackHoleCluster' }, localities: [] },
+      endpoints: { cluster: { direction: 'special', name: 'BlackHoleCluster' }, localities: [], sources: [] },
     },
     protocol: 'tcp',
     tls: { kind: 'none' },

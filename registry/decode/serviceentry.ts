@@ -1,0 +1,59 @@
+/** A ServiceEntry as destinations of the mesh: one per host. */
+import { isIP } from 'node:net';
+import { annotations } from '#api/constants.ts';
+import type { ServiceEntrySpec } from '#api/index.ts';
+import { type Config, hostsToAllocate, type Service } from '#model/index.ts';
+import { parseBlock } from './block.ts';
+import { parseProtocol } from './protocol.ts';
+import { parseTrafficDistribution } from './trafficdistribution.ts';
+
+const resolutions = {
+  NONE: 'passthrough',
+  STATIC: 'eds',
+  DNS: 'dns',
+  DNS_ROUND_ROBIN: 'dns-round-robin',
+  DYNAMIC_DNS: 'dynamic-dns',
+} as const satisfies Record<NonNullable<ServiceEntrySpec['resolution']>, Service['resolution']>;
+
+/** By host, in lower case. What endpoints it has is not part of a service: see the model's discovery. */
+export function parseServiceEntry(config: Config<ServiceEntrySpec>): ReadonlyMap<string, Service> {
+  const { spec } = config;
+  const { cluster, namespace, name, uid, resourceVersion, createdAt } = config;
+  const resolution = resolutions[spec.resolution ?? 'NONE'];
+  const allocated = new Set(hostsToAllocate(config));
+  const distribution =
+    resolution === 'eds' ? parseTrafficDistribution(config.annotations[annotations.trafficDistribution]) : undefined;
+  const services = new Map<string, Service>();
+  for (const text of spec.hosts) {
+    const hostname = text.toLowerCase();
+    services.set(hostname, {
+      ...{ cluster, namespace, name, uid, resourceVersion, createdAt },
+      // Its generation grows when an endpoint changes and says nothing about the service.
+      generation: 0,
+      hostname,
+      registry: 'External',
+      resolution,
+      addresses: (spec.addresses ?? []).map(parseBlock),
+      ports: (spec.ports ?? []).map((port) => ({
+        name: port.name,
+        port: port.number,
+        targetPort: port.targetPort || port.number,
+        protocol: parseProtocol(port.protocol ?? ''),
+      })),
+      selector: resolution === 'passthrough' ? {} : (spec.workloadSelector?.labels ?? {}),
+      exportTo: spec.exportTo ?? [],
+      labels: config.labels,
+      ...(distribution === undefined ? {} : { trafficDistribution: distribution }),
+      entry: {
+        external: (spec.location ?? 'MESH_EXTERNAL') === 'MESH_EXTERNAL',
+        subjectAltNames: spec.subjectAltNames ?? [],
+        allocated: allocated.has(text)
+          ? (config.status?.addresses ?? [])
+              .filter(({ host, value }) => host === text && isIP(value) !== 0)
+              .map(({ value }) => parseBlock(value))
+          : [],
+      },
+    });
+  }
+  return services;
+}
