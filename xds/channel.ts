@@ -1,8 +1,9 @@
 /** The protocol state of one resource type on one stream: what was asked for, sent, acknowledged, refused. */
-import type { Resources } from './difference.ts';
+import { NO_RESOURCES, parentsIn, type Resources } from './difference.ts';
 import { type Held, Holdings } from './holdings.ts';
 import type { ServedResource } from './source.ts';
-import { parentOf, type ResourceType } from './types.ts';
+import { type Pace, type Step, stepsBetween, takeSteps } from './steps.ts';
+import { LISTENER, parentOf, type ResourceType } from './types.ts';
 import { resolveUnits, type Unit } from './units.ts';
 
 /** One resource to add or replace, or, without a resource, a name to remove. */
@@ -11,10 +12,18 @@ export interface Change {
   readonly resource: ServedResource | undefined;
 }
 
-/** A response that was sent. */
-export interface Sent {
-  readonly nonce: string;
+/** What goes into one response. */
+export interface Batch {
   readonly changes: readonly Change[];
+  /** The steps that all of it consists of, when others are sent the same. */
+  readonly steps?: readonly Step[];
+  /** From where to where it takes a client that holds nothing beside. */
+  readonly move?: { readonly from: Resources; readonly to: Resources };
+}
+
+/** A response that was sent. */
+export interface Sent extends Batch {
+  readonly nonce: string;
   readonly sentAt: number;
   /** The snapshot it was made from. */
   readonly revision: number;
@@ -38,8 +47,8 @@ export class Channel {
   readonly inFlight: Sent[] = [];
   /** Of the response sent last. */
   lastNonce = '';
-  /** Names to send whether or not the client holds them: asked for anew, or behind their changed cluster. */
-  readonly forced = new Set<string>();
+  /** Names to send whether or not the client holds them: asked for the first time, or again, or behind their changed cluster. */
+  readonly forced = new Map<string, 'asked' | 'again'>();
   /** Parents that the client was sent just now: whatever it held under them before, all that belongs to them follows. */
   readonly introduced = new Set<string>();
   /** To be sent one after the other, because a response that held all of them was refused. */
@@ -57,18 +66,19 @@ export class Channel {
   subscribe(names: readonly string[]): void {
     for (const name of names) {
       if (this.type.parent !== undefined) {
-        this.forced.add(name);
+        this.forced.set(name, 'again');
         continue;
       }
       if (name === '*') {
-        if (!this.holdings.wildcard) this.owed = true;
-        this.holdings.wildcard = true;
+        if (!this.holdings.interest.everything) this.owed = true;
+        this.holdings.interest.everything = true;
         continue;
       }
+      const asked = this.holdings.subscribed(name);
+      this.holdings.interest.add(name);
       // What was held under the name before the client lost interest in it is gone.
-      if (!this.holdings.subscribed(name)) this.holdings.record(name, undefined);
-      this.holdings.names.add(name);
-      this.forced.add(name);
+      if (!asked && this.holdings.held(name) !== undefined) this.holdings.record(name, undefined);
+      if (!asked || !this.forced.has(name)) this.forced.set(name, asked ? 'again' : 'asked');
     }
   }
 
@@ -76,12 +86,12 @@ export class Channel {
     if (this.type.parent !== undefined) return;
     for (const name of names) {
       if (name === '*') {
-        this.holdings.wildcard = false;
+        this.holdings.interest.everything = false;
         continue;
       }
-      this.holdings.names.delete(name);
+      this.holdings.interest.delete(name);
       // Under a wildcard the client drops the name, but is still to have the resource.
-      if (this.holdings.wildcard) this.forced.add(name);
+      if (this.holdings.interest.everything) this.forced.set(name, 'again');
       else this.forced.delete(name);
     }
   }
@@ -103,21 +113,36 @@ export class Channel {
     return units.filter(([change]) => !this.introduced.has(parentOf(change?.name ?? '')));
   }
 
-  /** What belongs to the parents that were sent just now. Those to which nothing belongs need no further thought. */
-  belongings(target: Resources): readonly string[] {
-    if (this.introduced.size === 0) return [];
-    const names = [...target.keys()].filter((name) => this.introduced.has(parentOf(name)));
-    const filled = new Set(names.map(parentOf));
+  /** Whether something belongs to the parents that were sent just now. Those to which nothing does need no further thought. */
+  hasBelongings(target: Resources): boolean {
+    if (this.introduced.size === 0) return false;
+    const filled = new Set(parentsIn(target));
     for (const parent of this.introduced) if (!filled.has(parent)) this.introduced.delete(parent);
-    return names;
+    return this.introduced.size > 0;
+  }
+
+  /** What belongs to the parents that were sent just now. */
+  #belongings(target: Resources): readonly string[] {
+    if (!this.hasBelongings(target)) return [];
+    return [...target.keys()].filter((name) => this.introduced.has(parentOf(name)));
   }
 
   /** The client lost interest in the parents, and drops what belongs to them. */
   abandon(parents: readonly string[]): void {
     for (const parent of parents) {
-      this.holdings.names.delete(parent);
+      this.holdings.interest.delete(parent);
       this.introduced.delete(parent);
     }
+  }
+
+  /** Sends the resource of this name again, even if the client holds it as it is. */
+  force(name: string): void {
+    if (!this.forced.has(name)) this.forced.set(name, 'again');
+  }
+
+  /** Nothing is left to be sent for the client to hold the target. */
+  isSettled(target: Resources): boolean {
+    return this.forced.size + this.introduced.size + this.suspects.length === 0 && this.holdings.isAt(target);
   }
 
   /** What the client holds from an earlier stream, by version. */
@@ -132,8 +157,7 @@ export class Channel {
     const at = this.inFlight.findIndex((sent) => sent.nonce === nonce);
     const [sent] = at === -1 ? [] : this.inFlight.splice(at, 1);
     if (sent === undefined) return { kind: 'stale' };
-    if (refusal === undefined)
-      return { kind: 'acknowledged', sent, replaced: sent.changes.map((change) => this.#acknowledge(change)) };
+    if (refusal === undefined) return { kind: 'acknowledged', sent, replaced: this.#acknowledgeAll(sent) };
     this.refusal = refusal;
     const units = resolveUnits(sent.changes, (name) => this.holdings.held(name));
     const alone = units.length === 1;
@@ -151,8 +175,8 @@ export class Channel {
   /** What the client is to be sent to hold the target, apart from what waits for its turn alone. Sorted by name. */
   changes(target: Resources): readonly Change[] {
     const names = new Set(this.holdings.rebase(target));
-    for (const name of this.forced) if (this.holdings.subscribed(name)) names.add(name);
-    for (const name of this.belongings(target)) names.add(name);
+    for (const name of this.forced.keys()) if (this.holdings.subscribed(name)) names.add(name);
+    for (const name of this.#belongings(target)) names.add(name);
     const changes: Change[] = [];
     for (const name of names) {
       const resource = target.get(name);
@@ -168,12 +192,84 @@ export class Channel {
     return this.refused.get(name)?.every((change) => isWanted(change, target)) ?? false;
   }
 
+  /** Compares what the client asks for with the target. */
+  follow(target: Resources): void {
+    if (this.type.parent !== undefined) return;
+    const { holdings } = this;
+    // What was asked for and is gone before it was sent is told to be absent.
+    for (const name of holdings.interest.follow(target)) {
+      if (holdings.held(name) === undefined && !this.forced.has(name)) this.forced.set(name, 'asked');
+    }
+    // A client that holds nothing and asks for all there is goes the way of others that do.
+    if (this.forced.size >= MANY && holdings.isEmpty && holdings.interest.exact && this.inFlight.length === 0)
+      this.forced.clear();
+  }
+
+  /**
+   * What goes into the next response on the way that this client shares with others. Undefined: it needs changes of its
+   * own, or the way is shorter than a step.
+   */
+  nextSteps(target: Resources, pace: Pace): Batch | undefined {
+    if (this.forced.size + this.suspects.length + this.refused.size + this.inFlight.length > 0) return undefined;
+    if (this.introduced.size > 0) return this.#introduction(target, pace);
+    const way = this.holdings.way(target, pace);
+    if (way === undefined) return undefined;
+    const { from, steps } = way;
+    if (steps.length === 0) this.holdings.move(from, target);
+    let taken = 0;
+    for (let bytes = 0; taken < steps.length; taken += 1) {
+      bytes += steps[taken]?.bytes ?? 0;
+      if (taken > 0 && bytes > pace.chunkBytes) break;
+    }
+    if (taken === 0 || (this.type.parent !== undefined && taken < steps.length)) return undefined;
+    const chosen = steps.slice(0, taken);
+    return { changes: changesOf(chosen), steps: chosen, move: { from, to: takeSteps(from, target, pace, taken) } };
+  }
+
+  /** All that belongs to parents that were sent just now, for a client that has no others. */
+  #introduction(target: Resources, pace: Pace): Batch | undefined {
+    if (!this.holdings.isEmpty || !parentsIn(target).every((parent) => this.introduced.has(parent))) return undefined;
+    const steps = stepsBetween(NO_RESOURCES, target, pace);
+    const bytes = steps.reduce((sum, step) => sum + step.bytes, 0);
+    if (steps.length === 0 || (bytes > pace.chunkBytes && this.introduced.size > 1)) return undefined;
+    return { changes: changesOf(steps), steps, move: { from: NO_RESOURCES, to: target } };
+  }
+
+  /** The first that a client is sent which asks for many by name. Undefined: it holds something already, or asks for few. */
+  firstOfMany(target: Resources, pace: Pace): Batch | undefined {
+    if (this.forced.size < MANY || this.type.parent !== undefined || !this.holdings.isEmpty) return undefined;
+    if (this.suspects.length + this.refused.size + this.inFlight.length > 0) return undefined;
+    const { interest } = this.holdings;
+    const changes: Change[] = [];
+    let bytes = 0;
+    for (const change of changesOf(stepsBetween(NO_RESOURCES, target, pace))) {
+      if (!interest.has(change.name)) continue;
+      bytes += change.resource?.bytes.length ?? 0;
+      if (bytes > pace.chunkBytes && changes.length > 0) break;
+      changes.push(change);
+    }
+    if (changes.length === 0) return undefined;
+    return { changes, move: { from: NO_RESOURCES, to: target } };
+  }
+
   /** Returns what the client held before. */
-  #acknowledge({ name, resource }: Change): Held | undefined {
-    const before = this.holdings.held(name);
+  #acknowledgeAll({ changes, move }: Sent): readonly (Held | undefined)[] {
+    const replaced =
+      this.type.typeUrl === LISTENER ? changes.map(({ name }) => this.holdings.held(name)) : NOTHING_HELD;
+    if (move === undefined || !this.holdings.move(move.from, move.to)) {
+      for (const change of changes) this.#acknowledge(change);
+      return replaced;
+    }
+    // Asked for meanwhile: a client that has arrived holds all that it asks for, but for these.
+    for (const [name, reason] of this.forced) {
+      if (reason === 'asked' && this.holdings.held(name) !== undefined) this.holdings.record(name, undefined);
+    }
+    return replaced;
+  }
+
+  #acknowledge({ name, resource }: Change): void {
     this.holdings.acknowledge(name, resource);
     this.refused.delete(name);
-    return before;
   }
 
   #underway(name: string, resource: ServedResource | undefined): boolean {
@@ -204,11 +300,19 @@ export class Channel {
     this.inFlight.push(sent);
     this.lastNonce = sent.nonce;
     this.owed = false;
-    for (const { name } of sent.changes) {
-      this.forced.delete(name);
-      if (this.type.parent !== undefined) this.introduced.delete(parentOf(name));
-    }
+    if (this.forced.size > 0) for (const { name } of sent.changes) this.forced.delete(name);
+    if (this.introduced.size > 0) for (const { name } of sent.changes) this.introduced.delete(parentOf(name));
   }
+}
+
+/** Fewer names than this are sent one by one. */
+const MANY = 32;
+
+const NOTHING_HELD: readonly undefined[] = [];
+
+function changesOf(steps: readonly Step[]): readonly Change[] {
+  const [only] = steps;
+  return steps.length === 1 && only !== undefined ? only.changes : steps.flatMap(({ changes }) => changes);
 }
 
 function isWanted({ name, resource }: Change, target: Resources): boolean {

@@ -4,6 +4,7 @@
  * put together of layers is compared layer by layer, and what is known of a layer serves every collection that has it.
  */
 import type { Resources } from './source.ts';
+import { parentOf } from './types.ts';
 
 export type { Resources } from './source.ts';
 
@@ -81,6 +82,34 @@ function changedLayers(from: Layered, to: Layered): readonly (readonly [Resource
     else pairs.push([old, NO_RESOURCES], [NO_RESOURCES, next]);
   }
   return pairs;
+}
+
+const parents = new WeakMap<Resources, readonly string[]>();
+
+/** What the resources of a collection belong to. */
+export function parentsIn(resources: Resources): readonly string[] {
+  let known = parents.get(resources);
+  if (known === undefined) {
+    const found = isLayered(resources) ? resources.layers.flatMap(parentsIn) : [...resources.keys()].map(parentOf);
+    known = [...new Set(found)];
+    parents.set(resources, known);
+  }
+  return known;
+}
+
+const routes = new WeakMap<Resources, readonly string[]>();
+
+/** The route configurations that the listeners of a collection ask for. */
+export function routesNamedIn(listeners: Resources): readonly string[] {
+  let known = routes.get(listeners);
+  if (known === undefined) {
+    const found = isLayered(listeners)
+      ? listeners.layers.flatMap(routesNamedIn)
+      : [...listeners.values()].flatMap(({ routeNames = NOTHING }) => routeNames);
+    known = [...new Set(found)];
+    routes.set(listeners, known);
+  }
+  return known;
 }
 
 const namings = new WeakMap<Resources, Map<string, readonly string[]>>();

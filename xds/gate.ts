@@ -55,6 +55,18 @@ export class Gate {
     return admitted;
   }
 
+  /** Nothing waits any more. */
+  clear(): void {
+    if (this.#since.size > 0) this.#since.clear();
+    if (this.#missing.size > 0) this.#missing.clear();
+    this.#deadline = Number.POSITIVE_INFINITY;
+  }
+
+  /** Nothing waits, and nothing was sent without its clusters. */
+  get idle(): boolean {
+    return this.#missing.size + this.#overdue.size === 0;
+  }
+
   /** Clusters that something waits for, or was sent without although the client does not hold them. Sorted. */
   missingClusters(holdsCluster: (cluster: string) => boolean, named: (cluster: string) => boolean): readonly string[] {
     for (const cluster of this.#overdue) if (holdsCluster(cluster) || !named(cluster)) this.#overdue.delete(cluster);

@@ -2,8 +2,10 @@
  * What a client holds of one type: a shared collection as the base, and a sparse overlay of exceptions. So a thousand
  * clients that hold the same thing cost one collection.
  */
-import { differingNames, NO_RESOURCES, needingNames, type Resources } from './difference.ts';
+import { differingNames, NO_RESOURCES, needingNames, parentsIn, type Resources } from './difference.ts';
+import { Interest } from './interest.ts';
 import type { ServedResource } from './source.ts';
+import { type Pace, type Step, stepsBetween } from './steps.ts';
 import { parentOf } from './types.ts';
 
 /** What a client holds under a name. */
@@ -19,10 +21,8 @@ export interface Held {
 }
 
 export class Holdings {
-  /** Interested in everything. */
-  wildcard = false;
-  /** Names asked for one by one; of resources that belong to others, names of those. */
-  readonly names = new Set<string>();
+  /** What it asks for; of resources that belong to others, those. */
+  readonly interest = new Interest();
   readonly #byParent: boolean;
   #base: Resources = NO_RESOURCES;
   /** Exceptions from the base; null: does not hold it. */
@@ -33,14 +33,14 @@ export class Holdings {
   }
 
   subscribed(name: string): boolean {
-    return this.wildcard || this.names.has(this.#byParent ? parentOf(name) : name);
+    return this.interest.has(this.#byParent ? parentOf(name) : name);
   }
 
   /** Takes an interest in what belongs to these parents. Of those that are new to it the client holds nothing yet. */
   adopt(parents: readonly string[]): void {
-    const fresh = new Set(parents.filter((parent) => !this.names.has(parent)));
+    const fresh = new Set(parents.filter((parent) => !this.interest.names(parent)));
     if (fresh.size === 0) return;
-    for (const parent of fresh) this.names.add(parent);
+    for (const parent of fresh) this.interest.add(parent);
     for (const name of this.#base.keys()) if (fresh.has(parentOf(name))) this.#overlay.set(name, null);
   }
 
@@ -96,6 +96,35 @@ export class Holdings {
       if (!this.subscribed(name) || same(exception, target.get(name))) this.#overlay.delete(name);
     }
     return this.#overlay.keys();
+  }
+
+  /** Holds exactly what it asks for of this collection. */
+  isAt(target: Resources): boolean {
+    return this.#base === target && this.#overlay.size === 0;
+  }
+
+  /** Holds nothing, as far as is known. */
+  get isEmpty(): boolean {
+    return this.isAt(NO_RESOURCES);
+  }
+
+  /** Where the client is and the steps from there to the target, when it can go the way of all others. */
+  way(target: Resources, pace: Pace): { readonly from: Resources; readonly steps: readonly Step[] } | undefined {
+    if (this.#overlay.size > 0 || !this.#asksForAll(target)) return undefined;
+    return { from: this.#base, steps: stepsBetween(this.#base, target, pace) };
+  }
+
+  /** The client went from one collection to another. False: it was not there, or holds something else beside it. */
+  move(from: Resources, to: Resources): boolean {
+    if (!this.isAt(from)) return false;
+    this.#base = to;
+    return true;
+  }
+
+  #asksForAll(target: Resources): boolean {
+    if (this.interest.everything) return true;
+    if (this.#byParent) return parentsIn(target).every((parent) => this.interest.names(parent));
+    return this.interest.complete;
   }
 
   /** Whether an exception from the base that the client holds names this cluster; when what it holds isn't known, yes. */

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { decode } from '#wire/index.ts';
 import { createResponseEncoder, joinResponse } from './response.ts';
 import type { Outgoing } from './session.ts';
+import { Step } from './steps.ts';
 import { cluster } from './testing/resources.ts';
 import { CLUSTER, resourceType } from './types.ts';
 
@@ -74,21 +75,33 @@ describe('response encoding', () => {
     const resources = [cluster('a'), cluster('b')];
     const first = encoder.encode('delta', outgoing({ resources, nonce: '1' }));
     const second = encoder.encode('delta', outgoing({ resources, nonce: '2' }));
-    expect(second.body).to.equal(first.body);
+    expect(second.bodies[0]).to.equal(first.bodies[0]);
     expect(second.tail).to.not.deep.equal(first.tail);
-    expect(encoder.encode('sotw', outgoing({ resources })).body).to.not.equal(first.body);
-    expect(encoder.encode('delta', outgoing({ resources, removed: ['x'] })).body).to.not.equal(first.body);
+    expect(encoder.encode('sotw', outgoing({ resources })).bodies[0]).to.not.equal(first.bodies[0]);
+    expect(encoder.encode('delta', outgoing({ resources, removed: ['x'] })).bodies[0]).to.not.equal(first.bodies[0]);
+  });
+
+  it('shares the body of a step, whatever stands beside it', () => {
+    const encoder = createResponseEncoder(1 << 20);
+    const [one, two] = ['a', 'b'].map((name) => new Step(new Map(), [{ name, resource: cluster(name) }]));
+    if (one === undefined || two === undefined) throw new Error('no steps');
+    const encode = (...steps: Step[]) =>
+      encoder.encode('delta', outgoing({ resources: steps.flatMap(({ resources }) => resources), steps }));
+    expect(encode(one, two).bodies[0]).to.equal(encode(one).bodies[0]);
+    expect(encode(one, two).bodies[1]).to.equal(encode(two).bodies[0]);
+    const message = decode('envoy.service.discovery.v3.DeltaDiscoveryResponse', joinResponse(encode(one, two)));
+    expect(message.resources?.map(({ name }) => name)).to.deep.equal(['a', 'b']);
   });
 
   it('forgets the bodies that were used least recently when the bound is reached', () => {
-    const encoder = createResponseEncoder(2_500);
+    const encoder = createResponseEncoder(4_500);
     const large = (name: string) => outgoing({ resources: [{ ...cluster(name), bytes: Buffer.alloc(1_000) }] });
     const [a, b, c] = [large('a'), large('b'), large('c')];
-    const bodyOfA = encoder.encode('delta', a).body;
-    const bodyOfB = encoder.encode('delta', b).body;
-    expect(encoder.encode('delta', a).body).to.equal(bodyOfA);
+    const bodyOfA = encoder.encode('delta', a).bodies[0];
+    const bodyOfB = encoder.encode('delta', b).bodies[0];
+    expect(encoder.encode('delta', a).bodies[0]).to.equal(bodyOfA);
     encoder.encode('delta', c);
-    expect(encoder.encode('delta', a).body).to.equal(bodyOfA);
-    expect(encoder.encode('delta', b).body).to.not.equal(bodyOfB);
+    expect(encoder.encode('delta', a).bodies[0]).to.equal(bodyOfA);
+    expect(encoder.encode('delta', b).bodies[0]).to.not.equal(bodyOfB);
   });
 });

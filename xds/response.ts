@@ -6,6 +6,7 @@
 import type { Protocol } from './request.ts';
 import type { Outgoing } from './session.ts';
 import type { ServedResource } from './source.ts';
+import type { Step } from './steps.ts';
 
 /** Key of a length-delimited field. */
 const field = (number: number): number => (number << 3) | 2;
@@ -24,19 +25,27 @@ const RESOURCE_NAME = field(3);
 const ANY_TYPE_URL = field(1);
 const ANY_VALUE = field(2);
 
-/** A response in two parts: shared bytes and the stream's own. */
+/** A response in parts: bytes that other streams are sent too, and the stream's own. */
 export interface EncodedResponse {
-  readonly body: Buffer;
+  readonly bodies: readonly Buffer[];
   readonly tail: Buffer;
+  /** Of all of it. */
+  readonly size: number;
 }
 
 export interface ResponseEncoder {
   encode(protocol: Protocol, response: Outgoing): EncodedResponse;
 }
 
+/** What an entry of the cache costs beside its bytes, about. */
+const ENTRY_BYTES = 1_000;
+
+type Content = Pick<Outgoing, 'resources' | 'removed'>;
+
 /** Keeps up to `cacheBytes` of bodies that were built last. */
 export function createResponseEncoder(cacheBytes: number): ResponseEncoder {
-  const bodies = new Map<string, Buffer>();
+  /** By the step that they are of, or by what is in them. */
+  const bodies = new Map<Step | string, Buffer>();
   const ids = new WeakMap<ServedResource, number>();
   let nextId = 0;
   let cached = 0;
@@ -49,44 +58,57 @@ export function createResponseEncoder(cacheBytes: number): ResponseEncoder {
     }
     return id;
   };
+  const costOf = (key: Step | string, body: Buffer) =>
+    body.length + ENTRY_BYTES + (typeof key === 'string' ? key.length : 0);
+  const find = (key: Step | string, protocol: Protocol, content: Content): Buffer => {
+    let body = bodies.get(key);
+    if (body === undefined) {
+      body = encodeBody(protocol, content);
+      cached += costOf(key, body);
+    } else {
+      bodies.delete(key);
+    }
+    bodies.set(key, body);
+    for (const [oldest, bytes] of bodies) {
+      if (cached <= cacheBytes) break;
+      bodies.delete(oldest);
+      cached -= costOf(oldest, bytes);
+    }
+    return body;
+  };
   return {
     encode(protocol, response) {
-      const { type, resources, removed } = response;
-      const key = `${protocol} ${type.label} ${resources.map(idOf).join()} ${removed.map((name) => `-${name}`).join()}`;
-      let body = bodies.get(key);
-      if (body === undefined) {
-        body = encodeBody(protocol, response);
-        cached += body.length + key.length;
-      } else {
-        bodies.delete(key);
-      }
-      bodies.set(key, body);
-      for (const [oldest, bytes] of bodies) {
-        if (cached <= cacheBytes) break;
-        bodies.delete(oldest);
-        cached -= bytes.length + oldest.length;
-      }
-      return { body, tail: encodeTail(response) };
+      const { resources, removed, steps } = response;
+      const found = steps?.map((step) => find(step, protocol, step)) ?? [
+        find(
+          `${protocol} ${resources.map(idOf).join()} ${removed.map((name) => `-${name}`).join()}`,
+          protocol,
+          response,
+        ),
+      ];
+      const tail = encodeTail(response);
+      return { bodies: found, tail, size: found.reduce((size, body) => size + body.length, tail.length) };
     },
   };
 }
 
 /** The whole message in one buffer. */
-export function joinResponse({ body, tail }: EncodedResponse): Buffer {
-  return Buffer.concat([body, tail], body.length + tail.length);
+export function joinResponse({ bodies, tail, size }: EncodedResponse): Buffer {
+  return Buffer.concat([...bodies, tail], size);
 }
 
-function encodeTail({ revision, nonce }: Outgoing): Buffer {
+function encodeTail({ type: { typeUrl }, revision, nonce }: Outgoing): Buffer {
   const version = String(revision);
-  const writer = new Writer(textSize(version) + textSize(nonce));
+  const writer = new Writer(textSize(typeUrl) + textSize(version) + textSize(nonce));
+  writer.text(TYPE_URL, typeUrl);
   writer.text(VERSION, version);
   writer.text(NONCE, nonce);
   return writer.buffer;
 }
 
-function encodeBody(protocol: Protocol, { type, resources, removed }: Outgoing): Buffer {
+function encodeBody(protocol: Protocol, { resources, removed }: Content): Buffer {
   const framed = resources.map((resource) => (protocol === 'delta' ? deltaSize(resource) : anySize(resource)));
-  let size = textSize(type.typeUrl);
+  let size = 0;
   for (const inner of framed) size += delimitedSize(inner);
   for (const name of removed) size += textSize(name);
   const writer = new Writer(size);
@@ -102,7 +124,6 @@ function encodeBody(protocol: Protocol, { type, resources, removed }: Outgoing):
     }
   });
   for (const name of removed) writer.text(REMOVED, name);
-  writer.text(TYPE_URL, type.typeUrl);
   return writer.buffer;
 }
 

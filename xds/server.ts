@@ -57,7 +57,11 @@ const method = (name: string) => ({
   requestSerialize: (bytes: Buffer) => bytes,
   requestDeserialize: (bytes: Buffer) => bytes,
   responseSerialize: joinResponse,
-  responseDeserialize: (body: Buffer): EncodedResponse => ({ body, tail: Buffer.alloc(0) }),
+  responseDeserialize: (body: Buffer): EncodedResponse => ({
+    bodies: [body],
+    tail: Buffer.alloc(0),
+    size: body.length,
+  }),
 });
 
 const definition = {

@@ -2,11 +2,12 @@
  * What one client is sent, and when: the rules of all types of a stream together, without any I/O. Requests and
  * snapshots go in, responses come out of `pump`; time is passed in, `deadline` says when to pump again if nothing happens.
  */
-import { type Change, Channel } from './channel.ts';
-import { NO_RESOURCES, type Resources } from './difference.ts';
+import { type Batch, type Change, Channel } from './channel.ts';
+import { NO_RESOURCES, type Resources, routesNamedIn } from './difference.ts';
 import { Gate, type GateBounds } from './gate.ts';
 import type { ClientRequest, DeltaRequest, WorldRequest } from './request.ts';
 import type { ServedResource, Snapshot } from './source.ts';
+import type { Pace, Step } from './steps.ts';
 import {
   CLUSTER,
   ENDPOINT,
@@ -31,7 +32,7 @@ export const DEFAULT_SESSION_SETTINGS: SessionSettings = {
   warmMs: 5_000,
   missingMs: 10_000,
   drainMs: 45_000,
-  chunkBytes: 1 << 20,
+  chunkBytes: 3 << 20,
 };
 
 /** A response to be encoded and written. */
@@ -40,6 +41,8 @@ export interface Outgoing {
   readonly resources: readonly ServedResource[];
   /** Names only; empty in the state-of-the-world protocol. */
   readonly removed: readonly string[];
+  /** What resources and removed names consist of, where other streams are sent the same. */
+  readonly steps?: readonly Step[];
   readonly nonce: string;
   readonly revision: number;
 }
@@ -97,7 +100,7 @@ export class Session {
 
   /** Names of the secrets that the client asks for. */
   get secretNames(): ReadonlySet<string> {
-    return this.#channel(SECRET).holdings.names;
+    return new Set(this.#channel(SECRET).holdings.interest);
   }
 
   /** Moves the target. Sessions go straight to the newest; what was never sent of older ones is forgotten. */
@@ -131,8 +134,8 @@ export class Session {
     const due: Outgoing[] = [];
     for (const channel of this.#channels.values()) {
       if (!channel.open) continue;
-      const changes = this.#plan(channel, now);
-      if (changes !== undefined) due.push(this.#send(channel, changes, this.#snapshot.revision, now));
+      const batch = this.#plan(channel, now);
+      if (batch !== undefined) due.push(this.#send(channel, batch, this.#snapshot.revision, now));
     }
     return due;
   }
@@ -162,20 +165,24 @@ export class Session {
     for (const channel of this.#channels.values()) {
       if (!channel.open) {
         // What belongs to something that was sent, and that the client has yet to ask for.
-        if (channel.belongings(this.#target(channel.type)).length > 0) return false;
+        if (channel.hasBelongings(this.#target(channel.type))) return false;
         continue;
       }
       if (channel.inFlight.length > 0 || channel.suspects.length > 0 || channel.owed) return false;
+      if (channel.isSettled(this.#target(channel.type))) continue;
       const left = this.#changes(channel);
       // The removal of a cluster that something draining still names may take its time.
       if (left.some(({ resource }) => resource !== undefined || channel.type.typeUrl !== CLUSTER)) return false;
     }
-    const routes = this.#channel(ROUTE).holdings;
-    for (const listener of this.#target(this.#channel(LISTENER).type).values()) {
-      if (!this.#channel(LISTENER).holdings.holds(listener.name)) continue;
-      if (listener.routeNames?.some((name) => this.#exists(ROUTE, name) && !routes.holds(name))) return false;
-    }
-    return true;
+    return this.#namedRoutes().every((name) => !this.#exists(ROUTE, name) || this.#channel(ROUTE).holdings.holds(name));
+  }
+
+  /** The route configurations that the listeners ask for which the client holds. */
+  #namedRoutes(): readonly string[] {
+    const { holdings, type } = this.#channel(LISTENER);
+    const target = this.#target(type);
+    if (holdings.isAt(target)) return routesNamedIn(target);
+    return [...target.values()].flatMap(({ name, routeNames = [] }) => (holdings.holds(name) ? routeNames : []));
   }
 
   /** What is refused as it stands in the present snapshot, by type. */
@@ -201,10 +208,12 @@ export class Session {
   /** Clusters that routes or listeners wait for, or went without. */
   waitingFor(): readonly string[] {
     const clusters = [...this.#gates.values()].flatMap((gate) =>
-      gate.missingClusters(
-        (cluster) => this.#holdsCluster(cluster),
-        (cluster) => this.#naming(cluster) !== 'nothing',
-      ),
+      gate.idle
+        ? []
+        : gate.missingClusters(
+            (cluster) => this.#holdsCluster(cluster),
+            (cluster) => this.#naming(cluster) !== 'nothing',
+          ),
     );
     return [...new Set(clusters)].sort();
   }
@@ -226,36 +235,67 @@ export class Session {
     if (typeUrl === ENDPOINT || Object.keys(versions).length === 0) return;
     channel.restore(versions);
     for (const belonging of this.#belongingTo(channel)) {
-      belonging.introduce([...channel.holdings.names].filter((name) => Object.hasOwn(versions, name)));
+      belonging.introduce([...channel.holdings.interest].filter((name) => Object.hasOwn(versions, name)));
     }
     // What its routes and listeners name is known only when their requests are here.
     if (typeUrl === CLUSTER) this.#removeClustersAfter = now + this.#settings.warmMs;
   }
 
   #worldRequest(channel: Channel, request: WorldRequest): 'subscription' | 'stale' | 'answer' {
-    const { holdings } = channel;
+    const { interest } = channel.holdings;
     const first = !channel.open;
     const answers = channel.inFlight.some(({ nonce }) => nonce === request.nonce);
     if (!first && !answers && request.nonce !== channel.lastNonce) return 'stale';
     channel.open = true;
     const names = new Set(request.names);
-    if (names.size === 0 && channel.type.wildcard && (first || (holdings.wildcard && holdings.names.size === 0)))
+    if (names.size === 0 && channel.type.wildcard && (first || (interest.everything && interest.unnamed)))
       names.add('*');
-    channel.subscribe([...names].filter((name) => (name === '*' ? !holdings.wildcard : !holdings.names.has(name))));
-    const gone = [...holdings.names].filter((name) => !names.has(name));
-    channel.unsubscribe(holdings.wildcard && !names.has('*') ? [...gone, '*'] : gone);
+    channel.subscribe([...names].filter((name) => (name === '*' ? !interest.everything : !interest.names(name))));
+    const gone = [...interest].filter((name) => !names.has(name));
+    channel.unsubscribe(interest.everything && !names.has('*') ? [...gone, '*'] : gone);
     return answers ? 'answer' : 'subscription';
   }
 
   /** What to send of a type now; undefined: nothing. */
-  #plan(channel: Channel, now: number): readonly Change[] | undefined {
+  #plan(channel: Channel, now: number): Batch | undefined {
     if (channel.inFlight.length > 0 && !this.#mayOverlap(channel, now)) return undefined;
     const target = this.#target(channel.type);
+    if (!channel.owed && channel.isSettled(target)) return undefined;
+    const shared = this.#delta ? this.#planShared(channel, target) : undefined;
+    if (shared !== undefined) return shared;
     const suspects = channel.nextSuspects(target);
-    if (suspects !== undefined) return suspects;
+    if (suspects !== undefined) return { changes: suspects };
     const due = this.#due(channel, this.#changes(channel), now);
     if (due.length === 0 && !(channel.owed && channel.inFlight.length === 0)) return undefined;
-    return this.#delta ? this.#firstChunk(channel, due) : due;
+    return { changes: this.#delta ? this.#firstChunk(channel, due) : due };
+  }
+
+  /** What many clients are sent in the same words, when nothing has to be looked at one by one. */
+  #planShared(channel: Channel, target: Resources): Batch | undefined {
+    const pace: Pace = { chunkBytes: this.#settings.chunkBytes, removals: channel.type.removal === 'send' };
+    channel.follow(target);
+    const first = channel.firstOfMany(target, pace);
+    if (first !== undefined) return this.#gates.has(channel.type.typeUrl) ? undefined : first;
+    const next = channel.nextSteps(target, pace);
+    if (next?.steps === undefined || !this.#isReady(channel, next.steps)) return undefined;
+    return next;
+  }
+
+  /** Whether nothing in these steps has to wait, for clusters or for those that use what is removed. */
+  #isReady(channel: Channel, steps: readonly Step[]): boolean {
+    const removes = steps.some(({ removed }) => removed.length > 0);
+    if (removes && (channel.type.typeUrl === CLUSTER || channel.type.parent !== undefined)) return false;
+    const gate = this.#gates.get(channel.type.typeUrl);
+    const clusters = this.#channel(CLUSTER);
+    if (gate === undefined || !clusters.holdings.interest.everything) return true;
+    const holdsAll = clusters.inFlight.length === 0 && clusters.holdings.isAt(this.#target(clusters.type));
+    for (const { needs } of steps) {
+      if (!needs.added.every((cluster) => this.#holdsCluster(cluster))) return false;
+      if (holdsAll) continue;
+      if (needs.fresh.some((cluster) => this.#exists(CLUSTER, cluster) && !this.#holdsCluster(cluster))) return false;
+    }
+    gate.clear();
+    return true;
   }
 
   #changes(channel: Channel): readonly Change[] {
@@ -274,7 +314,7 @@ export class Session {
     }
     const gate = this.#gates.get(channel.type.typeUrl);
     // A client that asks for clusters only after it has read routes cannot hold them before.
-    if (gate === undefined || !this.#channel(CLUSTER).holdings.wildcard) return changes;
+    if (gate === undefined || !this.#channel(CLUSTER).holdings.interest.everything) return changes;
     const admitted = gate.admit(changes, {
       now,
       holdsCluster: (cluster) => this.#holdsCluster(cluster),
@@ -334,15 +374,17 @@ export class Session {
     return chunk;
   }
 
-  #send(channel: Channel, changes: readonly Change[], revision: number, now: number): Outgoing {
+  #send(channel: Channel, batch: Batch, revision: number, now: number): Outgoing {
     this.#nonce += 1;
     const nonce = String(this.#nonce);
     const { type } = channel;
-    const resources = this.#content(channel, changes);
-    channel.sent({ nonce, changes, sentAt: now, revision });
+    const { changes, steps } = batch;
+    const resources = steps === undefined ? this.#content(channel, changes) : joined(steps, 'resources');
+    channel.sent({ ...batch, nonce, sentAt: now, revision });
     if (type.typeUrl === CLUSTER) this.#sendEndpointsAgain(changes);
     for (const belonging of this.#belongingTo(channel))
       belonging.introduce(changes.flatMap(({ name, resource }) => (resource === undefined ? [] : [name])));
+    if (steps !== undefined) return { type, resources, removed: joined(steps, 'removed'), steps, nonce, revision };
     const removed = this.#delta ? changes.filter(({ resource }) => resource === undefined).map(({ name }) => name) : [];
     return { type, resources, removed, nonce, revision };
   }
@@ -360,9 +402,10 @@ export class Session {
   /** A changed cluster warms again, and Envoy neither acknowledges it nor asks before its endpoints have come again. */
   #sendEndpointsAgain(changes: readonly Change[]): void {
     const endpoints = this.#channel(ENDPOINT);
+    if (!endpoints.open) return;
     for (const { resource } of changes) {
       const name = resource?.endpointsName;
-      if (name !== undefined && endpoints.open && endpoints.holdings.subscribed(name)) endpoints.forced.add(name);
+      if (name !== undefined && endpoints.holdings.subscribed(name)) endpoints.force(name);
     }
   }
 
@@ -409,8 +452,10 @@ export class Session {
   #holdsCluster(cluster: string): boolean {
     const { holdings, inFlight } = this.#channel(CLUSTER);
     if (!holdings.holds(cluster)) return false;
-    return !inFlight.some(({ changes }) =>
-      changes.some(({ name, resource }) => name === cluster && resource === undefined),
+    return !inFlight.some(
+      ({ steps, changes }) =>
+        // What is removed from among the clusters never goes in steps.
+        steps === undefined && changes.some(({ name, resource }) => name === cluster && resource === undefined),
     );
   }
 
@@ -428,6 +473,13 @@ export class Session {
     if (channel === undefined) throw new RangeError(`no channel for ${typeUrl}`);
     return channel;
   }
+}
+
+/** All the steps have of one thing; the list of the step itself when there is only one. */
+function joined<K extends 'resources' | 'removed'>(steps: readonly Step[], what: K): Step[K] {
+  const [only] = steps;
+  if (steps.length === 1 && only !== undefined) return only[what];
+  return steps.flatMap((step) => step[what] as readonly (ServedResource | string)[]) as readonly unknown[] as Step[K];
 }
 
 function applyChanges(content: Map<string, ServedResource>, changes: readonly Change[]): void {

@@ -172,10 +172,9 @@ export class DiscoveryStream {
   #write(response: Outgoing, now: number): void {
     const { encoder, pacer, metrics } = this.#context;
     const encoded = encoder.encode(this.#protocol, response);
-    const bytes = encoded.body.length + encoded.tail.length;
-    const release = pacer.handed(bytes);
+    const release = pacer.handed(encoded.size);
     this.#undrained.set(release, now);
-    metrics.pushed(response.type, bytes);
+    metrics.pushed(response.type, encoded.size);
     this.#call.write(encoded, () => {
       this.#undrained.delete(release);
       release();
@@ -196,7 +195,7 @@ export class DiscoveryStream {
       this.#changedAt = undefined;
     }
     const waiting = session.waitingFor();
-    if (waiting.join() === this.#waiting.join()) return;
+    if (waiting.length + this.#waiting.length === 0 || waiting.join() === this.#waiting.join()) return;
     this.#waiting = waiting;
     observer.waiting(proxy.connectionId, waiting);
   }

@@ -1,0 +1,220 @@
+/**
+ * The way from one shared collection to another, in steps that go into a response as they stand. Clients that take the
+ * same way take the same steps, so what a step says is put together and encoded once for all of them; and since a client
+ * that has taken some of the steps holds a collection that others hold too, nothing need be noted for each resource.
+ */
+import type { Change } from './channel.ts';
+import { differingNames, NO_RESOURCES, type Resources } from './difference.ts';
+import type { ServedResource } from './source.ts';
+
+/** Changes that are sent together; one object for all clients that are sent them. */
+export class Step {
+  readonly changes: readonly Change[];
+  readonly resources: readonly ServedResource[];
+  readonly removed: readonly string[];
+  /** Of the resources. */
+  readonly bytes: number;
+  /** Clusters that resources name for the first time. */
+  readonly needs: StepNeeds;
+  #names: ReadonlySet<string> | undefined;
+
+  constructor(from: Resources, changes: readonly Change[]) {
+    this.changes = changes;
+    this.resources = changes.flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
+    this.removed = changes.flatMap(({ name, resource }) => (resource === undefined ? [name] : []));
+    this.bytes = this.resources.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    this.needs = resolveNeeds(from, this.resources);
+  }
+
+  get names(): ReadonlySet<string> {
+    this.#names ??= new Set(this.changes.map(({ name }) => name));
+    return this.#names;
+  }
+}
+
+export interface StepNeeds {
+  /** By resources that are new. */
+  readonly fresh: readonly string[];
+  /** By resources that named others before. */
+  readonly added: readonly string[];
+}
+
+function resolveNeeds(from: Resources, resources: readonly ServedResource[]): StepNeeds {
+  const fresh = new Set<string>();
+  const added = new Set<string>();
+  for (const { name, needs } of resources) {
+    if (needs.length === 0) continue;
+    const before = from.get(name);
+    if (before?.needs === needs) continue;
+    const known = new Set(before?.needs);
+    for (const cluster of needs) if (!known.has(cluster)) (before === undefined ? fresh : added).add(cluster);
+  }
+  return { fresh: [...fresh], added: [...added] };
+}
+
+/** A collection that is on the way to another: the first steps are taken. */
+class Waypoint implements Resources {
+  readonly from: Resources;
+  readonly to: Resources;
+  readonly taken: readonly Step[];
+  readonly left: readonly Step[];
+
+  constructor(from: Resources, to: Resources, steps: readonly Step[], taken: number) {
+    this.from = from;
+    this.to = to;
+    this.taken = steps.slice(0, taken);
+    this.left = steps.slice(taken);
+  }
+
+  get size(): number {
+    let size = 0;
+    this.forEach(() => {
+      size += 1;
+    });
+    return size;
+  }
+
+  get(name: string): ServedResource | undefined {
+    return (this.#isTaken(name) ? this.to : this.from).get(name);
+  }
+
+  has(name: string): boolean {
+    return this.get(name) !== undefined;
+  }
+
+  forEach(callback: (resource: ServedResource, name: string, map: Resources) => void): void {
+    for (const [name, resource] of this) callback(resource, name, this);
+  }
+
+  *entries(): MapIterator<[string, ServedResource]> {
+    for (const entry of this.from) if (!this.#isTaken(entry[0])) yield entry;
+    for (const { resources } of this.taken) for (const resource of resources) yield [resource.name, resource];
+  }
+
+  *keys(): MapIterator<string> {
+    for (const [name] of this.entries()) yield name;
+  }
+
+  *values(): MapIterator<ServedResource> {
+    for (const [, resource] of this.entries()) yield resource;
+  }
+
+  [Symbol.iterator](): MapIterator<[string, ServedResource]> {
+    return this.entries();
+  }
+
+  #isTaken(name: string): boolean {
+    return this.taken.some(({ names }) => names.has(name));
+  }
+}
+
+interface Way {
+  readonly steps: readonly Step[];
+  readonly waypoints: (Resources | undefined)[];
+}
+
+/** How a client is led. */
+export interface Pace {
+  /** No step has more bytes, unless one resource alone has. */
+  readonly chunkBytes: number;
+  /** Whether it is told what is gone. */
+  readonly removals: boolean;
+}
+
+const ways = new WeakMap<Resources, WeakMap<Resources, Map<number, Way>>>();
+
+export function stepsBetween(from: Resources, to: Resources, pace: Pace): readonly Step[] {
+  if (from === to) return NO_STEPS;
+  if (from instanceof Waypoint && from.to === to) return from.left;
+  return wayBetween(from, to, pace).steps;
+}
+
+/** Where a client is that has taken the first steps from one collection to another. */
+export function takeSteps(from: Resources, to: Resources, pace: Pace, taken: number): Resources {
+  if (from instanceof Waypoint && from.to === to) return takeSteps(from.from, to, pace, from.taken.length + taken);
+  const { steps, waypoints } = wayBetween(from, to, pace);
+  if (taken >= steps.length) return to;
+  const waypoint = waypoints[taken] ?? new Waypoint(from, to, steps, taken);
+  waypoints[taken] = waypoint;
+  return waypoint;
+}
+
+const NO_STEPS: readonly Step[] = [];
+
+function wayBetween(from: Resources, to: Resources, pace: Pace): Way {
+  let ofFrom = ways.get(from);
+  if (ofFrom === undefined) {
+    ofFrom = new WeakMap();
+    ways.set(from, ofFrom);
+  }
+  let known = ofFrom.get(to);
+  if (known === undefined) {
+    known = new Map();
+    ofFrom.set(to, known);
+  }
+  const key = pace.removals ? pace.chunkBytes : -pace.chunkBytes;
+  let way = known.get(key);
+  if (way === undefined) {
+    way = { steps: resolveSteps(from, to, pace), waypoints: [] };
+    known.set(key, way);
+  }
+  return way;
+}
+
+/** More layers than this are taken together, so that there are few steps. */
+const MOST_LAYERS = 4;
+
+function resolveSteps(from: Resources, to: Resources, pace: Pace): readonly Step[] {
+  const layers = separateLayers(to);
+  const before = from === NO_RESOURCES ? layers?.map(() => NO_RESOURCES) : separateLayers(from);
+  if (layers !== undefined && before?.length === layers.length) {
+    const steps = layers.flatMap((layer, at) => stepsBetween(before[at] ?? NO_RESOURCES, layer, pace));
+    // What moves from one layer to another is no removal.
+    if (!steps.some(({ removed }) => removed.some((name) => to.has(name)))) return steps;
+  }
+  const names = [...differingNames(from, to)].sort();
+  const steps: Step[] = [];
+  let changes: Change[] = [];
+  let bytes = 0;
+  for (const name of names) {
+    const resource = to.get(name);
+    if (resource === undefined && !pace.removals) continue;
+    const more = resource?.bytes.length ?? 0;
+    if (changes.length > 0 && bytes + more > pace.chunkBytes) {
+      steps.push(new Step(from, changes));
+      changes = [];
+      bytes = 0;
+    }
+    changes.push({ name, resource });
+    bytes += more;
+  }
+  if (changes.length > 0) steps.push(new Step(from, changes));
+  return steps;
+}
+
+const separations = new WeakMap<Resources, readonly Resources[] | null>();
+
+/** The layers of a collection, when no two of them have a name in common; undefined when that isn't certain. */
+function separateLayers(resources: Resources): readonly Resources[] | undefined {
+  let known = separations.get(resources);
+  if (known === undefined) {
+    known = areSeparate(resources) ? (resources.layers ?? null) : null;
+    separations.set(resources, known);
+  }
+  return known ?? undefined;
+}
+
+/** Looks only at what is small: one layer may be as big as it likes, and the others are held against it. */
+function areSeparate({ layers, hidden }: Resources): boolean {
+  if (layers === undefined || layers.length > MOST_LAYERS || (hidden?.size ?? 0) > 0) return false;
+  const big = layers.filter((layer) => layer.layers !== undefined);
+  if (big.length > 1) return false;
+  return layers.every(
+    (layer) =>
+      layer.layers !== undefined ||
+      (layer.size <= MOST_NAMES &&
+        layers.every((other) => other === layer || ![...layer.keys()].some((name) => other.has(name)))),
+  );
+}
+
+const MOST_NAMES = 100;
