@@ -4,6 +4,7 @@
  * May import: zod, re2js. `api/constants` is an entry of its own and imports nothing.
  * Invariants: `parse` never throws on user input and accepts whatever Istio accepts; values keep Istio's JSON form.
  */
+export { type CoreKindDefinition, type CoreObject, coreKinds } from './core/objects.ts';
 export { parseDuration } from './duration.ts';
 export type { TrafficExtensionSpec } from './extensions/trafficextension.ts';
 export type { WasmPluginSpec } from './extensions/wasmplugin.ts';

@@ -1,15 +1,30 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { expect } from 'chai';
 import { LateenError, systemClock } from '#runtime/index.ts';
 import { mintSelfSigned } from './bundle.ts';
 import { CallerAuthenticator, type TokenVerifier } from './caller.ts';
+import { buildCertificate } from './certificate.ts';
 
-const { roots } = mintSelfSigned('root', Date.now());
+const { roots, privateKey, certificate } = mintSelfSigned('root', Date.now());
+
+/** The chain, in DER, of a workload of this trust domain. */
+function chainOf(trustDomain: string): readonly Uint8Array[] {
+  const { publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const now = Date.now();
+  const names = { uris: [`spiffe://${trustDomain}/ns/default/sa/reviews`] };
+  const validity = { notBefore: now - 60_000, notAfter: now + 600_000 };
+  const leaf = buildCertificate(
+    { publicKey, subject: [], ...validity, names, authority: false },
+    { privateKey, certificate },
+  );
+  return [leaf.raw];
+}
 
 function makeCallers(verify: TokenVerifier['verify'], maxPending?: number): CallerAuthenticator {
   return new CallerAuthenticator({
     tokens: { verify },
     audiences: ['istio-ca'],
-    trustDomain: 'cluster.local',
+    trustDomains: () => ({ trustDomain: 'cluster.local', aliases: [] }),
     trust: () => ({ roots, issuers: [] }),
     clock: systemClock,
     ...(maxPending === undefined ? {} : { maxPending }),
@@ -17,6 +32,31 @@ function makeCallers(verify: TokenVerifier['verify'], maxPending?: number): Call
 }
 
 describe('CallerAuthenticator', () => {
+  it('takes certificates of the trust domain and of its aliases, as they are at that moment, for the domain in force', async () => {
+    let domains = { trustDomain: 'old', aliases: [] as readonly string[] };
+    const callers = new CallerAuthenticator({
+      tokens: { verify: async () => ({ ok: true, namespace: 'default', serviceAccount: 'reviews' }) },
+      audiences: ['istio-ca'],
+      trustDomains: () => domains,
+      trust: () => ({ roots, issuers: [] }),
+      clock: systemClock,
+    });
+    const by = async (trustDomain: string, authorization: readonly string[] = []) => {
+      const verdict = await callers.authenticate({ authorization, chain: chainOf(trustDomain) });
+      return verdict.ok ? verdict.identity.trustDomain : verdict.reason;
+    };
+    expect(await by('old')).to.equal('old');
+    domains = { trustDomain: 'new', aliases: [] };
+    expect(await by('old')).to.equal('the client certificate is of another trust domain');
+    domains = { trustDomain: 'new', aliases: ['old'] };
+    expect([await by('old'), await by('new'), await by('other')]).to.deep.equal([
+      'new',
+      'new',
+      'the client certificate is of another trust domain',
+    ]);
+    expect(await by('old', ['Bearer a.b.c']), 'renewal').to.equal('new');
+  });
+
   it('asks about the token with the audiences, and trusts the answer alone', async () => {
     const asked: unknown[] = [];
     const callers = makeCallers(async (...given) => {

@@ -35,7 +35,8 @@ export interface CallerAuthenticatorOptions {
   readonly tokens: TokenVerifier;
   /** Audiences of which a token must have one; Istio's is `istio-ca`. */
   readonly audiences: readonly string[];
-  readonly trustDomain: string;
+  /** The mesh's trust domain and those that count as the same, as they are now. */
+  readonly trustDomains: () => { readonly trustDomain: string; readonly aliases: readonly string[] };
   /** Roots and intermediates in force; throws LateenError (`unavailable`) while there are none. */
   readonly trust: () => { readonly roots: readonly X509Certificate[]; readonly issuers: readonly X509Certificate[] };
   readonly clock: Clock;
@@ -75,16 +76,19 @@ export class CallerAuthenticator {
   }
 
   #verifyCertificate(chain: readonly Uint8Array[]): CallerVerdict {
-    const { trust, clock, trustDomain } = this.#options;
+    const { trust, clock, trustDomains } = this.#options;
     const verdict = verifyPeerCertificate(chain, trust(), clock.now());
     if (!verdict.ok) return refuse(verdict.reason);
-    if (verdict.identity.trustDomain !== trustDomain)
+    const { trustDomain, aliases } = trustDomains();
+    const own = verdict.identity.trustDomain;
+    if (own !== trustDomain && !aliases.includes(own))
       return refuse('the client certificate is of another trust domain');
-    return { ok: true, identity: verdict.identity, proof: 'certificate' };
+    // An alias is another name of the same domain, so a renewed certificate bears the one in force.
+    return { ok: true, identity: { ...verdict.identity, trustDomain }, proof: 'certificate' };
   }
 
   async #verifyToken(authorization: readonly string[]): Promise<CallerVerdict> {
-    const { tokens, audiences, trustDomain, maxPending = 500 } = this.#options;
+    const { tokens, audiences, trustDomains, maxPending = 500 } = this.#options;
     const [header = ''] = authorization;
     const token = /^Bearer ([A-Za-z0-9._~+/=-]+)$/i.exec(header.slice(0, maxTokenLength + 8))?.[1];
     if (authorization.length > 1 || header.length > maxTokenLength || token === undefined)
@@ -95,6 +99,7 @@ export class CallerAuthenticator {
       const verdict = await tokens.verify(token, audiences);
       if (!verdict.ok) return refuse(verdict.reason);
       const { namespace, serviceAccount } = verdict;
+      const { trustDomain } = trustDomains();
       return { ok: true, identity: { trustDomain, namespace, serviceAccount }, proof: 'token' };
     } finally {
       this.#pending--;

@@ -54,7 +54,7 @@ describe('the certificate service', () => {
     const callers = new CallerAuthenticator({
       tokens: { verify },
       audiences: ['istio-ca'],
-      trustDomain: 'cluster.local',
+      trustDomains: () => ({ trustDomain: 'cluster.local', aliases: [] }),
       trust: () => authority.trust,
       clock,
     });

@@ -3,7 +3,7 @@
  * first list nothing is written; then all of them arrive as one edit, so that nobody ever sees half a world.
  */
 import { kinds } from '#api/index.ts';
-import type { Edit, Batch as EditBatch } from '#graph/index.ts';
+import type { Batch as EditBatch } from '#graph/index.ts';
 import {
   type Batch,
   type KubeClient,
@@ -18,9 +18,9 @@ import { type Clock, type Component, type Logger, runComponents } from '#runtime
 import { meshKinds } from './decode/config.ts';
 import type { AnyObject, ClusterContext } from './decode/objects.ts';
 import type { Generations } from './generations.ts';
-import { parseMeshDocument } from './mesh-document.ts';
+import { createMeshConfigReader, type MeshConfigOutcome } from './mesh-config.ts';
 import { createSecretSource } from './secrets.ts';
-import { createClusterWriter, type ObjectKind, writeMeshConfig } from './writer.ts';
+import { createClusterWriter, type ObjectKind } from './writer.ts';
 
 export interface ClusterSourceOptions {
   readonly client: KubeClient;
@@ -31,8 +31,12 @@ export interface ClusterSourceOptions {
   readonly clusterId: string;
   /** Network of pods that don't say otherwise. */
   readonly network?: string;
-  /** The ConfigMap that holds MeshConfig under the key `mesh`. */
-  readonly meshConfig: { readonly namespace: string; readonly name: string };
+  /** The ConfigMap that holds MeshConfig under the key `mesh`. Until it has been valid once, or is known not to be there, nothing is served. */
+  readonly meshConfig: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly onOutcome?: (outcome: MeshConfigOutcome) => void;
+  };
   /** Keys (`cluster/namespace/name`) of the Secrets that gateways refer to now. Only those are ever read. */
   readonly referencedSecrets: () => readonly string[];
   /** Calls the listener after edits of the graph; returns how to stop. */
@@ -40,10 +44,6 @@ export interface ClusterSourceOptions {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: () => number;
-}
-
-interface ConfigMap extends KubeObject {
-  readonly data?: Readonly<Record<string, string>>;
 }
 
 export interface ClusterSource extends Component {
@@ -90,16 +90,12 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
   };
 
   const firstConfig = gate.expect();
-  const takeMeshConfig = (document: ConfigMap | undefined) => (edit: Edit) => {
-    const parsed = parseMeshDocument(document?.data?.mesh);
-    const outcome = parsed.ok ? writeMeshConfig(edit, inputs, parsed.value) : parsed;
-    if (!outcome.ok)
-      logger.error('the mesh configuration is not valid; the last valid one stays in force', {
-        ...options.meshConfig,
-        errors: outcome.errors,
-      });
+  const reader = createMeshConfigReader({ ...options.meshConfig, inputs, logger });
+  const takeMeshConfig = (object: KubeObject | undefined) => {
+    const write = reader.read(object);
+    if (write !== undefined) firstConfig(write);
   };
-  const configWatch = watchKind<ConfigMap>({
+  const configWatch = watchKind<KubeObject>({
     client,
     resource: resources.configMaps,
     namespace: options.meshConfig.namespace,
@@ -107,8 +103,8 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
     clock,
     random,
     onBatch: (batch) => {
-      if (batch.type === 'replace') firstConfig(takeMeshConfig(batch.objects[0]));
-      else for (const { type, object } of batch.changes) if (type === 'set') gate.edit(takeMeshConfig(object));
+      if (batch.type === 'replace') takeMeshConfig(batch.objects[0]);
+      else for (const { type, object } of batch.changes) takeMeshConfig(type === 'set' ? object : undefined);
     },
     onTrouble: (trouble) => logTrouble(logger, resources.configMaps, trouble),
   });

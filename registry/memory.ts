@@ -1,15 +1,14 @@
-/**
- * A source without an API server: objects are applied as YAML or values. It plays the server's part as far as the mesh
- * reads it: uids, creation order, and a generation that grows when the spec does.
- */
-import { isDeepStrictEqual } from 'node:util';
+/** A source without an API server: objects are applied as YAML or values. */
+
 import { parseAllDocuments } from 'yaml';
+import { parseMeshConfig } from '#api/index.ts';
 import type { Batch } from '#graph/index.ts';
 import type { MeshInputs } from '#model/index.ts';
 import { LateenError } from '#runtime/core/index.ts';
+import { createObjectAdmission } from './admission.ts';
 import type { AnyObject } from './decode/objects.ts';
 import type { Generations } from './generations.ts';
-import { createClusterWriter, isObjectKind, type ObjectKind, writeMeshConfig } from './writer.ts';
+import { createClusterWriter, isObjectKind, type ObjectKind } from './writer.ts';
 
 export interface MemorySourceOptions {
   readonly inputs: MeshInputs;
@@ -28,43 +27,12 @@ export interface MemorySource {
   applyMeshConfig(yaml: unknown): void;
 }
 
-interface Stored {
-  readonly uid: string;
-  readonly generation: number;
-  readonly created: string;
-  readonly spec: unknown;
-}
-
 export function createMemorySource(options: MemorySourceOptions): MemorySource {
   const { inputs, edit } = options;
   const clusterId = options.clusterId ?? 'Kubernetes';
   const context = { clusterId, domainSuffix: inputs.domainSuffix, network: options.network ?? '' };
   const writer = createClusterWriter(inputs, context, options.generations);
-  const stored = new Map<string, Stored>();
-  let serial = 0;
-
-  const admit = (object: AnyObject): AnyObject => {
-    const { metadata } = object;
-    const key = `${object.kind}/${metadata.namespace ?? ''}/${metadata.name}`;
-    const spec: unknown = Object.entries(object).find(([name]) => name === 'spec')?.[1];
-    const before = stored.get(key);
-    serial += 1;
-    const after: Stored =
-      before === undefined
-        ? { uid: `${clusterId}-${serial}`, generation: 1, created: new Date(serial * 1000).toISOString(), spec }
-        : { ...before, spec, generation: before.generation + (isDeepStrictEqual(before.spec, spec) ? 0 : 1) };
-    stored.set(key, after);
-    return {
-      ...object,
-      metadata: {
-        uid: after.uid,
-        generation: after.generation,
-        creationTimestamp: after.created,
-        ...metadata,
-        resourceVersion: String(serial),
-      },
-    };
-  };
+  const admission = createObjectAdmission(clusterId);
 
   return {
     apply(yaml) {
@@ -72,21 +40,21 @@ export function createMemorySource(options: MemorySourceOptions): MemorySource {
       const known = objects.map((object) => {
         const kind = object.kind ?? '';
         if (!isObjectKind(kind)) throw new LateenError('invalid', `objects of kind ${kind} are not read`);
-        return { kind, object: admit(object) };
+        return { kind, object: admission.admit(object) };
       });
       edit((batch) => {
         for (const { kind, object } of known) writer.set(batch, kind, object);
       });
     },
     delete(kind, namespace, name) {
-      stored.delete(`${kind}/${namespace}/${name}`);
+      admission.forget({ kind, namespace, name });
       edit((batch) => writer.delete(batch, kind, { namespace, name }));
     },
     applyMeshConfig(yaml) {
-      edit((batch) => {
-        const outcome = writeMeshConfig(batch, inputs, yaml);
-        if (!outcome.ok) throw new LateenError('invalid', outcome.errors.join('; '));
-      });
+      const parsed = parseMeshConfig(yaml);
+      if (!parsed.ok)
+        throw new LateenError('invalid', parsed.errors.map(({ path, message }) => `${path}: ${message}`).join('; '));
+      edit((batch) => batch.set(inputs.meshConfig, 'mesh', parsed.value));
     },
   };
 }

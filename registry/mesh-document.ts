@@ -1,11 +1,51 @@
-import { parseDocument } from 'yaml';
+/** MeshConfig and MeshNetworks as they stand in the mesh's ConfigMap. */
 
-/** MeshConfig as it stands in the ConfigMap, read as YAML; an absent document is an empty one. */
-export function parseMeshDocument(
-  text: string | undefined,
-): { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly errors: readonly string[] } {
-  const document = parseDocument(text ?? '');
-  if (document.errors.length > 0) return { ok: false, errors: document.errors.map((error) => error.message) };
-  const value: unknown = document.toJS();
-  return { ok: true, value: value ?? {} };
+import { parseDocument } from 'yaml';
+import { type Diagnostic, type MeshConfig, type ParseResult, parseMeshConfig, parseMeshNetworks } from '#api/index.ts';
+
+/** Keys of the ConfigMap to their text. */
+export type MeshDocument = Readonly<Record<string, string>>;
+
+/**
+ * Checked as a whole, before any of it takes effect. An absent key is an empty text. Paths begin with the key, such as
+ * `mesh.outboundTrafficPolicy.mode`.
+ */
+export function parseMeshDocument(data: MeshDocument | undefined): ParseResult<MeshConfig> {
+  const mesh = parseKey(data, 'mesh', parseMeshConfig);
+  const networks = parseKey(data, 'meshNetworks', parseMeshNetworks);
+  if (!mesh.ok) return networks.ok ? mesh : { ok: false, errors: [...mesh.errors, ...networks.errors] };
+  return networks.ok ? { ...mesh, warnings: [...mesh.warnings, ...networks.warnings] } : networks;
+}
+
+function parseKey<T>(
+  data: MeshDocument | undefined,
+  key: string,
+  parse: (yaml: unknown) => ParseResult<T>,
+): ParseResult<T> {
+  const text: unknown = data?.[key] ?? '';
+  const read: Yaml = typeof text === 'string' ? readYaml(text) : { ok: false, message: 'must be a text' };
+  if (!read.ok) return { ok: false, errors: [{ path: key, message: read.message, severity: 'error' }] };
+  const parsed = parse(read.value ?? {});
+  return parsed.ok
+    ? { ...parsed, warnings: parsed.warnings.map((warning) => within(key, warning)) }
+    : { ok: false, errors: parsed.errors.map((error) => within(key, error)) };
+}
+
+const within = (key: string, found: Diagnostic): Diagnostic => ({
+  ...found,
+  path: found.path === '' ? key : `${key}${found.path.startsWith('[') ? '' : '.'}${found.path}`,
+});
+
+type Yaml = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly message: string };
+
+function readYaml(text: string): Yaml {
+  const document = parseDocument(text);
+  const [error] = document.errors;
+  if (error !== undefined) return { ok: false, message: `no YAML: ${error.message.split('\n', 1)[0]}` };
+  try {
+    return { ok: true, value: document.toJS() };
+  } catch (thrown) {
+    // Anchors that multiply without end.
+    return { ok: false, message: `no YAML: ${thrown instanceof Error ? thrown.message : String(thrown)}` };
+  }
 }

@@ -4,7 +4,7 @@ import { createMeshInputs } from '#model/index.ts';
 import { LateenError } from '#runtime/core/index.ts';
 import { Generations } from './generations.ts';
 import { createMemorySource, parseObjects } from './memory.ts';
-import { createClusterWriter, writeMeshConfig } from './writer.ts';
+import { createClusterWriter } from './writer.ts';
 
 const context = { clusterId: 'c1', domainSuffix: 'cluster.local', network: '' };
 
@@ -91,18 +91,6 @@ describe('the cluster writer', () => {
     expect(entry()).to.deep.include({ generation: 2, revision: graph.revision });
     edit((batch) => writer.delete(batch, 'PeerAuthentication', { namespace: 'a', name: 'p' }));
     expect([...generations.values()]).to.deep.equal([]);
-  });
-
-  it('leaves the mesh configuration alone when a new one is invalid', () => {
-    const { graph, inputs, edit } = createWorld();
-    edit((batch) => {
-      expect(writeMeshConfig(batch, inputs, { trustDomain: 'prod' })).to.deep.equal({ ok: true });
-    });
-    edit((batch) => {
-      const outcome = writeMeshConfig(batch, inputs, { connectTimeout: 'soon' });
-      expect(outcome.ok ? [] : outcome.errors[0]).to.contain('connectTimeout');
-    });
-    expect(graph.peek(inputs.meshConfig, 'mesh')?.trustDomain).to.equal('prod');
   });
 });
 

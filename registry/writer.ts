@@ -2,7 +2,7 @@
  * Turns objects of one cluster into edits of the graph's inputs. Remembers which keys it wrote, so that a new list
  * also removes, and which mesh resources were valid, so that their last valid version stays in force.
  */
-import { parseMeshConfig, type ServiceEntrySpec } from '#api/index.ts';
+import type { ServiceEntrySpec } from '#api/index.ts';
 import type { Edit, Input } from '#graph/index.ts';
 import {
   type Config,
@@ -169,15 +169,4 @@ function createHostTable(
     if (services.size > 0) written.set(key, [...services.keys()]);
     else written.delete(key);
   };
-}
-
-/** What reading a MeshConfig found; a faulty one changes nothing. */
-export type MeshConfigOutcome = { readonly ok: true } | { readonly ok: false; readonly errors: readonly string[] };
-
-/** Takes over a MeshConfig as YAML was read; an invalid one leaves the one in force as it is. */
-export function writeMeshConfig(edit: Edit, inputs: MeshInputs, yaml: unknown): MeshConfigOutcome {
-  const parsed = parseMeshConfig(yaml);
-  if (!parsed.ok) return { ok: false, errors: parsed.errors.map(({ path, message }) => `${path}: ${message}`) };
-  edit.set(inputs.meshConfig, 'mesh', parsed.value);
-  return { ok: true };
 }

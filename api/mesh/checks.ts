@@ -5,7 +5,12 @@ import { providerNames } from './extensionprovider.ts';
 import type { MeshConfig } from './meshconfig.ts';
 
 export function checkMeshConfig(config: MeshConfig): Diagnostic[] {
-  return [...checkPorts(config), ...checkProviders(config), ...checkTrustDomain(config)];
+  return [
+    ...checkPorts(config),
+    ...checkProviders(config),
+    ...checkTrustDomain(config),
+    ...checkDiscoverySelectors(config),
+  ];
 }
 
 function checkPorts(config: MeshConfig): Diagnostic[] {
@@ -37,8 +42,33 @@ function checkProviders(config: MeshConfig): Diagnostic[] {
   });
 }
 
-function checkTrustDomain(config: MeshConfig): Diagnostic[] {
-  return config.trustDomain === '' ? [error('trustDomain', 'must not be empty')] : [];
+/** What may stand between `spiffe://` and the path. */
+const trustDomainPattern = /^[a-z0-9._-]{1,255}$/;
+
+function checkTrustDomain({ trustDomain }: MeshConfig): Diagnostic[] {
+  if (trustDomain === '') return [error('trustDomain', 'must not be empty')];
+  if (trustDomain === undefined || trustDomainPattern.test(trustDomain)) return [];
+  return [error('trustDomain', 'must consist of lower case letters, digits, dots, dashes and underscores')];
+}
+
+function checkDiscoverySelectors(config: MeshConfig): Diagnostic[] {
+  return (config.discoverySelectors ?? []).flatMap((selector, at) =>
+    (selector.matchExpressions ?? []).flatMap((expression, item) => {
+      const path = `discoverySelectors[${at}].matchExpressions[${item}]`;
+      const values = expression.values ?? [];
+      if (!expression.key) return [error(`${path}.key`, 'is required')];
+      switch (expression.operator) {
+        case 'In':
+        case 'NotIn':
+          return values.length > 0 ? [] : [error(`${path}.values`, `${expression.operator} needs values`)];
+        case 'Exists':
+        case 'DoesNotExist':
+          return values.length === 0 ? [] : [error(`${path}.values`, `${expression.operator} takes no values`)];
+        default:
+          return [error(`${path}.operator`, 'must be one of In, NotIn, Exists, DoesNotExist')];
+      }
+    }),
+  );
 }
 
 /** Providers of this configuration that are accepted but cannot work on stock Envoy. */

@@ -77,6 +77,27 @@ describe('parseMeshConfig', () => {
     ],
     ['a provider of no kind', { extensionProviders: [{ name: 'a' }] }, 'extensionProviders[3]'],
     ['an empty trust domain', { trustDomain: '' }, 'trustDomain'],
+    ['a trust domain that no SPIFFE id can bear', { trustDomain: 'a/b' }, 'trustDomain'],
+    [
+      'a discovery selector without a key',
+      { discoverySelectors: [{}, { matchExpressions: [{ operator: 'Exists' }] }] },
+      'discoverySelectors[1].matchExpressions[0].key',
+    ],
+    [
+      'a discovery selector with an unknown operator',
+      { discoverySelectors: [{ matchExpressions: [{ key: 'a', operator: 'Like', values: ['b'] }] }] },
+      'discoverySelectors[0].matchExpressions[0].operator',
+    ],
+    [
+      'a discovery selector without values',
+      { discoverySelectors: [{ matchExpressions: [{ key: 'a', operator: 'In' }] }] },
+      'discoverySelectors[0].matchExpressions[0].values',
+    ],
+    [
+      'a discovery selector with values too many',
+      { discoverySelectors: [{ matchExpressions: [{ key: 'a', operator: 'Exists', values: ['b'] }] }] },
+      'discoverySelectors[0].matchExpressions[0].values',
+    ],
     ['no object', 'accessLogFile: /dev/stdout', ''],
   ];
   for (const [what, yaml, path] of wrong) {

@@ -27,11 +27,12 @@ import { createDeliveryService, deliveryDefinition, type Empty } from './deliver
 import { createRootStore, createSecretAuthorizer, createTokenVerifier } from './kube-adapters.ts';
 import { createLeader } from './leader.ts';
 import { createMesh } from './mesh.ts';
+import { createMeshConfigEvents, type MeshConfigEvents } from './mesh-config-events.ts';
 import { createReplicas } from './replicas.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createSourceIndex } from './source-index.ts';
 import { createStatusSubjects } from './status-subjects.ts';
-import { readTrustDomain, revisioned } from './trust-domain.ts';
+import { createTrustDomains, meshConfigMap, readTrustDomain, revisioned } from './trust-domain.ts';
 
 export interface ControlPlaneOptions {
   readonly settings: DiscoverySettings;
@@ -45,20 +46,31 @@ export interface ControlPlane extends Component {
   missing(): readonly string[];
 }
 
+/** What is waited for first. */
+const readable = 'the API server, with a valid mesh configuration';
+
 /** The audience of tokens that pods present to the control plane. */
 const audience = 'istio-ca';
 
 /** Everything of istiod but the probe and the metrics page. */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const waiting = new Set(['the API server', 'the first lists', 'the certificate authority', 'the webhooks']);
+  const waiting = new Set([readable, 'the first lists', 'the certificate authority', 'the webhooks']);
   return {
     name: 'control plane',
     missing: () => [...waiting],
     run: async (signal) => {
-      const trustDomain = await readTrustDomain(options, signal);
-      waiting.delete('the API server');
+      const meshConfigEvents = createMeshConfigEvents({
+        ...meshConfigMap(options.settings),
+        client: options.client,
+        instance: options.settings.podName,
+        clock: systemClock,
+        logger: options.logger.child({ scope: 'registry' }),
+      });
+      const trustDomain = await awaitTrustDomain(options, meshConfigEvents, signal);
+      if (trustDomain === undefined) return;
+      waiting.delete(readable);
       if (!signal.aborted)
-        await runComponents(join(options, trustDomain, waiting), signal, {
+        await runComponents(join(options, trustDomain, meshConfigEvents, waiting), signal, {
           logger: options.logger,
           shutdownMs: options.settings.shutdownTimeout,
         });
@@ -66,26 +78,50 @@ export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
   };
 }
 
+/** Undefined when aborted. While this replica waits it says itself why; no other one may be there to do so. */
+async function awaitTrustDomain(
+  options: ControlPlaneOptions,
+  events: MeshConfigEvents,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const over = new AbortController();
+  const writing = events.writer.run(AbortSignal.any([signal, over.signal]));
+  const trustDomain = await readTrustDomain({ ...options, onOutcome: events.report }, signal).catch(
+    (reason: unknown) => {
+      if (!signal.aborted) throw reason;
+      return undefined;
+    },
+  );
+  over.abort();
+  await writing;
+  return trustDomain;
+}
+
 /** Joins every part; order is start order, and the opposite is the order of stopping. */
 function join(
   { settings, client, logger, metrics }: ControlPlaneOptions,
   trustDomain: string,
+  meshConfigEvents: MeshConfigEvents,
   waiting: Set<string>,
 ): readonly Component[] {
   const clock = systemClock;
   const random = Math.random;
   const scoped = (scope: string) => logger.child({ scope });
   const serviceName = revisioned('istiod', settings.revision);
-  const own: Identity = { trustDomain, namespace: settings.namespace, serviceAccount: settings.serviceAccount };
-
   const mesh = createMesh(settings.domain);
+  const trustDomains = createTrustDomains(mesh, trustDomain);
+  const own = (): Identity => ({
+    trustDomain: trustDomains().trustDomain,
+    namespace: settings.namespace,
+    serviceAccount: settings.serviceAccount,
+  });
   const source = createClusterSource({
     client,
     inputs: mesh.inputs,
     generations: mesh.generations,
     edit: (batch) => mesh.builder.edit(batch),
     clusterId: settings.clusterId,
-    meshConfig: { namespace: settings.namespace, name: revisioned('istio', settings.revision) },
+    meshConfig: { ...meshConfigMap(settings), onOutcome: (outcome) => meshConfigEvents.report(outcome) },
     referencedSecrets: () => mesh.graph.read(mesh.model.referencedSecrets, ''),
     onEdited: mesh.onEdited,
     logger: scoped('registry'),
@@ -115,7 +151,7 @@ function join(
   const callers = new CallerAuthenticator({
     tokens: createTokenVerifier(client),
     audiences: [audience],
-    trustDomain,
+    trustDomains,
     trust: () => authority.trust,
     clock,
   });
@@ -150,8 +186,8 @@ function join(
     const verdict = await callers.authenticate({ ...readCredentials(call), authorization: [] });
     return (
       verdict.ok &&
-      verdict.identity.namespace === own.namespace &&
-      verdict.identity.serviceAccount === own.serviceAccount
+      verdict.identity.namespace === settings.namespace &&
+      verdict.identity.serviceAccount === settings.serviceAccount
     );
   };
   const replicas = createReplicas({
@@ -191,13 +227,14 @@ function join(
   // Once, not with each term of leadership: its query lives as long as the graph.
   const subjects = createStatusSubjects({ ...mesh, clusterId: settings.clusterId });
   const leaderWork = (): readonly Component[] => [
+    meshConfigEvents.writer,
     createStatusController({
       client,
       subjects,
       delivery: createDeliveryClient({
         ledger,
         addresses: replicas,
-        credentials: () => buildClientCredentials(authority, own),
+        credentials: () => buildClientCredentials(authority, own()),
         serverName: `${serviceName}.${settings.namespace}.svc`,
         clock,
         onTrouble: (address, error) =>

@@ -1,19 +1,29 @@
-import { type Component, createLogger, createMetrics, runComponents } from '#runtime/index.ts';
+import { type Component, createLogger, createMetrics, LateenError, runComponents } from '#runtime/index.ts';
 import { connect } from '../connection.ts';
 import { createHttpServer } from '../http-server.ts';
 import { version } from '../version.ts';
 import { createControlPlane } from './control-plane.ts';
+import { createFilePlane } from './file-plane.ts';
 import type { DiscoverySettings } from './settings.ts';
 
 /**
  * Runs istiod until the signal aborts. The probe and the metrics answer from the first moment on; everything else waits
- * until the API server has told the trust domain, however long that takes.
+ * until the API server, or the folder of files, has told the mesh configuration, however long that takes.
  */
 export async function runDiscovery(settings: DiscoverySettings, signal: AbortSignal): Promise<void> {
   const logger = createLogger({ level: settings.log.level });
   const metrics = createMetrics({ process: true });
-  const client = connect(settings.kubeconfig, process.env, `lateen-discovery/${version}`);
-  const plane = createControlPlane({ settings, client, logger, metrics });
+  if (settings.configDir !== '' && settings.kubeconfig !== '')
+    throw new LateenError(
+      'invalid',
+      'objects come from files (--config-dir) or from a cluster (--kubeconfig), not both',
+    );
+  const client =
+    settings.configDir === '' ? connect(settings.kubeconfig, process.env, `lateen-discovery/${version}`) : undefined;
+  const plane =
+    client === undefined
+      ? createFilePlane({ settings, logger, metrics })
+      : createControlPlane({ settings, client, logger, metrics });
   const ready = () => {
     const missing = plane.missing();
     return missing.length === 0
@@ -38,6 +48,6 @@ export async function runDiscovery(settings: DiscoverySettings, signal: AbortSig
   try {
     await runComponents(components, signal, { logger, shutdownMs: settings.shutdownTimeout });
   } finally {
-    await client.transport.close();
+    await client?.transport.close();
   }
 }

@@ -8,6 +8,10 @@ export const discoverySettings = z.object({
     .string()
     .default('')
     .describe('kubeconfig file, for running outside the cluster; empty: the service account of the pod'),
+  configDir: z
+    .string()
+    .default('')
+    .describe('folder of YAML files to take all objects from, in place of a Kubernetes cluster; empty: the cluster'),
   revision: z.string().min(1).default('default').describe('the revision this control plane serves'),
   clusterId: z.string().min(1).default('Kubernetes').describe('name of the cluster whose objects it watches'),
   namespace: z.string().min(1).default('istio-system').describe('namespace of the control plane'),
@@ -30,7 +34,9 @@ export const discoverySettings = z.object({
   pluggedCertificates: z
     .string()
     .default('/etc/cacerts')
-    .describe('folder of a plugged-in CA (ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem)'),
+    .describe(
+      'folder of a plugged-in CA (ca-cert.pem, ca-key.pem, cert-chain.pem, root-cert.pem) for a mesh of files; in a cluster the Secret cacerts holds it',
+    ),
   descriptors: z.string().default('').describe('file of protobuf descriptors; empty: beside the program'),
   leaderElection: z
     .stringbool()

@@ -154,7 +154,7 @@ describe('with a real API server', function () {
       const callers = new CallerAuthenticator({
         tokens: createTokenVerifier(client),
         audiences: ['istio-ca'],
-        trustDomain: 'cluster.local',
+        trustDomains: () => ({ trustDomain: 'cluster.local', aliases: [] }),
         trust: () => authority.trust,
         clock,
       });

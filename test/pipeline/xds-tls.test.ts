@@ -67,7 +67,7 @@ describe('discovery over TLS', () => {
     const authenticator = new CallerAuthenticator({
       tokens: { verify: async () => ({ ok: false, reason: 'no tokens here' }) },
       audiences: ['istio-ca'],
-      trustDomain: 'cluster.local',
+      trustDomains: () => ({ trustDomain: 'cluster.local', aliases: [] }),
       trust: () => authority.trust,
       clock: systemClock,
     });

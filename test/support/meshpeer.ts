@@ -109,7 +109,7 @@ export class MeshPeer {
             : { ok: false, reason: 'unknown token' },
       },
       audiences: ['istio-ca'],
-      trustDomain: 'cluster.local',
+      trustDomains: () => ({ trustDomain: 'cluster.local', aliases: [] }),
       trust: () => authority.trust,
       clock: systemClock,
     });

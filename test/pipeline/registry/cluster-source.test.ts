@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { createMeshConfigEvents } from '#cmd/discovery/mesh-config-events.ts';
 import { createGraph, type Graph } from '#graph/index.ts';
 import { createKubeClient, createKubeconfigConnection, type KubeClient } from '#kube/index.ts';
 import { createMeshInputs, createMeshQueries, type MeshInputs } from '#model/index.ts';
@@ -45,7 +46,7 @@ describe('the source that is a cluster, on a real API server', function () {
   let inputs: MeshInputs;
   let source: ClusterSource;
   let stop: AbortController;
-  let running: Promise<void>;
+  let running: Promise<unknown>;
   let edits: number;
   let revisionWhenSynced: number;
 
@@ -78,6 +79,11 @@ describe('the source that is a cluster, on a real API server', function () {
     const generations = new Generations();
     const listeners = new Set<() => void>();
     edits = 0;
+    const meshConfig = { namespace: 'istio-system', name: 'istio' };
+    const events = createMeshConfigEvents({
+      ...meshConfig,
+      ...{ client, instance: 'istiod-0', clock: systemClock, logger: silentLogger },
+    });
     source = createClusterSource({
       client,
       inputs,
@@ -89,7 +95,7 @@ describe('the source that is a cluster, on a real API server', function () {
         for (const listener of listeners) listener();
       },
       clusterId: 'c1',
-      meshConfig: { namespace: 'istio-system', name: 'istio' },
+      meshConfig: { ...meshConfig, onOutcome: events.report },
       referencedSecrets: () => graph.read(model.referencedSecrets, ''),
       onEdited: (listener) => {
         listeners.add(listener);
@@ -100,7 +106,7 @@ describe('the source that is a cluster, on a real API server', function () {
       random: Math.random,
     });
     stop = new AbortController();
-    running = source.run(stop.signal);
+    running = Promise.all([source.run(stop.signal), events.writer.run(stop.signal)]);
     await source.synced;
     revisionWhenSynced = graph.revision;
   });
@@ -152,7 +158,7 @@ describe('the source that is a cluster, on a real API server', function () {
     expect(graph.revision).to.equal(revision);
   });
 
-  it('follows changes of resources and of the mesh configuration, and keeps a valid one when it becomes faulty', async () => {
+  it('follows changes of resources and of the mesh configuration, keeps a valid one when it becomes faulty or goes away, and says so', async () => {
     await apply(virtualService('renamed'));
     await eventually(
       () => graph.peek(inputs.virtualServices, 'c1/default/web')?.spec.hosts,
@@ -172,13 +178,44 @@ describe('the source that is a cluster, on a real API server', function () {
     await mesh('trustDomain: changed');
     const trustDomain = () => graph.peek(inputs.meshConfig, 'mesh')?.trustDomain;
     await eventually(trustDomain, (domain) => expect(domain).to.equal('changed'));
-    const before = edits;
-    await mesh('trustDomain: [');
+    const eventsOf = async (reason: string) => {
+      const selector = `reason=${reason},involvedObject.name=istio`;
+      return server.kubectl([
+        'get',
+        'events',
+        '-n',
+        'istio-system',
+        '--field-selector',
+        selector,
+        '-o',
+        'jsonpath={.items[*].message}',
+      ]);
+    };
+    await mesh('connectTimeout: soon');
     await eventually(
-      () => edits,
-      (count) => expect(count).to.be.greaterThan(before),
+      () => eventsOf('InvalidMeshConfig'),
+      (text) => expect(text).to.contain('mesh.connectTimeout: ').and.contain('the last valid one stays in force'),
     );
     expect(trustDomain()).to.equal('changed');
+    await server.kubectl(['delete', 'configmap', 'istio', '-n', 'istio-system']);
+    await eventually(
+      () => eventsOf('MeshConfigMissing'),
+      (text) => expect(text).to.contain('the last valid one stays in force'),
+    );
+    expect(trustDomain()).to.equal('changed');
+    await server.kubectl([
+      'create',
+      'configmap',
+      'istio',
+      '-n',
+      'istio-system',
+      '--from-literal=mesh=trustDomain: again',
+    ]);
+    await eventually(trustDomain, (domain) => expect(domain).to.equal('again'));
+    await eventually(
+      () => eventsOf('MeshConfigInForce'),
+      (text) => expect(text).to.contain('valid, and in force'),
+    );
   });
 
   it('catches up with what it missed while the API server was away', async () => {
