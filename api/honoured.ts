@@ -9,18 +9,25 @@ import { renderPath } from './schema/diagnose.ts';
 /** Where a field has an effect: everywhere, or only with these values. */
 type Honour = true | readonly (string | number | boolean)[];
 
+/** Limits of connections, wherever they stand. */
+function poolFields(at: string): Readonly<Record<string, Honour>> {
+  const whole = [
+    'tcp.maxConnections',
+    'tcp.connectTimeout',
+    'tcp.tcpKeepalive',
+    'http.http1MaxPendingRequests',
+    'http.http2MaxRequests',
+    'http.maxRequestsPerConnection',
+    'http.maxRetries',
+    'http.idleTimeout',
+  ];
+  return Object.fromEntries(whole.map((field) => [`${at}.${field}`, true]));
+}
+
 /** A TrafficPolicy stands in four places with the same effect. */
 function policyFields(at: string): Readonly<Record<string, Honour>> {
   const whole = [
     'loadBalancer.simple',
-    'connectionPool.tcp.maxConnections',
-    'connectionPool.tcp.connectTimeout',
-    'connectionPool.tcp.tcpKeepalive',
-    'connectionPool.http.http1MaxPendingRequests',
-    'connectionPool.http.http2MaxRequests',
-    'connectionPool.http.maxRequestsPerConnection',
-    'connectionPool.http.maxRetries',
-    'connectionPool.http.idleTimeout',
     'connectionPool.http.h2UpgradePolicy',
     'connectionPool.http.useClientProtocol',
     'outlierDetection.consecutive5xxErrors',
@@ -35,6 +42,7 @@ function policyFields(at: string): Readonly<Record<string, Honour>> {
     'tls.subjectAltNames',
   ];
   return {
+    ...poolFields(`${at}.connectionPool`),
     ...Object.fromEntries(whole.map((field) => [`${at}.${field}`, true])),
     [`${at}.tls.mode`]: ['DISABLE', 'ISTIO_MUTUAL'],
   };
@@ -135,6 +143,21 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
     'egress[].bind': true,
     'egress[].captureMode': true,
     outboundTrafficPolicy: true,
+    'ingress[].port.number': true,
+    'ingress[].port.protocol': true,
+    'ingress[].port.name': true,
+    'ingress[].bind': true,
+    'ingress[].captureMode': true,
+    'ingress[].defaultEndpoint': true,
+    'ingress[].tls.mode': ['SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL'],
+    'ingress[].tls.serverCertificate': true,
+    'ingress[].tls.privateKey': true,
+    'ingress[].tls.caCertificates': true,
+    'ingress[].tls.minProtocolVersion': true,
+    'ingress[].tls.maxProtocolVersion': true,
+    'ingress[].tls.cipherSuites': true,
+    ...poolFields('ingress[].connectionPool'),
+    ...poolFields('inboundConnectionPool'),
   },
   ServiceEntry: {
     hosts: true,

@@ -33,7 +33,7 @@ export function buildListener(listener: Listener, settings: ListenerSettings): L
 }
 
 function buildListenerFilters(listener: Listener): ListenerMessage['listenerFilters'] {
-  const readsOriginalDst = listener.useOriginalDst || (listener.direction === 'inbound' && listener.bindToPort);
+  const readsOriginalDst = listener.useOriginalDst || listener.redirected === true;
   return [
     ...(readsOriginalDst
       ? [

@@ -141,8 +141,8 @@ export function buildDownstreamTransport(tls: DownstreamTls): TransportSocket {
           },
         }
       : {
-          requireClientCertificate: wrap(tls.clientCa !== undefined),
-          commonTlsContext: buildServerContext(tls),
+          requireClientCertificate: wrap(requiresClientCertificate(tls)),
+          commonTlsContext: { ...buildServerParameters(tls), ...buildServerIdentity(tls) },
         };
   return {
     name: filters.tls,
@@ -152,7 +152,13 @@ export function buildDownstreamTransport(tls: DownstreamTls): TransportSocket {
 
 const versions = { TLSV1_0: 'TLSv1_0', TLSV1_1: 'TLSv1_1', TLSV1_2: 'TLSv1_2', TLSV1_3: 'TLSv1_3' } as const;
 
-function buildServerContext(tls: Extract<DownstreamTls, { kind: 'server' }>): CommonTlsContext {
+type ServerTls = Exclude<DownstreamTls, { kind: 'mesh-mtls' }>;
+
+function requiresClientCertificate(tls: ServerTls): boolean {
+  return tls.kind === 'files' ? tls.clientCa?.optional === false : tls.clientCa !== undefined;
+}
+
+function buildServerParameters(tls: ServerTls): CommonTlsContext {
   return {
     alpnProtocols: [...tls.alpn],
     tlsParams: {
@@ -160,6 +166,18 @@ function buildServerContext(tls: Extract<DownstreamTls, { kind: 'server' }>): Co
       ...(tls.maxProtocolVersion ? { tlsMaximumProtocolVersion: versions[tls.maxProtocolVersion] } : {}),
       ...(tls.cipherSuites ? { cipherSuites: [...tls.cipherSuites] } : {}),
     },
+  };
+}
+
+function buildServerIdentity(tls: ServerTls): CommonTlsContext {
+  if (tls.kind === 'files') {
+    const { certificate, privateKey, clientCa } = tls;
+    return {
+      tlsCertificates: [{ certificateChain: { filename: certificate }, privateKey: { filename: privateKey } }],
+      ...(clientCa ? { validationContext: { trustedCa: { filename: clientCa.file } } } : {}),
+    };
+  }
+  return {
     tlsCertificateSdsSecretConfigs: [buildSecretConfig(tls.secret)],
     ...(tls.clientCa ? { validationContextSdsSecretConfig: buildSecretConfig(tls.clientCa.secret) } : {}),
   };

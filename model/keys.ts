@@ -74,9 +74,21 @@ export const parseViewKey = (key: string): ViewKey => parseFields(viewFields, ke
 
 /**
  * A workload class. `ports`: `targetPort:servicePort:serviceId` joined by commas, `policies`: keys of the
- * PeerAuthentications with a selector that select it.
+ * PeerAuthentications with a selector that select it. `sidecar`: the Sidecar in force where it says something about inbound
+ * traffic; `addresses`: the workload's own, only where it cannot do without them.
  */
-export const classFields = ['ns', 'account', 'cluster', 'mode', 'families', 'trust', 'ports', 'policies'] as const;
+export const classFields = [
+  'ns',
+  'account',
+  'cluster',
+  'mode',
+  'families',
+  'trust',
+  'ports',
+  'policies',
+  'sidecar',
+  'addresses',
+] as const;
 export type ClassKey = Fields<(typeof classFields)[number]>;
 export const renderClassKey = (fields: Partial<ClassKey>): string => renderFields(classFields, fields);
 export const parseClassKey = (key: string): ClassKey => parseFields(classFields, key);

@@ -1,6 +1,7 @@
 /** From what a proxy says of itself to the keys of everything it gets. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from './equality.ts';
+import { type InboundScope, needsOwnAddress } from './inbound/ingress.ts';
 import type { MeshInputs } from './inputs.ts';
 import {
   renderClassKey,
@@ -50,6 +51,7 @@ export interface ProxyKeyParts {
   readonly peerPolicies: Query<NamespacePolicies>;
   readonly placePrecision: Query<Precision>;
   readonly sidecarClaims: Query<readonly SidecarClaim[]>;
+  readonly inboundScope: Query<InboundScope | undefined>;
 }
 
 export interface ProxyKeyQueries {
@@ -103,9 +105,11 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
       const families = familiesOf(facts.ipAddresses);
       const common = { ns: facts.namespace, cluster: facts.clusterId, families, trust };
       const workload = { namespace: facts.namespace, labels };
+      const sidecar =
+        facts.type === 'router' ? '' : chooseSidecar(reader, parts.sidecarClaims, rootNamespace, workload);
       const view = renderViewKey({
         ...common,
-        sidecar: facts.type === 'router' ? '' : chooseSidecar(reader, parts.sidecarClaims, rootNamespace, workload),
+        sidecar,
         role: facts.type,
         network: facts.network,
         dns: facts.dnsCapture === true ? '1' : '',
@@ -125,10 +129,15 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
       const policies = workloadPolicy(reader.read(parts.peerPolicies, facts.namespace), labels)?.key ?? '';
       const ports = servedPorts(served, pod);
       const account = facts.serviceAccount;
+      const scope = sidecar === '' ? undefined : reader.read(parts.inboundScope, sidecar);
+      const inbound = {
+        sidecar: scope === undefined ? '' : sidecar,
+        addresses: needsOwnAddress(scope, facts.interceptionMode) ? facts.ipAddresses.join(',') : '',
+      };
       return {
         view,
         ...place,
-        class: renderClassKey({ ...common, account, mode: facts.interceptionMode, ports, policies }),
+        class: renderClassKey({ ...common, account, mode: facts.interceptionMode, ports, policies, ...inbound }),
       };
     },
     { equal: sameData },

@@ -10,6 +10,7 @@ import { defineVirtualServices } from './frontend/istio/virtualservices.ts';
 import { defineGateways, type GatewayQueries } from './gateway/gateway.ts';
 import { defineGatewaySecrets, type SecretQueries } from './gateway/secrets.ts';
 import { defineGatewayTables, type GatewayTableQueries } from './gateway/tables.ts';
+import { defineInboundScope } from './inbound/ingress.ts';
 import { defineInbound, type InboundQueries } from './inbound/listener.ts';
 import type { MeshInputs } from './inputs.ts';
 import { parseViewKey } from './keys.ts';
@@ -81,7 +82,15 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
   const placed = definePlacedServices(graph, inputs, services);
   const { placePrecision } = placed;
   const sidecarClaims = defineSidecarClaims(graph, inputs);
-  const { proxyKeys } = defineProxyKeys(graph, { inputs, settings, peerPolicies, placePrecision, sidecarClaims });
+  const inboundScope = defineInboundScope(graph, inputs);
+  const { proxyKeys } = defineProxyKeys(graph, {
+    inputs,
+    settings,
+    peerPolicies,
+    placePrecision,
+    sidecarClaims,
+    inboundScope,
+  });
   return {
     settings,
     ...services,
@@ -91,12 +100,12 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...routeTables,
     ...definePlacement(graph, placed, clusterLists),
     ...defineListenerLists(graph, { services, hosts, endpoints, ports, tables: routeTables, overrides, egress }),
-    ...defineInbound(graph, { settings, services, peerPolicies }),
+    ...defineInbound(graph, { inputs, settings, services, peerPolicies, inboundScope }),
     ...gateways,
     ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),
     ...secrets,
     diagnostics: defineDiagnostics(graph, {
-      ...{ inputs, settings, services, ports, virtualServices, rules, secrets, egress, sidecarClaims },
+      ...{ inputs, settings, services, ports, virtualServices, rules, secrets, peerPolicies, egress, sidecarClaims },
     }),
     proxyKeys,
     viewSources: graph.query(

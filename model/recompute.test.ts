@@ -36,7 +36,7 @@ function readAll(mesh: TestMesh): void {
       const table = mesh.read(queries.routeTable, key);
       for (const host of mesh.flatten(queries.routeSlice, table)) mesh.read(queries.virtualHost, host);
     }
-    if (keys.class !== undefined) mesh.read(queries.inboundListener, keys.class);
+    if (keys.class !== undefined) mesh.read(queries.inboundListeners, keys.class);
   }
 }
 

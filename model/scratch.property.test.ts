@@ -208,7 +208,7 @@ function describeMesh(mesh: TestMesh): string {
         parts.push(...values);
       }
       if (keys.class !== undefined) {
-        parts.push(mesh.read(queries.inboundListener, keys.class), mesh.read(queries.inboundClusters, keys.class));
+        parts.push(mesh.read(queries.inboundListeners, keys.class), mesh.read(queries.inboundClusters, keys.class));
       }
       if (keys.gateway !== undefined) {
         parts.push(mesh.read(queries.gatewayListeners, keys.gateway));

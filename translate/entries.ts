@@ -26,7 +26,7 @@ export interface EntryQueries {
   /** Key: the model's VirtualHostKey. */
   readonly virtualHost: Query<VirtualHostPart>;
   /** Key: the model's ClassKey. */
-  readonly inboundListener: Query<Entry>;
+  readonly inboundListeners: Query<readonly Entry[]>;
   readonly inboundClusters: Query<readonly Entry[]>;
   /** Key: the model's GatewayKey. */
   readonly gatewayListeners: Query<readonly Entry[]>;
@@ -45,6 +45,17 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
     (reader) => resolveListenerSettings(reader.read(model.settings, '')),
     { equal: (a, b) => JSON.stringify(a) === JSON.stringify(b) },
   );
+  const listenersOf = (name: string, listeners: Query<readonly Listener[]>) =>
+    graph.query(
+      name,
+      (reader, key) => {
+        const own = reader.read(settings, '');
+        return reader
+          .read(listeners, key)
+          .map((listener) => buildEntry(listener.name, () => translateListener(listener, own)));
+      },
+      equalLists,
+    );
   const virtualHost = createPartQuery(graph, 'translate.virtualHost', model.virtualHost);
   const gatewayVirtualHost = createPartQuery(graph, 'translate.gatewayVirtualHost', model.gatewayVirtualHost);
 
@@ -89,12 +100,7 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
       equal,
     ),
     virtualHost,
-    inboundListener: graph.query(
-      'translate.inboundListener',
-      (reader, key) =>
-        buildEntry(key, () => translateListener(reader.read(model.inboundListener, key), reader.read(settings, ''))),
-      equal,
-    ),
+    inboundListeners: listenersOf('translate.inboundListeners', model.inboundListeners),
     inboundClusters: graph.query(
       'translate.inboundClusters',
       (reader, key) =>
@@ -103,16 +109,7 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
           .map((cluster) => buildEntry(renderClusterName(cluster.name), () => translateCluster(cluster))),
       equalLists,
     ),
-    gatewayListeners: graph.query(
-      'translate.gatewayListeners',
-      (reader, key) => {
-        const own = reader.read(settings, '');
-        return reader
-          .read(model.gatewayListeners, key)
-          .map((listener) => buildEntry(listener.name, () => translateListener(listener, own)));
-      },
-      equalLists,
-    ),
+    gatewayListeners: listenersOf('translate.gatewayListeners', model.gatewayListeners),
     gatewayRouteTable: graph.query(
       'translate.gatewayRouteTable',
       (reader, key) =>

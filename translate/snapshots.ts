@@ -35,13 +35,7 @@ type Shape = readonly (readonly [type: string, collection: Collection, key: stri
 
 export function createSnapshotQueries(graph: Graph, model: MeshQueries, queries: EntryQueries): SnapshotQueries {
   const views = createViewCollections(graph, model, queries);
-  const inboundListener = collect(
-    graph,
-    'inboundListener',
-    graph.query('translate.inboundListener.entries', (reader, key) => [reader.read(queries.inboundListener, key)], {
-      equal: sameMembers,
-    }),
-  );
+  const inboundListeners = collect(graph, 'inboundListeners', queries.inboundListeners);
   const inboundClusters = collect(graph, 'inboundClusters', queries.inboundClusters);
   const gatewayListeners = collect(graph, 'gatewayListeners', queries.gatewayListeners);
   const gatewayTables = collect(
@@ -74,7 +68,7 @@ export function createSnapshotQueries(graph: Graph, model: MeshQueries, queries:
     if (gatewayOf(own) === undefined)
       return [
         [CLUSTER_TYPE, inboundClusters, key],
-        [LISTENER_TYPE, inboundListener, key],
+        [LISTENER_TYPE, inboundListeners, key],
       ];
     return [
       [LISTENER_TYPE, gatewayListeners, key],

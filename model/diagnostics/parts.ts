@@ -5,6 +5,7 @@ import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts
 import type { SecretQueries } from '../gateway/secrets.ts';
 import type { MeshInputs } from '../inputs.ts';
 import type { PortQueries } from '../outbound/ports.ts';
+import type { NamespacePolicies } from '../security/peerauthentication.ts';
 import type { EgressQueries } from '../sidecar/egress.ts';
 import type { SidecarClaim } from '../sidecar/sidecars.ts';
 import type { StatusFact } from '../types/facts.ts';
@@ -19,6 +20,7 @@ export interface DiagnosticParts {
   readonly virtualServices: VirtualServiceQueries;
   readonly rules: RuleQueries;
   readonly secrets: SecretQueries;
+  readonly peerPolicies: Query<NamespacePolicies>;
   readonly egress: EgressQueries;
   readonly sidecarClaims: Query<readonly SidecarClaim[]>;
 }

@@ -2,10 +2,12 @@ import type { Reader } from '#graph/types.ts';
 import { isVisible } from '../discovery/services.ts';
 import { hostWithin, isWildcard, resolveHost } from '../hosts.ts';
 import { parseServiceId, renderSliceKey } from '../keys.ts';
+import { portMode, workloadPolicy } from '../security/peerauthentication.ts';
 import { selects } from '../selection.ts';
 import { seesProxy } from '../sidecar/egress.ts';
 import { type HostPattern, importsRoute, isIn, parseEgressHosts } from '../sidecar/hosts.ts';
 import { servicesNamed } from '../sidecar/imports.ts';
+import { isReserved } from '../sidecar/reserved.ts';
 import { renderScopeKey } from '../sidecar/scope.ts';
 import { isForAll, type SidecarClaim } from '../sidecar/sidecars.ts';
 import type { SidecarSpec } from '../specs.ts';
@@ -22,6 +24,8 @@ export function sidecarFacts(reader: Reader, parts: DiagnosticParts, key: string
     ...claimFacts(claims, key),
     ...egressFacts(reader, parts, config, isForEverybody(reader, parts, config)),
     ...proxyFacts(reader, parts, config, key),
+    ...portFacts(reader, parts, config),
+    ...tlsFacts(reader, parts, config),
   ];
 }
 
@@ -114,4 +118,37 @@ function proxyFacts(
     return faults;
   const hostname = resolveHost(proxy.host, config.namespace, parts.inputs.domainSuffix);
   return [unresolved(`${path}.host`, `${hostname} is not among the egress hosts: unknown destinations are refused`)];
+}
+
+/** Ports at which the proxy itself listens. */
+function portFacts(
+  reader: Reader,
+  { settings }: DiagnosticParts,
+  { spec }: Config<SidecarSpec>,
+): readonly StatusFact[] {
+  const mesh = reader.read(settings, '');
+  const listeners = [
+    ...(spec.ingress ?? []).map(({ port }, at) => ({ path: `spec.ingress[${at}].port.number`, port: port.number })),
+    ...(spec.egress ?? []).flatMap(({ port, captureMode }, at) =>
+      captureMode === 'NONE' ? [{ path: `spec.egress[${at}].port.number`, port: port?.number }] : [],
+    ),
+  ];
+  return listeners.flatMap(({ path, port }) =>
+    port !== undefined && isReserved(port, mesh) ? [conflicted(path, `the proxy itself listens at port ${port}`)] : [],
+  );
+}
+
+/** Certificates of the user's own are for ports where the mesh's are not asked for. */
+function tlsFacts(
+  reader: Reader,
+  { peerPolicies }: DiagnosticParts,
+  { namespace, spec }: Config<SidecarSpec>,
+): readonly StatusFact[] {
+  const policies = reader.read(peerPolicies, namespace);
+  const policy = workloadPolicy(policies, spec.workloadSelector?.labels ?? {});
+  return (spec.ingress ?? []).flatMap(({ port, tls }, at): StatusFact[] => {
+    if (tls === undefined || portMode(policies, policy, port.number ?? 0) === 'DISABLE') return [];
+    const message = 'takes effect only where a PeerAuthentication sets mTLS of the port to DISABLE';
+    return [{ type: 'NotHonoured', path: `spec.ingress[${at}].tls`, message }];
+  });
 }

@@ -1,5 +1,5 @@
-import type { Server } from '../specs.ts';
-import type { DownstreamTls } from '../types/resolved.ts';
+import type { Server, ServerTLSSettings } from '../specs.ts';
+import type { DownstreamTls, TlsParameters } from '../types/resolved.ts';
 
 /** Name under which a router asks for a Secret of its own namespace. */
 export const secretName = (credential: string): string => `kubernetes://${credential}`;
@@ -16,13 +16,20 @@ export function resolveServerTls(server: Server, http: boolean): DownstreamTls |
   const clientCa = clientCaOf(server);
   // Clients may do without a certificate only where nothing else says so: an optional one cannot be asked for here.
   if (tls.mode === 'OPTIONAL_MUTUAL') return undefined;
-  const min = versionOf(tls.minProtocolVersion);
-  const max = versionOf(tls.maxProtocolVersion);
   return {
     kind: 'server',
     secret: secretName(credential),
     alpn,
     ...(clientCa === undefined ? {} : { clientCa: { secret: secretName(clientCa) } }),
+    ...resolveTlsParameters(tls),
+  };
+}
+
+/** Versions and ciphers, as far as they are said. */
+export function resolveTlsParameters(tls: ServerTLSSettings): TlsParameters {
+  const min = versionOf(tls.minProtocolVersion);
+  const max = versionOf(tls.maxProtocolVersion);
+  return {
     ...(min === undefined ? {} : { minProtocolVersion: min }),
     ...(max === undefined ? {} : { maxProtocolVersion: max }),
     ...(tls.cipherSuites === undefined || tls.cipherSuites.length === 0 ? {} : { cipherSuites: tls.cipherSuites }),

@@ -1,8 +1,10 @@
 /** Which connections a port of a workload takes: by mTLS mode and protocol, told apart by TLS and ALPN. */
 import { isHttp } from '../discovery/services.ts';
+import { resolveTlsParameters } from '../gateway/servertls.ts';
 import type { MtlsMode } from '../security/peerauthentication.ts';
+import type { ServerTLSSettings } from '../specs.ts';
 import type { Protocol } from '../types/inputs.ts';
-import type { FilterChainMatch } from '../types/resolved.ts';
+import type { DownstreamTls, FilterChainMatch } from '../types/resolved.ts';
 
 /** What a sidecar offers when it carries HTTP, other traffic, or either over mesh mTLS. */
 const meshHttp = ['istio-http/1.0', 'istio-http/1.1', 'istio-h2'] as const;
@@ -14,6 +16,8 @@ export interface ChainShape {
   readonly match: FilterChainMatch;
   /** Ends mesh mTLS here. */
   readonly mtls: boolean;
+  /** Ends TLS of the user's own here. */
+  readonly tls?: DownstreamTls;
   readonly http: boolean;
 }
 
@@ -72,3 +76,32 @@ const permissive: Shapes = {
     { match: tls, mtls: false, http: false },
   ],
 };
+
+/** The chains of a port that ends TLS with certificates of the user's own; without certificates it takes nothing. */
+export function shapeServerTls(protocol: Protocol, settings: ServerTLSSettings): readonly ChainShape[] {
+  const http = isHttp(protocol);
+  const detected = protocol === 'Auto';
+  const shape = (match: FilterChainMatch, speaksHttp: boolean): readonly ChainShape[] => {
+    const ending = resolveServerFiles(settings, speaksHttp ? ['h2', 'http/1.1'] : []);
+    return ending === undefined ? [] : [{ match, mtls: false, tls: ending, http: speaksHttp }];
+  };
+  if (!detected) return shape(tls, http);
+  return [...shape({ ...tls, applicationProtocols: ['h2', 'http/1.1', 'http/1.0'] }, true), ...shape(tls, false)];
+}
+
+function resolveServerFiles(settings: ServerTLSSettings, alpn: readonly string[]): DownstreamTls | undefined {
+  const { mode, serverCertificate, privateKey, caCertificates } = settings;
+  if (!serverCertificate || !privateKey) return undefined;
+  const checksClients = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL';
+  if (checksClients && !caCertificates) return undefined;
+  return {
+    kind: 'files',
+    certificate: serverCertificate,
+    privateKey,
+    alpn,
+    ...(checksClients && caCertificates
+      ? { clientCa: { file: caCertificates, optional: mode === 'OPTIONAL_MUTUAL' } }
+      : {}),
+    ...resolveTlsParameters(settings),
+  };
+}

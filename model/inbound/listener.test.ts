@@ -16,7 +16,8 @@ function meshWithWeb(ports: readonly string[] = ['http:80:8080']): TestMesh {
 
 function chainsOf(mesh: TestMesh): readonly FilterChain[] {
   const key = mesh.keysOf({ podName: 'web-1' }).class ?? '';
-  return mesh.read(mesh.queries.inboundListener, key).filterChains;
+  const [virtualInbound] = mesh.read(mesh.queries.inboundListeners, key);
+  return virtualInbound?.filterChains ?? [];
 }
 
 /** `handler mtls? match` of the chains of one port; 0 stands for all other ports. */

@@ -1,137 +1,136 @@
-/** The inbound side of a workload class: `virtualInbound` and its clusters. */
+/** The inbound side of a workload class: its listeners and clusters. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import { isHttp2, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { matchAll } from '../frontend/istio/httpmatch.ts';
+import type { MeshInputs } from '../inputs.ts';
 import { type ClassKey, parseClassKey } from '../keys.ts';
 import { tcpChain } from '../outbound/chains.ts';
 import { anyAddress } from '../outbound/place.ts';
-import { type NamespacePolicies, portMode, type WorkloadPolicy } from '../security/peerauthentication.ts';
+import {
+  type MtlsMode,
+  type NamespacePolicies,
+  portMode,
+  type WorkloadPolicy,
+} from '../security/peerauthentication.ts';
+import { sidecarSources } from '../sidecar/sidecars.ts';
 import type { SourceRef } from '../types/identity.ts';
-import type { Protocol } from '../types/inputs.ts';
-import type { Cluster, ClusterName, FilterChain, Listener, RouteTable, UpstreamProtocol } from '../types/resolved.ts';
+import type { Cluster, ClusterName, FilterChain, Listener, RouteTable } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
-import { type ChainShape, shapeChains } from './chains.ts';
+import { type ChainShape, shapeChains, shapeServerTls } from './chains.ts';
+import { passthroughCluster, servedCluster } from './clusters.ts';
+import { type ServedParts, type ServedPort, servedPorts } from './served.ts';
 
-export interface InboundParts {
-  readonly settings: Query<MeshSettings>;
-  readonly services: ServiceQueries;
+export interface InboundParts extends ServedParts {
+  readonly inputs: MeshInputs;
   readonly peerPolicies: Query<NamespacePolicies>;
 }
 
 export interface InboundQueries {
+  /** By class key: `virtualInbound`, where connections are redirected to it, and listeners that listen by themselves. */
+  readonly inboundListeners: Query<readonly Listener[]>;
   /** By class key. */
-  readonly inboundListener: Query<Listener>;
   readonly inboundClusters: Query<readonly Cluster[]>;
 }
 
 export function defineInbound(graph: Graph, parts: InboundParts): InboundQueries {
-  const inboundListener = graph.query<Listener>(
-    'inboundListener',
-    (reader, key) => buildListener(reader, parts, parseClassKey(key)),
+  const inboundListeners = graph.query<readonly Listener[]>(
+    'inboundListeners',
+    (reader, key) => buildListeners(reader, parts, parseClassKey(key)),
     { equal: sameData },
   );
   const inboundClusters = graph.query<readonly Cluster[]>(
     'inboundClusters',
-    (reader, key) => {
+    (reader, text) => {
       const { connectTimeoutMs } = reader.read(parts.settings, '');
-      const fields = parseClassKey(key);
+      const key = parseClassKey(text);
+      const sources = sidecarSources(reader, parts.inputs, key.sidecar);
       return [
-        inboundCluster(
-          { direction: 'special', name: 'InboundPassthroughCluster' },
-          'downstream',
-          fields,
-          connectTimeoutMs,
-        ),
-        ...servedPorts(reader, parts.services, fields).map(({ port, protocol, service }) => ({
-          ...inboundCluster({ direction: 'inbound', port }, upstreamProtocol(protocol), fields, connectTimeoutMs),
-          service,
+        passthroughCluster(key, connectTimeoutMs),
+        ...servedPorts(reader, parts, key).map((served) => ({
+          ...servedCluster(served, key, connectTimeoutMs),
+          sources,
         })),
       ];
     },
     { equal: sameData },
   );
-  return { inboundListener, inboundClusters };
+  return { inboundListeners, inboundClusters };
 }
 
-interface ServedPort {
-  readonly port: number;
-  readonly protocol: Protocol;
-  readonly service: { readonly hostname: string; readonly name: string; readonly namespace: string };
-}
-
-/** The workload's ports with the protocol that the first service to name a port gives it. */
-function servedPorts(reader: Reader, services: ServiceQueries, key: ClassKey): readonly ServedPort[] {
-  const found = new Map<number, ServedPort>();
-  for (const entry of key.ports === '' ? [] : key.ports.split(',')) {
-    const [target = '', port = '', ...id] = entry.split(':');
-    const service = reader.read(services.service, id.join(':'));
-    const served = service?.ports.find((candidate) => String(candidate.port) === port);
-    if (service === undefined || served === undefined || found.has(Number(target))) continue;
-    const { hostname, name, namespace } = service;
-    found.set(Number(target), {
-      port: Number(target),
-      protocol: served.protocol,
-      service: { hostname, name, namespace },
-    });
-  }
-  return [...found.values()].sort((a, b) => a.port - b.port);
-}
-
-function upstreamProtocol(protocol: Protocol): UpstreamProtocol {
-  if (protocol === 'Auto') return 'downstream';
-  if (isHttp2(protocol)) return 'http2';
-  return protocol === 'HTTP' || protocol === 'HTTP_PROXY' ? 'http1' : 'tcp';
-}
-
-/** Back to where the caller aimed, from an address that redirection leaves alone. */
-function inboundCluster(
-  name: ClusterName,
-  protocol: UpstreamProtocol,
-  key: ClassKey,
-  connectTimeoutMs: number,
-): Cluster {
-  return {
-    name,
-    discovery: { kind: 'original-dst' },
-    connectTimeoutMs,
-    loadBalancing: 'PASSTHROUGH',
-    protocol,
-    tls: { kind: 'none' },
-    upstreamBindAddress: key.families === '6' ? '::6' : '127.0.0.6',
-    sources: [],
-  };
-}
-
-function buildListener(reader: Reader, parts: InboundParts, key: ClassKey): Listener {
+function buildListeners(reader: Reader, parts: InboundParts, key: ClassKey): readonly Listener[] {
   const settings = reader.read(parts.settings, '');
   const policies = reader.read(parts.peerPolicies, key.ns);
   const policy = policies.workloads.find((candidate) => candidate.key === key.policies);
-  const sources = policy === undefined ? policies.sources : [policy.source, ...policies.sources];
-  const served = servedPorts(reader, parts.services, key);
+  const sources = [
+    ...sidecarSources(reader, parts.inputs, key.sidecar),
+    ...(policy === undefined ? [] : [policy.source]),
+    ...policies.sources,
+  ];
+  const served = servedPorts(reader, parts, key);
+  const chainsOf = (target: ServedPort) =>
+    shapesOf(target, portMode(policies, policy, target.port)).map((shape) => servedChain(target, shape, sources));
+  const bound = served.flatMap((target) =>
+    target.bind === undefined ? [] : [ownListener(target, target.bind, chainsOf(target), key, settings, sources)],
+  );
+  if (key.mode === 'NONE') return bound;
+  const caught = served.filter((target) => target.bind === undefined);
   const port = settings.proxyInboundListenPort;
   const blackHole: ClusterName = { direction: 'special', name: 'BlackHoleCluster' };
-  return {
+  const virtualInbound: Listener = {
     name: 'virtualInbound',
     addresses: anyAddress(key.families, port),
     direction: 'inbound',
     bindToPort: true,
     useOriginalDst: false,
+    redirected: true,
     transparent: key.mode === 'TPROXY',
     tlsInspector: true,
     httpInspector: true,
     detectionTimeoutMs: settings.protocolDetectionTimeoutMs,
     filterChains: [
       tcpChain('virtualInbound-blackhole', blackHole, { destinationPort: port }),
-      ...passthroughChains(policies, policy, served, sources),
-      ...served.flatMap((target) =>
-        shapeChains(portMode(policies, policy, target.port), target.protocol).map((shape) =>
-          servedChain(target, shape, sources),
-        ),
-      ),
+      ...passthroughChains(policies, policy, caught, sources),
+      ...caught.flatMap(chainsOf),
     ],
     sources,
   };
+  return [virtualInbound, ...bound];
+}
+
+/** TLS of the user's own ends here only where the mesh's does not. */
+function shapesOf({ tls, protocol }: ServedPort, mode: MtlsMode): readonly ChainShape[] {
+  return tls !== undefined && mode === 'DISABLE' ? shapeServerTls(protocol, tls) : shapeChains(mode, protocol);
+}
+
+/** A listener that listens by itself. Its name differs from that of an outbound listener on the same port. */
+function ownListener(
+  { port }: ServedPort,
+  bind: string,
+  filterChains: readonly FilterChain[],
+  key: ClassKey,
+  settings: MeshSettings,
+  sources: readonly SourceRef[],
+): Listener {
+  const addresses = bind === '' ? ownAddresses(key, port) : [{ address: bind, port }];
+  return {
+    name: `inbound_${addresses[0]?.address}_${port}`,
+    addresses,
+    direction: 'inbound',
+    bindToPort: true,
+    useOriginalDst: false,
+    transparent: false,
+    tlsInspector: filterChains.some(({ match }) => match.transportProtocol === 'tls'),
+    httpInspector: filterChains.some(({ match }) => match.applicationProtocols?.includes('http/1.1')),
+    detectionTimeoutMs: settings.protocolDetectionTimeoutMs,
+    filterChains,
+    sources,
+  };
+}
+
+/** Without redirection nothing else of the proxy's is on any address. */
+function ownAddresses({ addresses, families, mode }: ClassKey, port: number): Listener['addresses'] {
+  if (mode === 'NONE' || addresses === '') return anyAddress(families, port);
+  return addresses.split(',').map((address) => ({ address, port }));
 }
 
 const passthrough: ClusterName = { direction: 'special', name: 'InboundPassthroughCluster' };
@@ -174,7 +173,11 @@ function servedChain(target: ServedPort, shape: ChainShape, sources: readonly So
   return {
     name: chainName(`0.0.0.0_${target.port}`, shape),
     match: { destinationPort: target.port, ...shape.match },
-    ...(shape.mtls ? { tls: { kind: 'mesh-mtls', alpn: alpnOf(shape) } } : {}),
+    ...(shape.mtls
+      ? { tls: { kind: 'mesh-mtls', alpn: alpnOf(shape) } }
+      : shape.tls === undefined
+        ? {}
+        : { tls: shape.tls }),
     handler: shape.http
       ? httpHandler(`inbound_0.0.0.0_${target.port}`, {
           name,

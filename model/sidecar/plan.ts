@@ -17,7 +17,9 @@ import type { OutboundRest } from '../outbound/rest.ts';
 import { serviceListenerKeys } from '../outbound/servicelisteners.ts';
 import type { ServicePort } from '../types/inputs.ts';
 import type { Composition } from '../types/resolved.ts';
+import type { MeshSettings } from '../types/settings.ts';
 import { type MemberQueries, readMembers, routeFields } from './members.ts';
+import { isReserved } from './reserved.ts';
 import { type EgressListener, renderEgressKey, renderScopeKey } from './scope.ts';
 
 export interface EgressPlan {
@@ -30,6 +32,7 @@ export interface PlanParts {
   readonly services: ServiceQueries;
   readonly endpoints: EndpointQueries;
   readonly ports: PortQueries;
+  readonly settings: Query<MeshSettings>;
   readonly members: MemberQueries;
   /** By scope key. */
   readonly egressRest: Query<OutboundRest>;
@@ -73,6 +76,7 @@ interface Planned {
 
 function planEgress(context: Context, listeners: readonly EgressListener[]): EgressPlan {
   const { mode, families } = context.view;
+  const settings = context.reader.read(context.parts.settings, '');
   const planned = new Map<string, Planned>();
   // A table is named by its port alone: of two listeners on one port the first decides what is in it.
   const tables = new Map<string, string>();
@@ -82,6 +86,7 @@ function planEgress(context: Context, listeners: readonly EgressListener[]): Egr
     const place = { index, bound, bind: listener.bind === '' && bound ? localhost(families) : listener.bind };
     if (listener.port === undefined && place.bind === '') services = planServices(context, index, planned);
     for (const one of planListener(context, listener, place)) {
+      if (bound && isReserved(portOf(one), settings)) continue;
       if (!planned.has(one.name)) planned.set(one.name, one);
       if (one.table !== undefined && !tables.has(tableOf(one))) tables.set(tableOf(one), one.table);
     }
@@ -101,6 +106,8 @@ function localhost(families: string): string {
   if (families === '6') return '::1';
   return families === '46' ? '127.0.0.1,::1' : '127.0.0.1';
 }
+
+const portOf = ({ name }: Planned): number => Number(name.slice(name.lastIndexOf('_') + 1));
 
 /** A socket's table is named like the socket. */
 const tableOf = ({ name }: Planned): string =>

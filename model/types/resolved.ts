@@ -252,16 +252,28 @@ export type DownstreamTls =
   /** The workload's own certificate, client certificate required; `alpn` is what the chain offers. */
   | { readonly kind: 'mesh-mtls'; readonly alpn: readonly string[] }
   /** A gateway server certificate by SDS name (`kubernetes://secret`). */
-  | {
+  | ({
       readonly kind: 'server';
       readonly secret: string;
       readonly alpn: readonly string[];
       /** MUTUAL: validate clients against this secret's CA. */
       readonly clientCa?: { readonly secret: string };
-      readonly minProtocolVersion?: 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3';
-      readonly maxProtocolVersion?: 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3';
-      readonly cipherSuites?: readonly string[];
-    };
+    } & TlsParameters)
+  /** Files inside the proxy. */
+  | ({
+      readonly kind: 'files';
+      readonly certificate: string;
+      readonly privateKey: string;
+      readonly alpn: readonly string[];
+      /** Clients that show a certificate are checked; all must, unless it is optional. */
+      readonly clientCa?: { readonly file: string; readonly optional: boolean };
+    } & TlsParameters);
+
+export interface TlsParameters {
+  readonly minProtocolVersion?: 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3';
+  readonly maxProtocolVersion?: 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3';
+  readonly cipherSuites?: readonly string[];
+}
 
 export interface FilterChain {
   readonly name: string;
@@ -300,6 +312,8 @@ export interface Listener {
   readonly bindToPort: boolean;
   /** Hands connections to the listener of their original destination. */
   readonly useOriginalDst: boolean;
+  /** Takes redirected connections itself, and asks the kernel where they were aimed at. */
+  readonly redirected?: true;
   readonly transparent: boolean;
   readonly tlsInspector: boolean;
   readonly httpInspector: boolean;

@@ -4,6 +4,8 @@ export interface MeshSettings {
   readonly trustDomain: string;
   readonly trustDomainAliases: readonly string[];
   readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY';
+  /** Where the ports of services are served: at the address that the caller chose, or at the loopback address. */
+  readonly inboundTrafficPolicy: 'PASSTHROUGH' | 'LOCALHOST';
   /** 0 waits for the first bytes for ever. */
   readonly protocolDetectionTimeoutMs: number;
   readonly connectTimeoutMs: number;

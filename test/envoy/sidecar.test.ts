@@ -1,3 +1,6 @@
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { endpointSlice, pod, service } from '#test/support/bookinfo.ts';
@@ -56,6 +59,7 @@ describe('a Sidecar on a real proxy with real redirection', () => {
     const route = await network.run('pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
     expect(route.stderr).to.equal('');
     stops.push(await network.serve('peer', application(7080, 7777)));
+    stops.push(await network.serve('pod', application(9090, '\0lateen-app')));
     await mesh.startProxy({
       type: 'sidecar',
       pod: 'client-v1-0',
@@ -149,5 +153,79 @@ describe('a Sidecar on a real proxy with real redirection', () => {
       '{egress: [{port: {number: 8089, protocol: TCP, name: tcp}, bind: 127.0.0.1, captureMode: NONE, hosts: [./*]}]}',
     );
     expect((await ask('pod', 'http://127.0.0.1:8088/', { headers: { host: 'shop:80' } })).status).to.equal(0);
+  });
+
+  const served = (port: number) => ask('peer', `http://${network.addresses.pod}:${port}/`);
+  const ingress = (...listeners: readonly string[]) => apply(`{ingress: [${listeners.join(', ')}]}`);
+  const at = (port: number, protocol = 'HTTP') => `port: {number: ${port}, protocol: ${protocol}, name: p}`;
+
+  it('serves on another port than the application, or for an application on a socket', async () => {
+    await ingress(
+      `{${at(9080)}, defaultEndpoint: "127.0.0.1:9090"}`,
+      `{${at(9081)}, defaultEndpoint: "0.0.0.0:9090"}`,
+      `{${at(9082)}, defaultEndpoint: "unix://@lateen-app"}`,
+      `{${at(9083, 'TCP')}, defaultEndpoint: "127.0.0.1:9090"}`,
+    );
+    for (const port of [9080, 9081, 9083])
+      expect(await served(port), String(port)).to.include({ status: 200, port: 9090 });
+    expect(await served(9082)).to.include({ status: 200, port: '\0lateen-app' });
+    expect(await served(9090), 'passed through').to.include({ status: 200, port: 9090 });
+  });
+
+  it('listens by itself for inbound traffic, also on the port of an outbound listener', async () => {
+    await ingress(
+      `{${at(9080)}, captureMode: NONE, defaultEndpoint: "0.0.0.0:9090"}`,
+      `{${at(9081)}, bind: 127.0.0.1, captureMode: NONE, defaultEndpoint: "127.0.0.1:9090"}`,
+    );
+    const own = `http://${network.addresses.pod}:9080/`;
+    expect(await ask('peer', own)).to.include({ status: 200, port: 9090 });
+    expect(await ask('pod', own)).to.include({ status: 200, port: 9090 });
+    expect(await ask('pod', 'http://127.0.0.1:9081/')).to.include({ status: 200, port: 9090 });
+  });
+
+  it('ends TLS with the user’s certificate where mutual TLS is off', async () => {
+    const { chain, privateKey } = mesh.authority.issueServer(['client.example.com']);
+    const folder = await mkdtemp(join(tmpdir(), 'lateen-sidecar-'));
+    await chmod(folder, 0o755);
+    stops.push(() => rm(folder, { recursive: true }));
+    const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    await writeFile(certificate, chain.join(''));
+    await writeFile(key, privateKey);
+    mesh.pipeline.objects.apply(`
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: bookinfo}
+spec: {mtls: {mode: DISABLE}}
+---`);
+    await ingress(
+      `{${at(9443, 'HTTPS')}, defaultEndpoint: "127.0.0.1:9090", tls: {mode: SIMPLE, serverCertificate: ${certificate}, privateKey: ${key}}}`,
+    );
+    const script = `
+      const options = { host: ${JSON.stringify(network.addresses.pod)}, port: 9443, servername: 'client.example.com',
+        ca: ${JSON.stringify(mesh.authority.rootsPem)}, agent: false, timeout: 5000 };
+      require('node:https').get(options, (response) => response.resume().on('end', () => console.log(response.statusCode)))
+        .on('error', (error) => console.log(error.message));`;
+    const { stdout } = await network.run('peer', [process.execPath, '-e', script], 1000);
+    expect(stdout.trim()).to.equal('200');
+  });
+
+  it('serves the ports of services at the loopback address where the mesh says so', async () => {
+    mesh.pipeline.objects.apply(service('local', '10.96.0.62', 9090).replace('{app: local}', '{app: client}'));
+    await apply('{egress: [{hosts: ["*/*"]}]}');
+    mesh.pipeline.objects.applyMeshConfig({ inboundTrafficPolicy: { mode: 'LOCALHOST' } });
+    await mesh.converged();
+    expect(await served(9090)).to.include({ status: 200, port: 9090 });
+  });
+
+  it('waits for a server that speaks first no longer than protocol detection may take', async () => {
+    stops.push(await network.listen('peer', [7778]));
+    mesh.pipeline.objects.apply(
+      service('talker', '10.96.0.63', 7778, 'bookinfo', 'any') +
+        pod({ app: 'talker', version: 'v1', ip: network.addresses.peer, mesh: false }) +
+        endpointSlice('talker', [{ ip: network.addresses.peer, pod: 'talker-v1-0' }], 7778, 'bookinfo', 'any'),
+    );
+    mesh.pipeline.objects.applyMeshConfig({ protocolDetectionTimeout: '100ms' });
+    await mesh.converged();
+    expect(await network.dial('pod', '10.96.0.63', 7778, { uid: 1000 })).to.equal('peer 7778');
   });
 });

@@ -49,6 +49,7 @@ export const listeners: Readonly<Record<string, Listener>> = {
     direction: 'inbound',
     bindToPort: true,
     useOriginalDst: false,
+    redirected: true,
     transparent: false,
     tlsInspector: true,
     httpInspector: true,
