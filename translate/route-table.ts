@@ -58,37 +58,6 @@ export function separateDomains(parts: readonly VirtualHostPart[]): readonly Vir
   return parts;
 }
 
-/** What the virtual hosts of one layer of a table claim. */
-export interface Claims {
-  /** Of all of it: equal hashes mean equal claims. */
-  readonly hash: string;
-  readonly hosts: readonly Pick<VirtualHost, 'name' | 'domains'>[];
-}
-
-export function claimsOf(parts: readonly VirtualHostPart[]): Claims {
-  return { hash: hashContent(parts.map((part) => part.claim).join(' ')), hosts: parts.map(({ host }) => host) };
-}
-
-/** Whether no two virtual hosts of all these layers share a name or a domain. */
-export function areDisjoint(layers: readonly Claims[]): boolean {
-  const key = hashContent(layers.map(({ hash }) => hash).join('\n'));
-  if (knownDisjoint.has(key)) return true;
-  const names = new Set<string>();
-  const domains = new Set<string>();
-  for (const { hosts } of layers) {
-    for (const host of hosts) {
-      if (names.has(host.name)) return false;
-      names.add(host.name);
-      for (const domain of host.domains) {
-        if (domains.has(domain)) return false;
-        domains.add(domain);
-      }
-    }
-  }
-  rememberDisjoint(key);
-  return true;
-}
-
 /** Sets of names and domains that were found to be disjoint: thousands of domains, looked at once and not per change. */
 const knownDisjoint = new Set<string>();
 const MOST_KNOWN = 10_000;

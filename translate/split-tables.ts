@@ -4,9 +4,10 @@ import type { MeshQueries } from '#model/index.ts';
 import { type Collection, collect } from './collections.ts';
 import { type EntryQueries, sameEntryLists } from './entries.ts';
 import { buildEntry, type Entry, mergeSummaries, sameSummary } from './entry.ts';
+import { splitEntry } from './host-layer.ts';
 import { layer, sameLayers } from './layered.ts';
-import { assembleRouteTable, splitRouteTable } from './route-table.ts';
-import { composeVirtualHosts, listGatewayVirtualHosts } from './virtual-hosts.ts';
+import { assembleRouteTable, separateDomains, splitRouteTable } from './route-table.ts';
+import { composeVirtualHosts } from './virtual-hosts.ts';
 
 export interface SplitTables {
   readonly tables: Collection;
@@ -15,35 +16,66 @@ export interface SplitTables {
 
 /** Tables of ports that several services share. Key: the model's ViewKey. */
 export function createSplitPortTables(graph: Graph, model: MeshQueries, queries: EntryQueries): SplitTables {
-  return split(graph, 'splitPortTables', {
-    keys: model.viewRouteTables,
-    head: (reader, key) => reader.read(model.routeTable, key),
-    virtualHosts: composeVirtualHosts(graph, model, queries),
-  });
+  const { isEmpty, ...virtualHosts } = composeVirtualHosts(graph, model, queries);
+  const tables = listTables(graph, 'splitPortTables', model.viewRouteTables, isEmpty, (reader, key) =>
+    reader.read(model.routeTable, key),
+  );
+  return { tables, virtualHosts };
 }
 
 /** All tables of a gateway. Key: the model's GatewayKey. */
 export function createSplitGatewayTables(graph: Graph, model: MeshQueries, queries: EntryQueries): SplitTables {
-  return split(graph, 'splitGatewayTables', {
-    keys: model.gatewayRouteTables,
-    head: (reader, key) => reader.read(model.gatewayRouteTable, key),
-    virtualHosts: listGatewayVirtualHosts(graph, model, queries),
-  });
-}
-
-interface Parts {
-  /** Keys of the tables. */
-  readonly keys: Query<readonly string[]>;
-  readonly head: (reader: Reader, key: string) => { readonly name: string; readonly matchesPort?: boolean };
-  /** By the key of their table. */
-  readonly virtualHosts: Collection;
-}
-
-function split(graph: Graph, name: string, { keys, head, virtualHosts }: Parts): SplitTables {
-  const isEmpty = graph.query(
-    `translate.${name}.isEmpty`,
-    (reader, key) => reader.read(virtualHosts.resources, key).keys().next().done === true,
+  const keys = model.gatewayRouteTables;
+  /** By the key of the table. */
+  const hosts = collect(
+    graph,
+    'gatewayHosts',
+    graph.query<readonly Entry[]>(
+      'translate.gatewayHosts.entries',
+      (reader, key) => {
+        const { name, virtualHosts } = reader.read(model.gatewayRouteTable, key);
+        const parts = virtualHosts.map((host) => reader.read(queries.gatewayVirtualHost, host));
+        return separateDomains(parts).map((part) => splitEntry(name, part));
+      },
+      { equal: sameEntryLists },
+    ),
   );
+  const isEmpty = graph.query<boolean>(
+    'translate.gatewayHosts.isEmpty',
+    (reader, key) => reader.read(hosts.entries, key).length === 0,
+  );
+  const tables = listTables(graph, 'splitGatewayTables', keys, isEmpty, (reader, key) =>
+    reader.read(model.gatewayRouteTable, key),
+  );
+  const virtualHosts: Collection = {
+    entries: graph.query(
+      'translate.gatewayHosts.allEntries',
+      (reader, gateway) => reader.read(keys, gateway).flatMap((key) => reader.read(hosts.entries, key)),
+      { equal: sameMembers },
+    ),
+    resources: graph.query(
+      'translate.gatewayHosts.allResources',
+      (reader, gateway) => layer(reader.read(keys, gateway).map((key) => reader.read(hosts.resources, key))),
+      { equal: sameLayers },
+    ),
+    summary: graph.query(
+      'translate.gatewayHosts.allSummary',
+      (reader, gateway) => mergeSummaries(reader.read(keys, gateway).map((key) => reader.read(hosts.summary, key))),
+      { equal: sameSummary },
+    ),
+  };
+  return { tables, virtualHosts };
+}
+
+type ReadHead = (reader: Reader, key: string) => { readonly name: string; readonly matchesPort?: boolean };
+
+function listTables(
+  graph: Graph,
+  name: string,
+  keys: Query<readonly string[]>,
+  isEmpty: Query<boolean>,
+  head: ReadHead,
+): Collection {
   const tables = graph.query<readonly Entry[]>(
     `translate.${name}.entries`,
     (reader, owner) =>
@@ -59,25 +91,5 @@ function split(graph: Graph, name: string, { keys, head, virtualHosts }: Parts):
       ),
     { equal: sameEntryLists },
   );
-  return {
-    tables: collect(graph, name, tables),
-    virtualHosts: {
-      entries: graph.query(
-        `translate.${name}.hosts.entries`,
-        (reader, owner) => reader.read(keys, owner).flatMap((key) => reader.read(virtualHosts.entries, key)),
-        { equal: sameMembers },
-      ),
-      resources: graph.query(
-        `translate.${name}.hosts.resources`,
-        (reader, owner) => layer(reader.read(keys, owner).map((key) => reader.read(virtualHosts.resources, key))),
-        { equal: sameLayers },
-      ),
-      summary: graph.query(
-        `translate.${name}.hosts.summary`,
-        (reader, owner) =>
-          mergeSummaries(reader.read(keys, owner).map((key) => reader.read(virtualHosts.summary, key))),
-        { equal: sameSummary },
-      ),
-    },
-  };
+  return collect(graph, name, tables);
 }

@@ -1,166 +1,149 @@
 /**
- * The virtual hosts of route tables as resources of their own. A table is a stack of layers, one for each slice, which
- * all views share: a changed virtual host rebuilds the map of its own layer, and nothing of the size of a table.
+ * The virtual hosts of a sidecar's route tables as resources of their own: those that everybody sees, and before them the
+ * little that its view sees by itself: its own namespace under short names, what is private to it, what is routed
+ * differently for it. A changed virtual host makes the map of its namespace anew, and nothing of the size of a table.
  */
-import { type Graph, type Query, type Reader, sameEntries } from '#graph/index.ts';
-import {
-  type ComposedRouteTable,
-  type MeshQueries,
-  parseRouteSliceKey,
-  parseServiceId,
-  readCompositionKeys,
-} from '#model/index.ts';
+import { createIntern, type Graph, type Query } from '#graph/index.ts';
+import { type MeshQueries, parseRouteSliceKey, readCompositionKeys } from '#model/index.ts';
 import type { Resources } from '#xds/source.ts';
-import { type Collection, collect, mapOf } from './collections.ts';
+import { type Collection, collect } from './collections.ts';
 import { type EntryQueries, sameEntryLists } from './entries.ts';
-import { buildEntry, type Entry, mergeSummaries, sameSummary } from './entry.ts';
-import { layer, sameLayers } from './layered.ts';
-import {
-  areDisjoint,
-  type Claims,
-  claimsOf,
-  separateDomains,
-  splitVirtualHost,
-  type VirtualHostPart,
-} from './route-table.ts';
+import { type Entry, mergeSummaries, sameSummary } from './entry.ts';
+import { type Claims, createHostLayer, splitEntry } from './host-layer.ts';
+import { LayeredResources, layer, sameLayers } from './layered.ts';
+import { createPublicHosts, type PublicClaims, type PublicKey } from './public-hosts.ts';
+import { separateDomains } from './route-table.ts';
 
-/** Virtual hosts by the model's RouteTableKey. */
-export function composeVirtualHosts(graph: Graph, model: MeshQueries, queries: EntryQueries): Collection {
-  const layers = createLayers(graph, 'slice', queries, (reader, key) => {
-    const { slice, without } = parseLayerKey(key);
-    const left = new Set(without);
-    const members = reader.read(model.routeSlice, slice).filter(({ service }) => !left.has(service));
-    return { table: parseRouteSliceKey(slice).port, keys: members.flatMap(({ keys }) => keys) };
-  });
-  /** What a table holds beside its slices. */
-  const own = createLayers(graph, 'own', queries, (reader, key) => {
-    const { name, overrides, extra } = reader.read(model.routeTable, key);
-    return { table: name, keys: [...[...overrides.values()].flat(), ...extra] };
-  });
+export interface SidecarHosts extends Collection {
+  /** By the model's RouteTableKey: the table has no virtual host at all. */
+  readonly isEmpty: Query<boolean>;
+}
 
-  /** Two virtual hosts claim the same domain only where somebody made a mistake. */
-  const isDisjoint = graph.query<boolean>('translate.hosts.isDisjoint', (reader, key) =>
-    areDisjoint([
-      ...layersOf(reader.read(model.routeTable, key)).map((layerKey) => reader.read(layers.claims, layerKey)),
-      reader.read(own.claims, key),
-    ]),
-  );
-  const separated = graph.query<readonly Entry[]>(
-    'translate.hosts.separated',
+/** The virtual hosts of all tables of a view, by the model's ViewKey. */
+export function composeVirtualHosts(graph: Graph, model: MeshQueries, queries: EntryQueries): SidecarHosts {
+  const shared = createPublicHosts(graph, model, queries);
+  /** By RouteTableKey. */
+  const own = createHostLayer(graph, 'hosts.own', queries.virtualHost, (reader, key) => {
+    const { name, slices, overrides } = reader.read(model.routeTable, key);
+    const members = slices.filter(isOwn).flatMap((slice) => reader.read(model.routeSlice, slice));
+    const unchanged = members.filter(({ service }) => !overrides.has(service));
+    return { table: name, keys: [...unchanged.flatMap(({ keys }) => keys), ...[...overrides.values()].flat()] };
+  });
+  const collides = graph.query<boolean>('translate.hosts.collides', (reader, key) => {
+    const { overrides } = reader.read(model.routeTable, key);
+    if ([...overrides.values()].some(({ length }) => length === 0)) return true;
+    return findCollision(reader.read(own.claims, key), reader.read(shared.claims, reader.read(shared.keyOf, key).text));
+  });
+  /** A table where a view's own virtual hosts claim what others claim too: settled by itself, for this view alone. */
+  const settled = graph.query<readonly Entry[]>(
+    'translate.hosts.settledForView',
     (reader, key) => {
       const table = reader.read(model.routeTable, key);
       const keys = readCompositionKeys(reader, model.routeSlice, table);
-      return separateDomains(keys.map((host) => reader.read(queries.virtualHost, host))).map((part) =>
-        splitEntry(table.name, part),
-      );
+      const parts = keys.map((host) => reader.read(queries.virtualHost, host));
+      return separateDomains(parts).map((part) => splitEntry(table.name, part));
     },
     { equal: sameEntryLists },
   );
 
+  const ownOfView = collect(
+    graph,
+    'hosts.ofView',
+    graph.query<readonly Entry[]>(
+      'translate.hosts.ofView.entries',
+      (reader, view) =>
+        reader
+          .read(model.viewRouteTables, view)
+          .flatMap((key) => reader.read(reader.read(collides, key) ? settled : own.entries, key)),
+      { equal: sameEntryLists },
+    ),
+  );
+  const sharedKeys = graph.query<PublicKeys>('translate.hosts.publicKeys', (reader, view) => {
+    const keys = reader
+      .read(model.viewRouteTables, view)
+      .flatMap((key) => (reader.read(collides, key) ? [] : [reader.read(shared.keyOf, key)]));
+    return internKeys({ keys, text: keys.map(({ text }) => text).join(SEPARATOR) });
+  });
+  const sharedResources = graph.query<Resources>(
+    'translate.hosts.allPublic',
+    (reader, text) => layer(splitKeys(text).map((key) => reader.read(shared.resources, key))),
+    { equal: sameLayers },
+  );
+
   return {
+    isEmpty: graph.query('translate.hosts.isEmpty', (reader, key) => {
+      const { services } = reader.read(shared.claims, reader.read(shared.keyOf, key).text);
+      return services.size === 0 && reader.read(own.claims, key).hosts.length === 0;
+    }),
     entries: graph.query(
-      'translate.hosts.entries',
-      (reader, key) => {
-        if (!reader.read(isDisjoint, key)) return reader.read(separated, key);
-        const shared = layersOf(reader.read(model.routeTable, key));
+      'translate.hosts.viewEntries',
+      (reader, view) => {
+        const first = reader.read(ownOfView.resources, view);
+        const { keys } = reader.read(sharedKeys, view);
+        const rest = keys.flatMap(({ text }) => reader.read(shared.entries, text));
         return [
-          ...shared.flatMap((layerKey) => reader.read(layers.entries, layerKey)),
-          ...reader.read(own.entries, key),
+          ...reader.read(ownOfView.entries, view),
+          ...rest.filter((entry) => !('resource' in entry && first.has(entry.resource.name))),
         ];
       },
       { equal: sameEntryLists },
     ),
     resources: graph.query<Resources>(
-      'translate.hosts.resources',
-      (reader, key) => {
-        if (!reader.read(isDisjoint, key)) return mapOf(reader.read(separated, key));
-        const shared = layersOf(reader.read(model.routeTable, key));
-        return layer([
-          ...shared.map((layerKey) => reader.read(layers.resources, layerKey)),
-          reader.read(own.resources, key),
-        ]);
+      'translate.hosts.viewResources',
+      (reader, view) => {
+        const first = reader.read(ownOfView.resources, view);
+        const rest = reader.read(sharedResources, reader.read(sharedKeys, view).text);
+        return first.size === 0 ? rest : new LayeredResources([first, rest]);
       },
-      { equal: sameResources },
+      { equal: sameLayers },
     ),
+    /** Names the user resources behind what a view sees differently as well: they decide that it does. */
     summary: graph.query(
-      'translate.hosts.summary',
-      (reader, key) => {
-        const shared = layersOf(reader.read(model.routeTable, key));
-        return mergeSummaries([
-          ...shared.map((layerKey) => reader.read(layers.summary, layerKey)),
-          reader.read(own.summary, key),
-        ]);
-      },
+      'translate.hosts.viewSummary',
+      (reader, view) =>
+        mergeSummaries([
+          reader.read(ownOfView.summary, view),
+          ...reader.read(sharedKeys, view).keys.map(({ text }) => reader.read(shared.summary, text)),
+        ]),
       { equal: sameSummary },
     ),
   };
 }
 
-/** The virtual hosts of a gateway's route tables, by the model's key of the table. */
-export function listGatewayVirtualHosts(graph: Graph, model: MeshQueries, queries: EntryQueries): Collection {
-  return collect(
-    graph,
-    'gatewayHosts',
-    graph.query<readonly Entry[]>(
-      'translate.gatewayHosts.entries',
-      (reader, key) => {
-        const { name, virtualHosts } = reader.read(model.gatewayRouteTable, key);
-        const parts = virtualHosts.map((host) => reader.read(queries.gatewayVirtualHost, host));
-        return separateDomains(parts).map((part) => splitEntry(name, part));
-      },
-      { equal: sameEntryLists },
-    ),
-  );
+interface PublicKeys {
+  readonly keys: readonly PublicKey[];
+  readonly text: string;
 }
 
-interface Layers extends Collection {
-  readonly claims: Query<Claims>;
+const internKeys = createIntern<PublicKeys>(({ text }) => text);
+
+/** Stands in no key. */
+const SEPARATOR = '\f';
+
+function splitKeys(text: string): readonly string[] {
+  return text === '' ? [] : text.split(SEPARATOR);
 }
 
-type ReadLayer = (reader: Reader, key: string) => { readonly table: string; readonly keys: readonly string[] };
-
-function createLayers(graph: Graph, name: string, queries: EntryQueries, read: ReadLayer): Layers {
-  const entries = graph.query<readonly Entry[]>(
-    `translate.hosts.${name}.entries`,
-    (reader, key) => {
-      const { table, keys } = read(reader, key);
-      return keys.map((host) => buildEntry(host, () => splitEntry(table, reader.read(queries.virtualHost, host))));
-    },
-    { equal: sameEntryLists },
-  );
-  const claims = graph.query<Claims>(
-    `translate.hosts.${name}.claims`,
-    (reader, key) => claimsOf(read(reader, key).keys.map((host) => reader.read(queries.virtualHost, host))),
-    { equal: (a, b) => a.hash === b.hash },
-  );
-  return { ...collect(graph, `hosts.${name}`, entries), claims };
+/** Seen by clients of one namespace only, or under names of their own. */
+function isOwn(slice: string): boolean {
+  const { private: client, near } = parseRouteSliceKey(slice);
+  return client !== '' || near !== '';
 }
 
-function splitEntry(table: string, part: VirtualHostPart): Extract<Entry, { resource: unknown }> {
-  return { resource: splitVirtualHost(table, part), sources: part.sources };
-}
-
-function sameResources(a: Resources, b: Resources): boolean {
-  return sameLayers(a, b) || (a.layers === undefined && b.layers === undefined && sameEntries(a, b));
-}
-
-/** Keys of the layers of a table: its slices, without the services that it sees differently. */
-function layersOf({ slices, overrides }: ComposedRouteTable): readonly string[] {
-  return slices.map((slice) => {
-    const { public: namespace, private: client } = parseRouteSliceKey(slice);
-    const without = [...overrides.keys()].filter(
-      (service) => client !== '' || parseServiceId(service).namespace === namespace,
-    );
-    return renderLayerKey(slice, without);
-  });
-}
-
-/** Keys hold no line break. */
-function renderLayerKey(slice: string, without: readonly string[]): string {
-  return without.length === 0 ? slice : [slice, ...without].join('\n');
-}
-
-function parseLayerKey(key: string): { readonly slice: string; readonly without: readonly string[] } {
-  const [slice = '', ...without] = key.split('\n');
-  return { slice, without };
+/** Whether two virtual hosts claim one domain, unless the view's own merely takes the place of everybody's. */
+function findCollision({ hosts }: Claims, shared: PublicClaims): boolean {
+  const names = new Set<string>();
+  const domains = new Set<string>();
+  for (const host of hosts) {
+    const replaced = shared.services.get(host.name);
+    if (names.has(host.name) || (replaced !== undefined && replaced !== host.service)) return true;
+    names.add(host.name);
+    for (const domain of host.domains) {
+      const owner = shared.owners.get(domain);
+      if (domains.has(domain) || shared.contested.has(domain)) return true;
+      if (owner !== undefined && owner !== host.name) return true;
+      domains.add(domain);
+    }
+  }
+  return false;
 }

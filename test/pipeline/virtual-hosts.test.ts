@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { ingressProxy } from '#test/support/bookinfo.ts';
+import { ingressProxy, service } from '#test/support/bookinfo.ts';
 import { editedNamespaces, type MeshEdit, meshEdit, performEdit } from '#test/support/meshedits.ts';
 import { connect, describeProxy, startPipeline } from '#test/support/pipeline.ts';
 import { ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '#translate/index.ts';
@@ -73,13 +73,11 @@ describe('virtual hosts as resources of their own, after any sequence of edits',
           expect(said, proxy.nodeId).to.deep.equal(describeTables(whole.current()));
           expect(needsByTable(split.current())).to.deep.equal(needsByTable(whole.current()));
           const sources = (id: string) =>
-            new Set(
-              pipeline.source
-                .snapshotOf(id)
-                ?.sources.flat()
-                .map(({ uid }) => uid),
-            );
-          expect(sources(`${proxy.connectionId}-split`)).to.deep.equal(sources(proxy.connectionId));
+            pipeline.source
+              .snapshotOf(id)
+              ?.sources.flat()
+              .map(({ uid }) => uid) ?? [];
+          expect(sources(`${proxy.connectionId}-split`)).to.include.members(sources(proxy.connectionId));
           const scratch = await connect(fresh, { ...proxy, virtualHosts: true });
           expect(describeTables(scratch.current())).to.deep.equal(said);
           compared += said.length;
@@ -91,4 +89,35 @@ describe('virtual hosts as resources of their own, after any sequence of edits',
     );
     expect(compared).to.be.greaterThan(300);
   }).timeout(60_000);
+});
+
+describe('virtual hosts that claim the same address', () => {
+  /** Names of those that have it, as a client of a namespace is served them. */
+  const holders = async (namespace: string): Promise<readonly string[]> => {
+    const pipeline = startPipeline();
+    pipeline.objects.apply(service('one', '10.96.0.1', 80, 'a') + service('two', '10.96.0.1', 80, 'b'));
+    pipeline.objects.apply(service('three', '10.96.0.3', 80, 'c') + service('four', '10.96.0.4', 80, 'b'));
+    const pods = [`x-0.${namespace}`, `y-0.${namespace}`] as const;
+    const [split, whole] = await Promise.all(
+      pods.map((pod, at) =>
+        connect(pipeline, describeProxy({ namespace, podName: pod, connectionId: pod, virtualHosts: at === 0 })),
+      ),
+    );
+    const lines = describeTables(split?.current());
+    expect(lines).to.deep.equal(describeTables(whole?.current()));
+    const resources = split?.current()?.types.get(VIRTUAL_HOST_TYPE);
+    expect([...(resources?.keys() ?? [])].length).to.equal(resources?.size);
+    await pipeline.stop();
+    const holding = [...(resources?.values() ?? [])].filter(({ claims = [] }) => claims.includes('10.96.0.1'));
+    return holding.map(({ name }) => name);
+  };
+
+  it('leave it to the first, for those who see both from outside', async () => {
+    expect(await holders('c')).to.deep.equal(['80/one.a.svc.cluster.local:80']);
+  });
+
+  it('leave it to the first, for those whose own namespace has one of them', async () => {
+    expect(await holders('a')).to.deep.equal(['80/one.a.svc.cluster.local:80']);
+    expect(await holders('b')).to.deep.equal(['80/one.a.svc.cluster.local:80']);
+  });
 });
