@@ -25,16 +25,17 @@ export interface PublicHosts extends Collection {
   readonly claims: Query<PublicClaims>;
 }
 
+/** A virtual host with the slice that it comes from; none for hosts that are no service. */
+export interface PublicHost extends HostClaim {
+  readonly slice: string | undefined;
+}
+
 export interface PublicClaims {
   readonly hash: string;
-  /** Name of the virtual host that a domain belongs to. */
-  readonly owners: ReadonlyMap<string, string>;
-  /** By the name of a virtual host, the service that it stands for. */
-  readonly services: ReadonlyMap<string, string>;
-  /** Domains that several claim. */
-  readonly contested: ReadonlySet<string>;
-  /** Those that claim one of them. */
-  readonly contesting: readonly HostClaim[];
+  readonly byName: ReadonlyMap<string, PublicHost>;
+  readonly byDomain: ReadonlyMap<string, PublicHost>;
+  /** Those that claim a domain that another one claims too, in their order. */
+  readonly contesting: readonly PublicHost[];
 }
 
 const internKey = createIntern<PublicKey>(({ text }) => text);
@@ -63,8 +64,8 @@ export function createPublicHosts(graph: Graph, model: MeshQueries, queries: Ent
     (reader, key) => {
       const parts = parsePublicKey(key);
       return mergeClaims([
-        ...parts.slices.map((slice) => reader.read(slices.claims, slice)),
-        reader.read(extras.claims, renderPublicKey({ ...parts, slices: [] })),
+        ...parts.slices.map((slice) => ({ ...reader.read(slices.claims, slice), slice })),
+        { ...reader.read(extras.claims, renderPublicKey({ ...parts, slices: [] })), slice: undefined },
       ]);
     },
     { equal: (a, b) => a.hash === b.hash },
@@ -137,34 +138,39 @@ export function createPublicHosts(graph: Graph, model: MeshQueries, queries: Ent
 
 /** Slices that are no namespace's own, as clients of any other namespace see them. */
 function publicSlices({ slices }: Pick<ComposedRouteTable, 'slices'>): readonly string[] {
-  return slices.flatMap((text) => {
-    const slice = parseRouteSliceKey(text);
-    return slice.private === '' ? [slice.near === '' ? text : renderRouteSliceKey({ ...slice, near: '' })] : [];
-  });
+  return slices.filter((slice) => parseRouteSliceKey(slice).private === '').map(asPublic);
 }
 
-function mergeClaims(layers: readonly Claims[]): PublicClaims {
-  const owners = new Map<string, string>();
-  const services = new Map<string, string>();
+/** A namespace's slice without the short names that its own clients use. */
+function asPublic(text: string): string {
+  const slice = parseRouteSliceKey(text);
+  return slice.near === '' ? text : renderRouteSliceKey({ ...slice, near: '' });
+}
+
+type Layer = Claims & { readonly slice: string | undefined };
+
+function mergeClaims(layers: readonly Layer[]): PublicClaims {
+  const byName = new Map<string, PublicHost>();
+  const byDomain = new Map<string, PublicHost>();
   const contested = new Set<string>();
-  for (const { hosts } of layers) {
-    for (const { name, domains, service } of hosts) {
-      services.set(name, service);
-      for (const domain of domains) {
-        if (owners.has(domain)) contested.add(domain);
-        else owners.set(domain, name);
+  for (const { hosts, slice } of layers) {
+    for (const claim of hosts) {
+      const host = { ...claim, slice };
+      byName.set(host.name, host);
+      for (const domain of host.domains) {
+        if (byDomain.has(domain)) contested.add(domain);
+        else byDomain.set(domain, host);
       }
     }
   }
-  const contesting = (hosts: Claims['hosts']) =>
-    hosts.filter(({ domains }) => domains.some((domain) => contested.has(domain)));
-  return {
-    hash: hashContent(layers.map(({ hash }) => hash).join('\n')),
-    owners,
-    services,
-    contested,
-    contesting: contested.size === 0 ? [] : layers.flatMap(({ hosts }) => contesting(hosts)),
-  };
+  const contesting = layers.flatMap(({ hosts, slice }) =>
+    contested.size === 0
+      ? []
+      : hosts
+          .filter(({ domains }) => domains.some((domain) => contested.has(domain)))
+          .map((claim) => ({ ...claim, slice })),
+  );
+  return { hash: hashContent(layers.map(({ hash }) => hash).join('\n')), byName, byDomain, contesting };
 }
 
 type PublicParts = Pick<ComposedRouteTable, 'name' | 'slices' | 'extra'>;

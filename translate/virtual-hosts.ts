@@ -4,14 +4,15 @@
  * differently for it. A changed virtual host makes the map of its namespace anew, and nothing of the size of a table.
  */
 import { createIntern, type Graph, type Query } from '#graph/index.ts';
-import { type MeshQueries, parseRouteSliceKey, readCompositionKeys } from '#model/index.ts';
+import type { MeshQueries } from '#model/index.ts';
 import type { Resources } from '#xds/source.ts';
 import { type Collection, collect } from './collections.ts';
 import { type EntryQueries, sameEntryLists } from './entries.ts';
 import { type Entry, mergeSummaries, sameSummary } from './entry.ts';
-import { type Claims, createHostLayer, splitEntry } from './host-layer.ts';
+import { createHostLayer, splitEntry } from './host-layer.ts';
 import { LayeredResources, layer, sameLayers } from './layered.ts';
-import { createPublicHosts, type PublicClaims, type PublicKey } from './public-hosts.ts';
+import { isOwn, type OwnPlan, planOwn, samePlan } from './own-hosts.ts';
+import { createPublicHosts, type PublicKey } from './public-hosts.ts';
 import { separateDomains } from './route-table.ts';
 
 export interface SidecarHosts extends Collection {
@@ -29,19 +30,21 @@ export function composeVirtualHosts(graph: Graph, model: MeshQueries, queries: E
     const unchanged = members.filter(({ service }) => !overrides.has(service));
     return { table: name, keys: [...unchanged.flatMap(({ keys }) => keys), ...[...overrides.values()].flat()] };
   });
-  const collides = graph.query<boolean>('translate.hosts.collides', (reader, key) => {
-    const { overrides } = reader.read(model.routeTable, key);
-    if ([...overrides.values()].some(({ length }) => length === 0)) return true;
-    return findCollision(reader.read(own.claims, key), reader.read(shared.claims, reader.read(shared.keyOf, key).text));
-  });
-  /** A table where a view's own virtual hosts claim what others claim too: settled by itself, for this view alone. */
+  const plan = graph.query<OwnPlan>(
+    'translate.hosts.ownPlan',
+    (reader, key) => {
+      const publicClaims = reader.read(shared.claims, reader.read(shared.keyOf, key).text);
+      return planOwn(reader, model, key, reader.read(own.claims, key), publicClaims);
+    },
+    { equal: samePlan },
+  );
+  /** By RouteTableKey: a view's own, with what is left to those who claim the same. */
   const settled = graph.query<readonly Entry[]>(
     'translate.hosts.settledForView',
     (reader, key) => {
-      const table = reader.read(model.routeTable, key);
-      const keys = readCompositionKeys(reader, model.routeSlice, table);
-      const parts = keys.map((host) => reader.read(queries.virtualHost, host));
-      return separateDomains(parts).map((part) => splitEntry(table.name, part));
+      const parts = reader.read(plan, key).contesting.map((host) => reader.read(queries.virtualHost, host));
+      const { name } = reader.read(model.routeTable, key);
+      return separateDomains(parts).map((part) => splitEntry(name, part));
     },
     { equal: sameEntryLists },
   );
@@ -54,14 +57,18 @@ export function composeVirtualHosts(graph: Graph, model: MeshQueries, queries: E
       (reader, view) =>
         reader
           .read(model.viewRouteTables, view)
-          .flatMap((key) => reader.read(reader.read(collides, key) ? settled : own.entries, key)),
+          .flatMap((key) => reader.read(reader.read(plan, key).contesting.length > 0 ? settled : own.entries, key)),
       { equal: sameEntryLists },
     ),
   );
+  /** Names of what everybody else sees and this view does not. */
+  const hidden = graph.query<ReadonlySet<string>>(
+    'translate.hosts.hidden',
+    (reader, view) => new Set(reader.read(model.viewRouteTables, view).flatMap((key) => reader.read(plan, key).hidden)),
+    { equal: sameNames },
+  );
   const sharedKeys = graph.query<PublicKeys>('translate.hosts.publicKeys', (reader, view) => {
-    const keys = reader
-      .read(model.viewRouteTables, view)
-      .flatMap((key) => (reader.read(collides, key) ? [] : [reader.read(shared.keyOf, key)]));
+    const keys = reader.read(model.viewRouteTables, view).map((key) => reader.read(shared.keyOf, key));
     return internKeys({ keys, text: keys.map(({ text }) => text).join(SEPARATOR) });
   });
   const sharedResources = graph.query<Resources>(
@@ -72,18 +79,20 @@ export function composeVirtualHosts(graph: Graph, model: MeshQueries, queries: E
 
   return {
     isEmpty: graph.query('translate.hosts.isEmpty', (reader, key) => {
-      const { services } = reader.read(shared.claims, reader.read(shared.keyOf, key).text);
-      return services.size === 0 && reader.read(own.claims, key).hosts.length === 0;
+      const { byName } = reader.read(shared.claims, reader.read(shared.keyOf, key).text);
+      return byName.size === 0 && reader.read(own.claims, key).hosts.length === 0;
     }),
     entries: graph.query(
       'translate.hosts.viewEntries',
       (reader, view) => {
         const first = reader.read(ownOfView.resources, view);
         const { keys } = reader.read(sharedKeys, view);
+        const without = reader.read(hidden, view);
+        const isReplaced = (name: string) => first.has(name) || without.has(name);
         const rest = keys.flatMap(({ text }) => reader.read(shared.entries, text));
         return [
           ...reader.read(ownOfView.entries, view),
-          ...rest.filter((entry) => !('resource' in entry && first.has(entry.resource.name))),
+          ...rest.filter((entry) => !('resource' in entry && isReplaced(entry.resource.name))),
         ];
       },
       { equal: sameEntryLists },
@@ -93,7 +102,8 @@ export function composeVirtualHosts(graph: Graph, model: MeshQueries, queries: E
       (reader, view) => {
         const first = reader.read(ownOfView.resources, view);
         const rest = reader.read(sharedResources, reader.read(sharedKeys, view).text);
-        return first.size === 0 ? rest : new LayeredResources([first, rest]);
+        const without = reader.read(hidden, view);
+        return first.size + without.size === 0 ? rest : new LayeredResources([first, rest], without);
       },
       { equal: sameLayers },
     ),
@@ -124,26 +134,6 @@ function splitKeys(text: string): readonly string[] {
   return text === '' ? [] : text.split(SEPARATOR);
 }
 
-/** Seen by clients of one namespace only, or under names of their own. */
-function isOwn(slice: string): boolean {
-  const { private: client, near } = parseRouteSliceKey(slice);
-  return client !== '' || near !== '';
-}
-
-/** Whether two virtual hosts claim one domain, unless the view's own merely takes the place of everybody's. */
-function findCollision({ hosts }: Claims, shared: PublicClaims): boolean {
-  const names = new Set<string>();
-  const domains = new Set<string>();
-  for (const host of hosts) {
-    const replaced = shared.services.get(host.name);
-    if (names.has(host.name) || (replaced !== undefined && replaced !== host.service)) return true;
-    names.add(host.name);
-    for (const domain of host.domains) {
-      const owner = shared.owners.get(domain);
-      if (domains.has(domain) || shared.contested.has(domain)) return true;
-      if (owner !== undefined && owner !== host.name) return true;
-      domains.add(domain);
-    }
-  }
-  return false;
+function sameNames(a: ReadonlySet<string>, b: ReadonlySet<string>): boolean {
+  return a.size === b.size && [...a].every((name) => b.has(name));
 }
