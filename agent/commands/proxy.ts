@@ -37,7 +37,10 @@ const environment = `Environment:
   ISTIO_CPU_LIMIT                    CPU limit of the container
   EXIT_ON_ZERO_ACTIVE_CONNECTIONS, MINIMUM_DRAIN_DURATION, TERMINATION_DRAIN_DURATION_SECONDS
   SECRET_TTL, SECRET_GRACE_PERIOD_RATIO, SECRET_GRACE_PERIOD_RATIO_JITTER, ROOT_CERT_CHECK_INTERVAL
+  ISTIO_META_DNS_CAPTURE             true: answer the application's DNS queries from the mesh's names
+  DNS_PROXY_ADDR                     address and port for them (default localhost:15053)
   JWT_PATH, CA_ROOT_CA, SDS_SOCKET_PATH, POD_INFO_PATH    files, where they differ from Istio's
+  RESOLV_CONF_PATH                   default /etc/resolv.conf
   CA_SNI, XDS_SNI                    name in the control plane's certificate, where it differs from its address
   ENVOY_STATUS_PORT, ENVOY_PROMETHEUS_PORT                default 15021, 15090
   GLOBAL_DOWNSTREAM_MAX_CONNECTIONS  bound of Envoy's connections`;
@@ -66,9 +69,6 @@ export const proxyCommand: Command = {
     if (problems.length > 0) {
       for (const problem of problems) log.error('setting not valid', { problem });
       return 2;
-    }
-    if (settings.metadata.DNS_CAPTURE === 'true') {
-      log.warn('DNS capture is not served by this agent; names resolve through the pod’s own resolver');
     }
     const stop = new AbortController();
     const hurry = new AbortController();

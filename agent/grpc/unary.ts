@@ -1,14 +1,8 @@
 /** One gRPC call on a connection of its own: for a client that speaks rarely, nothing is worth keeping open. */
-import {
-  type ClientHttp2Session,
-  connect,
-  constants,
-  type IncomingHttpHeaders,
-  type SecureClientSessionOptions,
-} from 'node:http2';
+import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
 import { LateenError } from '#runtime/core/index.ts';
+import { connectionError, onStreamEnd, openStream } from './connection.ts';
 import { buildFrame, FrameReader } from './frame.ts';
-import { parseStatus, parseStatusMessage } from './status.ts';
 
 export interface UnaryCall {
   /** `https://host:port` or, for plaintext, `http://host:port`. */
@@ -47,7 +41,7 @@ export function callUnary(call: UnaryCall): Promise<Uint8Array> {
     );
     const onAbort = () => fail(new LateenError('aborted', 'call aborted'));
     call.signal?.addEventListener('abort', onAbort, { once: true });
-    session.on('error', (error) => fail(new LateenError('unavailable', describe(error), { cause: error })));
+    session.on('error', (error) => fail(connectionError(error)));
     try {
       send(session, call, (reply) => finish(() => resolve(reply)), fail);
     } catch (error) {
@@ -63,28 +57,9 @@ function send(
   succeed: (reply: Uint8Array) => void,
   fail: (error: LateenError) => void,
 ): void {
-  const stream = session.request({
-    [constants.HTTP2_HEADER_METHOD]: 'POST',
-    [constants.HTTP2_HEADER_PATH]: call.path,
-    [constants.HTTP2_HEADER_CONTENT_TYPE]: 'application/grpc',
-    [constants.HTTP2_HEADER_TE]: 'trailers',
-    'grpc-timeout': `${call.deadline}m`,
-    ...call.metadata,
-  });
+  const stream = openStream(session, call.path, { 'grpc-timeout': `${call.deadline}m`, ...call.metadata });
   const reader = new FrameReader(maximumMessage);
   const replies: Uint8Array[] = [];
-  let status: { code: number; message: string } | undefined;
-  let httpStatus = 0;
-  const readStatus = (headers: IncomingHttpHeaders) => {
-    const code = headers['grpc-status'];
-    if (code === undefined) return;
-    status = { code: Number(code), message: parseStatusMessage(String(headers['grpc-message'] ?? '')) };
-  };
-  stream.on('response', (headers) => {
-    httpStatus = headers[':status'] ?? 0;
-    readStatus(headers);
-  });
-  stream.on('trailers', readStatus);
   stream.on('data', (chunk: Buffer) => {
     try {
       replies.push(...reader.push(chunk));
@@ -92,23 +67,11 @@ function send(
       fail(LateenError.from(error));
     }
   });
-  stream.on('error', (error) => fail(new LateenError('unavailable', describe(error), { cause: error })));
-  stream.on('close', () => {
+  onStreamEnd(stream, (error) => {
     const [reply] = replies;
-    if (status === undefined)
-      fail(new LateenError('unavailable', `stream ended without a status (HTTP ${httpStatus})`));
-    else if (status.code !== 0)
-      fail(new LateenError(parseStatus(status.code), status.message || `gRPC status ${status.code}`));
+    if (error !== undefined) fail(error);
     else if (reply === undefined) fail(new LateenError('internal', 'no message in the reply'));
     else succeed(reply);
   });
   stream.end(buildFrame(call.message));
-}
-
-/** Connection errors carry their cause in different places. */
-function describe(error: Error): string {
-  if (error instanceof AggregateError) return error.errors.map((inner) => describe(inner)).join('; ');
-  // A stream that never was reports that it was cancelled; the connection's error says why.
-  if (error.message.startsWith('The pending stream') && error.cause instanceof Error) return describe(error.cause);
-  return error.message || error.name;
 }

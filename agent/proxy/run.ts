@@ -8,6 +8,8 @@ import { connectAuthority } from '../certificate/authority.ts';
 import { buildSpiffeId } from '../certificate/csr.ts';
 import { TrustBundle } from '../certificate/trust.ts';
 import { WorkloadCertificate } from '../certificate/workload.ts';
+import { createDnsProxy, type DnsProxy } from '../dns/index.ts';
+import type { Credentials } from '../dns/names.ts';
 import type { Logger } from '../log.ts';
 import { MemoryTidier } from '../memory.ts';
 import { rootSecret, SecretStore, workloadSecret } from '../sds/secrets.ts';
@@ -48,7 +50,9 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     ownPorts: [settings.ports.readiness, settings.ports.metrics],
     deadline: adminDeadline,
   });
-  const readiness = new Readiness(admin);
+  const readiness = new Readiness(admin, () =>
+    dns !== undefined && !dns.table.complete ? 'no name table yet from the control plane' : '',
+  );
 
   const trust = new TrustBundle({
     path: settings.certificate.rootPath,
@@ -62,13 +66,20 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     },
   });
   let issuedRoot = '';
+  let identity: Omit<Credentials, 'roots'> | undefined;
   const certificate = buildCertificate(settings, environment, trust, metrics, (issued) => {
     issuedRoot = issued.root;
+    identity = { chain: issued.chain, privateKey: issued.privateKey };
     store.setCertificate(issued.chain, issued.privateKey);
     trust.setNamed(issued.root);
     tidy.request();
   });
   const tidy = new MemoryTidier(clock);
+  const dns = await startDns(settings, environment, {
+    metrics,
+    credentials: () => (identity === undefined ? undefined : { ...identity, roots: trust.bundle }),
+    onUpdate: () => tidy.request(),
+  });
   const sds = new SdsServer({ socketPath: settings.sdsSocketPath, store, log });
   const status = new StatusServer({
     port: settings.ports.status,
@@ -108,7 +119,20 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     tidy.request();
   });
 
-  await runTogether(supervisor, [trust, certificate, sds, status, tidy], stop, sds.listening);
+  const services = [trust, certificate, sds, status, tidy, ...(dns?.components ?? [])];
+  await runTogether(supervisor, services, stop, sds.listening);
+}
+
+/** Undefined where names are not captured. */
+async function startDns(
+  settings: ProxySettings,
+  { clock, random, log }: ProxyEnvironment,
+  parts: Pick<Parameters<typeof createDnsProxy>[0], 'metrics' | 'credentials' | 'onUpdate'>,
+): Promise<DnsProxy | undefined> {
+  const { dns } = settings;
+  return dns === undefined
+    ? undefined
+    : createDnsProxy({ ...parts, settings: { ...settings, dns }, clock, random, log });
 }
 
 /** The others serve Envoy until its very end; a fault of any ends all. */

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import { buildArguments } from './arguments.ts';
+import { parseHostPort } from './hostport.ts';
 import { parseDownward } from './podinfo.ts';
 import { parseDuration } from './proxyconfig.ts';
-import { parseHostPort, parseProxySettings, resolveConcurrency } from './settings.ts';
+import { parseProxySettings, resolveConcurrency } from './settings.ts';
 
 /** What the injector sets for a sidecar. */
 const env = {

@@ -1,10 +1,11 @@
 /** Everything that `pilot-agent proxy` needs to know, read once from flags, environment and the pod's files. */
-import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { annotations, istiodPorts, labels, names, proxyPorts } from '#api/constants.ts';
 import { type LogLevel, parseLogLevel } from '../log.ts';
 import { type Probes, parseProbes } from '../status/probes.ts';
 import type { ApplicationScrape } from '../status/scrape.ts';
+import { type DnsSettings, parseDnsSettings } from './dnssettings.ts';
+import { parseHostPort, renderHostPort } from './hostport.ts';
 import { buildNodeId, buildNodeMetadata, type NodeIdentity, resolveServiceCluster } from './metadata.ts';
 import type { PodInfo } from './podinfo.ts';
 import { type Problems, parseDuration, parseObject, parseProxyConfig } from './proxyconfig.ts';
@@ -57,6 +58,8 @@ export interface ProxySettings {
     readonly readiness: number;
     readonly metrics: number;
   };
+  /** Absent where the pod's names are not captured. */
+  readonly dns: DnsSettings | undefined;
   readonly probes: Probes;
   readonly application: ApplicationScrape | undefined;
   readonly log: { readonly level: LogLevel | 'none'; readonly json: boolean };
@@ -189,26 +192,12 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
       minimum: 1000 * read.seconds('MINIMUM_DRAIN_DURATION', 5),
     },
     ports,
+    dns: parseDnsSettings(node, env, problems),
     probes: guard('ISTIO_KUBE_APP_PROBERS', problems, () => parseProbes(env.ISTIO_KUBE_APP_PROBERS ?? '')) ?? new Map(),
     application: parseApplicationScrape(env.ISTIO_PROMETHEUS_ANNOTATIONS, ports.status, problems),
     log: { level: logLevel ?? 'info', json: logAsJson },
   };
   return { settings, problems: lines };
-}
-
-/** `host:port`, `[v6]:port` or a bare host. */
-export function parseHostPort(
-  text: string,
-  defaultPort: number,
-): { readonly host: string; readonly port: number } | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]/\s]+))(?::(\d{1,5}))?$/.exec(text.trim());
-  const host = match?.[1] ?? match?.[2];
-  const port = match?.[3] === undefined ? defaultPort : Number(match[3]);
-  return host === undefined || port < 1 || port > 65535 ? undefined : { host, port };
-}
-
-function renderHostPort({ host, port }: { readonly host: string; readonly port: number }): string {
-  return isIPv6(host) ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 /** The pod's own address first, in whatever order the interfaces come. */

@@ -21,12 +21,15 @@ const filter = `^(${Object.values(watched)
 
 export class Readiness {
   readonly #admin: Pick<EnvoyAdmin, 'stats'>;
+  /** What else must be there, in words; empty when it is. */
+  readonly #missing: () => string;
   #ready = false;
   #closed: string | undefined;
   #onReady: () => void = () => undefined;
 
-  constructor(admin: Pick<EnvoyAdmin, 'stats'>) {
+  constructor(admin: Pick<EnvoyAdmin, 'stats'>, missing: () => string = () => '') {
     this.#admin = admin;
+    this.#missing = missing;
   }
 
   /** Once ready it stays so, without asking Envoy again, until Envoy restarts or the pod drains. */
@@ -34,7 +37,7 @@ export class Readiness {
     if (this.#closed !== undefined) return { ready: false, reason: this.#closed };
     if (this.#ready) return { ready: true, reason: '' };
     try {
-      const reason = describeMissing(await this.#admin.stats(filter));
+      const reason = describeMissing(await this.#admin.stats(filter)) || this.#missing();
       this.#ready = reason === '';
       if (this.#ready) this.#onReady();
       return { ready: this.#ready, reason };

@@ -1,0 +1,83 @@
+/** Joins the parts of the DNS proxy. */
+import { randomInt } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Clock, Component } from '#runtime/core/index.ts';
+import type { Logger } from '../log.ts';
+import type { DnsSettings } from '../proxy/dnssettings.ts';
+import type { ProxySettings } from '../proxy/settings.ts';
+import type { AgentMetrics } from '../status/metrics.ts';
+import { exchangeTcp, exchangeUdp } from './exchange.ts';
+import { type Credentials, NameSource } from './names.ts';
+import { parseResolvConf } from './resolvconf.ts';
+import { Resolver } from './resolver.ts';
+import { DnsServer } from './server.ts';
+import { NameTable } from './table.ts';
+import { Upstream } from './upstream.ts';
+
+export interface DnsProxyOptions {
+  readonly settings: Pick<ProxySettings, 'node' | 'nodeId' | 'metadata' | 'discovery'> & {
+    readonly dns: DnsSettings;
+  };
+  /** Undefined until there is a certificate. */
+  readonly credentials: () => Credentials | undefined;
+  readonly metrics: AgentMetrics;
+  readonly clock: Clock;
+  /** 0 up to 1. */
+  readonly random: () => number;
+  readonly log: Logger;
+  /** After each change of the name table. */
+  readonly onUpdate: () => void;
+}
+
+export interface DnsProxy {
+  readonly components: readonly Component[];
+  readonly table: NameTable;
+}
+
+const dnsPort = 53;
+
+export async function createDnsProxy(options: DnsProxyOptions): Promise<DnsProxy> {
+  const { settings, metrics, clock, random, log } = options;
+  const { dns, node } = settings;
+  const { servers, search } = parseResolvConf(await readFile(dns.resolvConfPath, 'utf8'));
+  if (servers.length === 0) log.warn('no DNS server is configured for the pod', { path: dns.resolvConfPath });
+  const domain = node.dnsDomain.startsWith(`${node.namespace}.`)
+    ? node.dnsDomain.slice(node.namespace.length + 1)
+    : node.dnsDomain;
+  const table = new NameTable({ namespace: node.namespace, domain, search });
+  metrics.set('dnsNames', () => table.size);
+  const upstream = new Upstream({
+    servers: servers.map((address) => ({ address, port: dnsPort })),
+    exchange: { udp: exchangeUdp, tcp: exchangeTcp },
+    clock,
+    randomId: () => randomInt(0x10000),
+    onAnswered: (seconds) => metrics.observe('dnsUpstreamDuration', seconds),
+    onFailure: (server, error) => {
+      metrics.add('dnsUpstreamFailures');
+      log.debug('DNS server gave no answer', { server, error: error.message });
+    },
+  });
+  const resolver = new Resolver({
+    table,
+    upstream,
+    random,
+    onRequest: () => metrics.add('dnsRequests'),
+    onForwarded: () => metrics.add('dnsUpstreamRequests'),
+  });
+  return {
+    table,
+    components: [
+      new DnsServer({ port: dns.port, addresses: dns.addresses, resolver, log }),
+      new NameSource({
+        discovery: settings.discovery,
+        node: { id: settings.nodeId, metadata: settings.metadata },
+        credentials: options.credentials,
+        table,
+        clock,
+        random,
+        log,
+        onUpdate: options.onUpdate,
+      }),
+    ],
+  };
+}

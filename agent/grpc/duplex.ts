@@ -1,0 +1,59 @@
+/** A gRPC stream in both directions on a connection of its own. */
+import { connect, type SecureClientSessionOptions } from 'node:http2';
+import { LateenError } from '#runtime/core/index.ts';
+import { connectionError, onStreamEnd, openStream } from './connection.ts';
+import { buildFrame, FrameReader } from './frame.ts';
+
+export interface DuplexCall {
+  /** `https://host:port` or, for plaintext, `http://host:port`. */
+  readonly authority: string;
+  readonly path: string;
+  /** TLS roots, certificate and the like. */
+  readonly connection: SecureClientSessionOptions;
+  /** A message beyond this many bytes ends the stream. */
+  readonly maximumMessage: number;
+  readonly onMessage: (message: Uint8Array) => void;
+  /** Ends the stream. */
+  readonly signal: AbortSignal;
+}
+
+export interface Duplex {
+  readonly send: (message: Uint8Array) => void;
+  /** Resolves with why the stream ended; everything is released then. Never rejects. */
+  readonly ended: Promise<LateenError>;
+}
+
+/** Milliseconds without traffic after which the kernel asks whether the peer is still there. */
+const keepAliveDelay = 30_000;
+
+export function openDuplex(call: DuplexCall): Duplex {
+  const { authority, path, connection, signal, onMessage } = call;
+  const session = connect(authority, connection);
+  session.on('connect', (_session, socket) => socket.setKeepAlive(true, keepAliveDelay));
+  const ended = Promise.withResolvers<LateenError>();
+  const finish = (reason: LateenError) => {
+    signal.removeEventListener('abort', onAbort);
+    session.destroy();
+    ended.resolve(reason);
+  };
+  const onAbort = () => finish(new LateenError('aborted', 'stream aborted'));
+  signal.addEventListener('abort', onAbort, { once: true });
+  session.on('error', (error) => finish(connectionError(error)));
+  const stream = openStream(session, path, {});
+  const reader = new FrameReader(call.maximumMessage);
+  stream.on('data', (chunk: Buffer) => {
+    try {
+      for (const message of reader.push(chunk)) onMessage(message);
+    } catch (error) {
+      finish(LateenError.from(error));
+    }
+  });
+  onStreamEnd(stream, (error) => finish(error ?? new LateenError('unavailable', 'the server ended the stream')));
+  if (signal.aborted) onAbort();
+  return {
+    send: (message) => {
+      if (stream.writable) stream.write(buildFrame(message));
+    },
+    ended: ended.promise,
+  };
+}
