@@ -1,6 +1,8 @@
 /** `pilot-agent istio-iptables` and `istio-clean-iptables`: the pod's redirection, set once by an init container. */
+import { readFile } from 'node:fs/promises';
 import { networkInterfaces } from 'node:os';
 import { LateenError } from '#runtime/core/index.ts';
+import { parseResolvConf } from '../dns/resolvconf.ts';
 import { type FlagSpecs, parseFlags, renderFlags } from '../flags.ts';
 import type { AgentHost, Command } from '../host.ts';
 import { type ApplyOptions, applyPlan, runProgram, verifyPlan } from '../iptables/apply.ts';
@@ -37,6 +39,11 @@ const flags: FlagSpecs = {
   },
   'istio-inbound-tproxy-mark': { short: 't', kind: 'text', help: 'packet mark of TPROXY', default: '1337' },
   'istio-inbound-tproxy-route-table': { short: 'r', kind: 'text', help: 'routing table of TPROXY', default: '133' },
+  'redirect-dns': {
+    kind: 'switch',
+    help: 'send DNS queries to the agent: those to the servers of /etc/resolv.conf (also by ISTIO_META_DNS_CAPTURE=true)',
+  },
+  'capture-all-dns': { kind: 'switch', help: 'with redirect-dns: queries to any server' },
   'drop-invalid': { kind: 'switch', help: 'drop packets that conntrack calls invalid' },
   'dry-run': { short: 'n', kind: 'switch', help: 'print what would be applied' },
   'skip-rule-apply': { kind: 'switch', help: 'change nothing' },
@@ -68,7 +75,12 @@ export const cleanIptablesCommand: Command = {
 async function runIptables(args: readonly string[], host: AgentHost, clean: boolean): Promise<number> {
   const { values, positionals } = parseFlags(args, flags);
   if (positionals.length > 0) throw new LateenError('invalid', `unexpected argument "${positionals[0]}"`);
-  const { settings, problems } = parseRedirectSettings(values, hasIpv6());
+  const redirectsDns = values['redirect-dns'] ?? host.env.ISTIO_META_DNS_CAPTURE;
+  const { settings, problems } = parseRedirectSettings(
+    { ...values, 'redirect-dns': redirectsDns },
+    hasIpv6(),
+    redirectsDns === 'true' ? await readResolvers(host) : [],
+  );
   if (problems.length > 0) throw new LateenError('invalid', problems.join('\n'));
   const level = parseLogLevel(values.log_output_level || 'default:info') ?? 'info';
   const log = createLogger({ level, json: values.log_as_json === 'true', clock: host.clock, write: host.out });
@@ -136,6 +148,16 @@ function renderPlan(plan: Plan): string {
     .filter(([, text]) => text !== '')
     .map(([title, text]) => `${title}\n${text}`)
     .join('');
+}
+
+/** The servers that the pod asks. */
+async function readResolvers({ env }: AgentHost): Promise<readonly string[]> {
+  const path = env.RESOLV_CONF_PATH || '/etc/resolv.conf';
+  try {
+    return parseResolvConf(await readFile(path, 'utf8')).servers;
+  } catch (error) {
+    throw new LateenError('invalid', `DNS cannot be redirected: ${LateenError.from(error).message}`);
+  }
 }
 
 /** Whether the pod has an IPv6 address that others reach it by. */

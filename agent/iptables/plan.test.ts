@@ -25,10 +25,12 @@ const cases: Readonly<Record<string, RedirectFlags>> = {
   tproxy: { ...sidecar, 'istio-inbound-interception-mode': 'TPROXY', 'istio-exclude-interfaces': 'eth1' },
   'tproxy-inbound-ports': { 'istio-inbound-interception-mode': 'TPROXY', 'istio-inbound-ports': '32000,31000' },
   'drop-invalid': { 'drop-invalid': 'true' },
+  dns: { ...sidecar, 'redirect-dns': 'true' },
+  'dns-all': { ...sidecar, 'redirect-dns': 'true', 'capture-all-dns': 'true', 'proxy-uid': '1337,0' },
 };
 
 function print(flags: RedirectFlags, ipv6: boolean) {
-  const { settings, problems } = parseRedirectSettings(flags, ipv6);
+  const { settings, problems } = parseRedirectSettings(flags, ipv6, ['10.96.0.10', 'fe80::1%eth0']);
   expect(problems).to.deep.equal([]);
   const { v4, v6 } = planRules(settings);
   const lines = (rules: typeof v4) =>

@@ -3,6 +3,8 @@
  * ISTIO_REDIRECT, ISTIO_OUTPUT), so that people and tools who know them find what they expect.
  * Arguments are spelled as `iptables-save` prints them, so that a plan can be compared with the kernel's state.
  */
+
+import { capturesDns, planDnsRedirect, planDnsZones } from './dns.ts';
 import { type Family, type Rule, rule } from './rule.ts';
 import { cidrsOf, hasLoopbackCidr, type RedirectSettings } from './settings.ts';
 import { planTproxyInbound, planTproxyMarks } from './tproxy.ts';
@@ -35,6 +37,7 @@ function planFamily(settings: RedirectSettings, family: Family): readonly Rule[]
     rule('nat', 'OUTPUT', '-j ISTIO_OUTPUT'),
     ...planOutbound(settings, family),
     ...(settings.mode === 'TPROXY' ? planTproxyMarks(settings, family) : []),
+    ...planDnsZones(settings, family),
   ];
 }
 
@@ -81,6 +84,12 @@ function planOutbound(settings: RedirectSettings, family: Family): readonly Rule
     ...settings.proxyGids.map((gid) => `--gid-owner ${gid}`),
   ];
   const loopbackCaptured = hasLoopbackCidr(settings.outboundCidrs);
+  const dns = capturesDns(settings, family);
+  const neverInbound = dns
+    ? `-m multiport ! --dports 53,${settings.inboundTunnelPort}`
+    : `! --dport ${settings.inboundTunnelPort}`;
+  // A server on loopback is one whose queries are captured too.
+  const loopback = dns ? '-p tcp ! --dport 53 ' : '';
   return [
     // Excluded ports come first: they win over every case below.
     ...settings.excludeOutboundPorts.flatMap((port) => [
@@ -90,14 +99,13 @@ function planOutbound(settings: RedirectSettings, family: Family): readonly Rule
     output(`-s ${family.passthrough} -o lo -j RETURN`),
     ...owners.flatMap((owner) => [
       // The application calls itself through its Service address: app -> Envoy out -> Envoy in -> app.
-      output(
-        `! -d ${family.loopback} -o lo -p tcp ! --dport ${settings.inboundTunnelPort} -m owner ${owner} -j ISTIO_IN_REDIRECT`,
-      ),
+      output(`! -d ${family.loopback} -o lo -p tcp ${neverInbound} -m owner ${owner} -j ISTIO_IN_REDIRECT`),
       // The application calls itself through its own address, unless loopback was asked for by name.
-      ...(loopbackCaptured ? [] : [output(`-o lo -m owner ! ${owner} -j RETURN`)]),
+      ...(loopbackCaptured ? [] : [output(`-o lo ${loopback}-m owner ! ${owner} -j RETURN`)]),
       // Everything else that Envoy sends goes out as it is, or it would come back to Envoy for ever.
       output(`-m owner ${owner} -j RETURN`),
     ]),
+    ...planDnsRedirect(settings, family),
     output(`-d ${family.loopback} -j RETURN`),
     ...cidrsOf(family.version, settings.excludeOutboundCidrs).map((cidr) => output(`-d ${cidr} -j RETURN`)),
     ...settings.outboundPorts.map((port) => output(`-p tcp --dport ${port} -j ISTIO_REDIRECT`)),

@@ -59,7 +59,7 @@ export function describeDifference(
 export function renderRestore(plan: readonly Rule[], saved: SavedTables, former: readonly Rule[] = plan): string {
   const own = ownRules([...plan, ...former], saved);
   const sections: string[] = [];
-  for (const table of ['mangle', 'nat'] as const) {
+  for (const table of tables) {
     const planned = plan.filter((rule) => rule.table === table);
     const chains = [
       ...new Set(
@@ -90,7 +90,7 @@ function ownRules(known: readonly Rule[], saved: SavedTables): readonly Rule[] {
   const builtIn = new Set(
     known.filter((rule) => !isOwnChain(rule.chain)).map((rule) => keyOf(rule) + fingerprint(rule)),
   );
-  return (['mangle', 'nat'] as const).flatMap((table) =>
+  return tables.flatMap((table) =>
     (saved.get(table)?.rules ?? [])
       .map((rule) => ({ table, ...rule }))
       .filter(
@@ -104,6 +104,9 @@ function groupByChain(rules: readonly Rule[]): ReadonlyMap<string, readonly Rule
   for (const rule of rules) groups.set(keyOf(rule), [...(groups.get(keyOf(rule)) ?? []), rule]);
   return groups;
 }
+
+/** Those that we have rules in. */
+const tables = ['raw', 'mangle', 'nat'] as const;
 
 const keyOf = (rule: Rule) => `${rule.table} ${rule.chain}`;
 

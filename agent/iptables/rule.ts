@@ -1,7 +1,7 @@
 /** One netfilter rule, and what differs between the two address families. */
 
 export interface Rule {
-  readonly table: 'nat' | 'mangle';
+  readonly table: 'raw' | 'nat' | 'mangle';
   readonly chain: string;
   /** Arguments behind `-A CHAIN`. */
   readonly args: readonly string[];

@@ -30,6 +30,8 @@ export interface RedirectSettings {
   /** Packet mark and policy routing table of TPROXY (flags t, r). */
   readonly tproxyMark: number;
   readonly tproxyRouteTable: number;
+  /** DNS queries that go to the agent: none, all, or those to these servers. */
+  readonly dnsServers: '*' | readonly string[];
   /** Drop packets in conntrack state INVALID. */
   readonly dropInvalid: boolean;
   /** Whether the pod has IPv6; without it no IPv6 rule is planned. */
@@ -53,6 +55,7 @@ export const defaultRedirectSettings: RedirectSettings = {
   virtualInterfaces: [],
   tproxyMark: 1337,
   tproxyRouteTable: 133,
+  dnsServers: [],
   dropInvalid: false,
   ipv6: true,
 };
@@ -66,7 +69,12 @@ export interface ParsedRedirect {
   readonly problems: readonly string[];
 }
 
-export function parseRedirectSettings(flags: RedirectFlags, ipv6: boolean): ParsedRedirect {
+/** `resolvers`: the servers that the pod itself asks, captured when DNS is redirected and not all of it. */
+export function parseRedirectSettings(
+  flags: RedirectFlags,
+  ipv6: boolean,
+  resolvers: readonly string[] = [],
+): ParsedRedirect {
   const problems: string[] = [];
   const base = defaultRedirectSettings;
 
@@ -133,10 +141,17 @@ export function parseRedirectSettings(flags: RedirectFlags, ipv6: boolean): Pars
       virtualInterfaces: names('kube-virt-interfaces', interfaceName, 'an interface name'),
       tproxyMark: number('istio-inbound-tproxy-mark', base.tproxyMark, 0xffffffff),
       tproxyRouteTable: number('istio-inbound-tproxy-route-table', base.tproxyRouteTable, 0xffffffff),
+      dnsServers:
+        flags['redirect-dns'] !== 'true' ? [] : flags['capture-all-dns'] === 'true' ? '*' : cidrsOfServers(resolvers),
       dropInvalid: flags['drop-invalid'] === 'true',
       ipv6,
     },
   };
+}
+
+/** A server of IPv6 may be written with its interface, which rules do not know. */
+function cidrsOfServers(servers: readonly string[]): readonly string[] {
+  return servers.flatMap((server) => parseCidr(server.split('%')[0] ?? '')?.text ?? []);
 }
 
 /** Ranges of one address family, in the order given. */

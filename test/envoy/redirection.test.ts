@@ -113,6 +113,8 @@ describe('redirection in a real network namespace', function () {
       '8080',
       '-o',
       '22',
+      '--redirect-dns',
+      '--capture-all-dns',
     ];
     const applied = await iptables(...tproxy);
     expect(applied, applied.stdout + applied.stderr).to.include({ code: 0 });

@@ -74,12 +74,17 @@ export class NetworkPair {
   }
 
   /** Runs a script of Node's that prints a line once it serves; the result stops it. */
-  async serve(inside: 'pod' | 'peer', script: string): Promise<() => Promise<void>> {
-    const [program = '', ...before] = this.command(inside, 1000);
-    const child = spawn(program, [...before, process.execPath, '-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  serve(inside: 'pod' | 'peer', script: string): Promise<() => Promise<void>> {
+    return this.start(inside, [process.execPath, '-e', script], 1000);
+  }
+
+  /** Starts a program that prints a line once it serves; the result stops it. */
+  async start(inside: 'pod' | 'peer', args: readonly string[], uid: number): Promise<() => Promise<void>> {
+    const [program = '', ...before] = this.command(inside, uid);
+    const child = spawn(program, [...before, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
     await new Promise<void>((resolve, reject) => {
       child.stdout.once('data', () => resolve());
-      child.once('exit', (code) => reject(new Error(`the script ended with code ${code}`)));
+      child.once('exit', (code) => reject(new Error(`the program ended with code ${code}`)));
     });
     return async () => {
       const ended = new Promise((resolve) => child.once('exit', resolve));
