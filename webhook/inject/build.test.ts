@@ -57,6 +57,23 @@ describe('buildInjectedPod', () => {
     );
   });
 
+  it('captures DNS where the mesh or the pod asks for it', () => {
+    const proxyMetadata = { ISTIO_META_DNS_CAPTURE: 'true' };
+    const capturing = makeContext({
+      meshConfig: { ...defaultMeshConfig, defaultConfig: { ...defaultMeshConfig.defaultConfig, proxyMetadata } },
+    });
+    const captures = ({ pod }: { readonly pod: Pod }) => ({
+      redirected: pod.spec?.initContainers?.[0]?.args?.includes('--redirect-dns'),
+      agent: proxyOf(pod)?.env?.find(({ name }) => name === 'ISTIO_META_DNS_CAPTURE')?.value,
+    });
+    const asked = (value: string) =>
+      plain({ annotations: { 'proxy.istio.io/config': `{proxyMetadata: {ISTIO_META_DNS_CAPTURE: ${value}}}` } });
+    expect(captures(injected(plain()))).to.deep.equal({ redirected: false, agent: undefined });
+    expect(captures(injected(plain(), capturing))).to.deep.equal({ redirected: true, agent: 'true' });
+    expect(captures(injected(asked('"true"')))).to.deep.equal({ redirected: true, agent: 'true' });
+    expect(captures(injected(asked('"false"'), capturing))).to.deep.equal({ redirected: false, agent: 'false' });
+  });
+
   it('takes cluster and network from the URL', () => {
     const { pod } = injected(plain(), makeContext({ place: { cluster: 'east', network: 'n1' } }));
     const env = proxyOf(pod)?.env ?? [];

@@ -42,6 +42,7 @@ export function buildInitContainer({ settings, podSettings, meshConfig }: Contai
       ...optional('-o', redirect.excludeOutboundPorts),
       ...optional('-k', redirect.virtualInterfaces),
       ...optional('-c', redirect.excludeInterfaces),
+      ...(capturesDns(podSettings) ? ['--redirect-dns'] : []),
       `--log_output_level=${podSettings.agentLogLevel}`,
       ...(settings.logAsJson ? ['--log_as_json'] : []),
       ...(settings.cni ? ['--run-validation', '--skip-rule-apply'] : []),
@@ -49,6 +50,11 @@ export function buildInitContainer({ settings, podSettings, meshConfig }: Contai
     ...(resources ? { resources } : {}),
     securityContext: settings.cni ? unprivileged(true) : initSecurity,
   };
+}
+
+/** As the agent reads it from the environment that `proxyMetadata` becomes. */
+function capturesDns({ proxyConfig }: PodSettings): boolean {
+  return proxyConfig.proxyMetadata?.ISTIO_META_DNS_CAPTURE === 'true';
 }
 
 const initSecurity: SecurityContext = {
