@@ -8,6 +8,7 @@
 export { readCompositionKeys } from './composition.ts';
 export { hostsToAllocate } from './discovery/allocation.ts';
 export type { ServiceEndpoint } from './discovery/endpoints.ts';
+export type { MeshName } from './discovery/names.ts';
 export type { MeshService } from './discovery/services.ts';
 export { createMeshInputs, type MeshInputs, type MeshKind } from './inputs.ts';
 export * from './keys.ts';

@@ -3,6 +3,7 @@ import type { Graph, Query } from '#graph/types.ts';
 import { defineDiagnostics } from './diagnostics/diagnostics.ts';
 import { defineEndpoints, type EndpointQueries } from './discovery/endpoints.ts';
 import { defineHosts } from './discovery/hosts.ts';
+import { defineNames, type NameQueries } from './discovery/names.ts';
 import { defineServices, type ServiceQueries } from './discovery/services.ts';
 import { sameData } from './equality.ts';
 import { defineRules } from './frontend/istio/destinationrules.ts';
@@ -38,6 +39,7 @@ import type { MeshSettings } from './types/settings.ts';
 export interface MeshQueries
   extends ServiceQueries,
     EndpointQueries,
+    NameQueries,
     ClusterListQueries,
     ClusterQueries,
     ListenerListQueries,
@@ -95,6 +97,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     settings,
     ...services,
     ...endpoints,
+    ...defineNames(graph, { services, endpoints, imports: egress }),
     ...clusterLists,
     ...clusters,
     ...routeTables,

@@ -9,6 +9,7 @@ export const ENDPOINT_TYPE = typeUrl('envoy.config.endpoint.v3.ClusterLoadAssign
 export const LISTENER_TYPE = typeUrl('envoy.config.listener.v3.Listener');
 export const ROUTE_TYPE = typeUrl('envoy.config.route.v3.RouteConfiguration');
 export const VIRTUAL_HOST_TYPE = typeUrl('envoy.config.route.v3.VirtualHost');
+export const NAME_TABLE_TYPE = typeUrl('istio.networking.nds.v1.NameTable');
 export const SECRET_TYPE = typeUrl('envoy.extensions.transport_sockets.tls.v3.Secret');
 
 /** What a resource needs follows from its bytes, so these three say it all. */

@@ -165,7 +165,11 @@ function renderCombination(form: TableForm, { view, place, class: ofClass, gatew
   return `${view}\t${place ?? ''}\t${form}\n${own}`;
 }
 
-function parseViewPart(part: string): { readonly view: string; readonly place: string; readonly form: TableForm } {
+export function parseViewPart(part: string): {
+  readonly view: string;
+  readonly place: string;
+  readonly form: TableForm;
+} {
   const [view = '', place = '', form] = part.split('\t');
   return { view, place, form: form === 'split' ? 'split' : 'whole' };
 }

@@ -3,6 +3,7 @@ import type { Builder, Graph, Root, RootResult } from '#graph/index.ts';
 import { type MeshQueries, renderProxyFacts, type SourceRef } from '#model/index.ts';
 import type { Clock, Component } from '#runtime/core/index.ts';
 import type { Proxy as MeshProxy, ServedResource, Snapshot, SnapshotSource, Subscription } from '#xds/source.ts';
+import { type Built, createBuiltQueries } from './built.ts';
 import { createEntryQueries } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { factsOf } from './facts.ts';
@@ -57,6 +58,8 @@ interface Subscriber {
   /** Of its roots in the graph. */
   readonly key: string;
   readonly onChange: () => void;
+  /** It asks for the name table beside what every proxy gets. */
+  named: boolean;
   /** As of the last build. */
   built: Built | undefined;
   /** The key of its gateway, for routers. */
@@ -67,26 +70,16 @@ interface Subscriber {
   secrets: ReadonlyMap<string, ServedResource | undefined>;
 }
 
-interface Built {
-  readonly combination: string;
-  readonly view: Part;
-  readonly own: Part;
-}
-
 export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapshotSource {
   const { graph, builder, clock } = options;
   const queries = createSnapshotQueries(graph, options.model, createEntryQueries(graph, options.model));
   const secrets = createSecretQueries(graph, options.model);
   const permissions = new SecretPermissions(options.secrets, clock);
-  const builtQuery = graph.query<Built>(
-    'translate.proxy',
-    (reader, key) => {
-      const combination = reader.read(queries.combination, key);
-      const { view, own } = parseCombination(combination);
-      return { combination, view: reader.read(queries.view, view), own: reader.read(queries.own, own) };
-    },
-    { equal: (a, b) => a.combination === b.combination && a.view === b.view && a.own === b.own },
-  );
+  const built = createBuiltQueries(graph, options.model, queries);
+  const rootOf = ({ proxy, named, key }: Subscriber): Root<Built> => {
+    if (proxy.client === 'agent') return { query: built.agent, key };
+    return { query: named ? built.named : built.proxy, key };
+  };
   const subscribers = new Map<string, Subscriber>();
   const wake = new Wake();
   const background = new Set<Promise<void>>();
@@ -112,7 +105,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     if (built === result.value) return false;
     const { combination, view, own } = result.value;
     subscriber.built = result.value;
-    subscriber.gateway = gatewayOf(parseCombination(combination).own);
+    subscriber.gateway = combination === undefined ? undefined : gatewayOf(parseCombination(combination).own);
     const shared = joinSnapshot(view, own, revision);
     if (subscriber.snapshot?.types === shared.types) return false;
     // A proxy that moves to another combination must not seem to have acknowledged what was there before it came.
@@ -147,7 +140,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
   const build = async (signal: AbortSignal): Promise<void> => {
     const present = [...subscribers.values()];
-    const roots = present.map((subscriber): Root<Built> => ({ query: builtQuery, key: subscriber.key }));
+    const roots = present.map(rootOf);
     const outcome = await builder.build(roots, { signal });
     if (outcome.kind !== 'built') return;
     settled = outcome.revision;
@@ -177,8 +170,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   };
 
   const sweep = (): void => {
-    const roots = [...subscribers.values()].map(({ key }) => ({ query: builtQuery, key }));
-    graph.sweep(roots);
+    graph.sweep([...subscribers.values()].map(rootOf));
     departed = 0;
   };
 
@@ -213,8 +205,9 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     subscribe(proxy, onChange): Subscription {
       const subscriber: Subscriber = {
         proxy,
-        key: renderProxyKey(proxy.virtualHosts ? 'split' : 'whole', renderProxyFacts(factsOf(proxy))),
+        key: rootKeyOf(proxy),
         onChange,
+        named: false,
         built: undefined,
         gateway: undefined,
         snapshot: undefined,
@@ -226,6 +219,11 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       return {
         current: () => subscriber.snapshot,
         secret: (name) => subscriber.secrets.get(name),
+        watchNames() {
+          if (subscriber.named) return;
+          subscriber.named = true;
+          wake.up();
+        },
         watchSecrets(names) {
           subscriber.watched = new Set(names);
           wake.up();
@@ -264,11 +262,17 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     combinations() {
       const counts = new Map<string, number>();
       for (const { built } of subscribers.values()) {
-        if (built !== undefined) counts.set(built.combination, (counts.get(built.combination) ?? 0) + 1);
+        const combination = built?.combination;
+        if (combination !== undefined) counts.set(combination, (counts.get(combination) ?? 0) + 1);
       }
       return counts;
     },
   };
+}
+
+function rootKeyOf(proxy: MeshProxy): string {
+  const facts = renderProxyFacts(factsOf(proxy));
+  return proxy.client === 'agent' ? facts : renderProxyKey(proxy.virtualHosts ? 'split' : 'whole', facts);
 }
 
 function sourcesOf({ built }: Subscriber): readonly (readonly SourceRef[])[] {

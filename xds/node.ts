@@ -27,7 +27,7 @@ export function parseNode(node: Node | undefined, connection: number, protocol: 
   }
   const metadata = parseMetadata(node.metadata);
   const generator = text(metadata, 'GENERATOR');
-  if (generator !== '' && generator !== 'grpc')
+  if (generator !== '' && generator !== 'grpc' && generator !== 'agent')
     throw new LateenError('invalid', `generator "${generator.slice(0, 100)}" is not served`);
   const dot = workload.lastIndexOf('.');
   const podName = text(metadata, 'NAME') || (dot === -1 ? workload : workload.slice(0, dot));
@@ -37,7 +37,7 @@ export function parseNode(node: Node | undefined, connection: number, protocol: 
     throw new LateenError('invalid', `node id "${nodeId}" and metadata NAMESPACE "${namespace}" disagree`);
   }
   const labels = stringMap(metadata.LABELS);
-  const client = generator === 'grpc' || /grpc/i.test(node.userAgentName ?? '') ? 'grpc' : 'envoy';
+  const client = clientOf(generator, node.userAgentName);
   return {
     connectionId: `${podName}.${namespace}-${connection}`,
     nodeId,
@@ -64,6 +64,12 @@ export function parseNode(node: Node | undefined, connection: number, protocol: 
     client,
     virtualHosts: protocol === 'delta' && client === 'envoy',
   };
+}
+
+/** What speaks to us: an agent says so, in the place where Istio's clients say what they want to be sent. */
+function clientOf(generator: string, userAgent = ''): MeshProxy['client'] {
+  if (generator === 'agent') return 'agent';
+  return generator === 'grpc' || /grpc/i.test(userAgent) ? 'grpc' : 'envoy';
 }
 
 function isProxyType(type: string): type is MeshProxy['type'] {

@@ -77,6 +77,7 @@ const MOST_OVERLAPPING = 8;
 export class Session {
   readonly #settings: SessionSettings;
   readonly #delta: boolean;
+  readonly #principal: string;
   readonly #channels = new Map<string, Channel>(RESOURCE_TYPES.map((type) => [type.typeUrl, new Channel(type)]));
   readonly #gates: ReadonlyMap<string, Gate>;
   /** Clusters that draining listeners may still use, until when. */
@@ -88,7 +89,9 @@ export class Session {
   #nonce = 0;
   #removeClustersAfter = Number.NEGATIVE_INFINITY;
 
-  constructor(protocol: 'delta' | 'sotw', settings: SessionSettings) {
+  /** `principal`: the type that a client asks for first of all; nothing is settled before it has. */
+  constructor(protocol: 'delta' | 'sotw', settings: SessionSettings, principal = LISTENER) {
+    this.#principal = principal;
     this.#delta = protocol === 'delta';
     this.#settings = settings;
     this.#gates = new Map(NAMING.map(({ typeUrl }) => [typeUrl, new Gate(settings)]));
@@ -161,7 +164,7 @@ export class Session {
   /** Everything of the present snapshot is acknowledged, unless it was refused by itself. */
   settled(): boolean {
     if (this.#snapshot === undefined) return false;
-    if (!this.#channel(LISTENER).open) return false;
+    if (!this.#channel(this.#principal).open) return false;
     for (const channel of this.#channels.values()) {
       if (!channel.open) {
         // What belongs to something that was sent, and that the client has yet to ask for.

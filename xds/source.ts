@@ -72,7 +72,8 @@ export interface Proxy {
   readonly metadata: Readonly<Record<string, unknown>>;
   /** Proven SPIFFE identity; absent on the plaintext port. */
   readonly identity?: { readonly trustDomain: string; readonly namespace: string; readonly serviceAccount: string };
-  readonly client: 'envoy' | 'grpc';
+  /** An agent follows the names that its pod may resolve, on a stream of its own; it is no proxy and counts as none. */
+  readonly client: 'envoy' | 'grpc' | 'agent';
   /** Takes virtual hosts as resources of their own (VHDS) beside route configurations that ask for them. */
   readonly virtualHosts: boolean;
 }
@@ -84,6 +85,8 @@ export interface Subscription {
   secret(name: string): ServedResource | undefined;
   /** Names of secrets this proxy asks for; the source keeps them current and calls onChange when one changes. */
   watchSecrets(names: ReadonlySet<string>): void;
+  /** Asks for the name table in every snapshot from the next one on; agents need not. */
+  watchNames(): void;
   close(): void;
 }
 

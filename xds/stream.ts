@@ -10,7 +10,7 @@ import { type ParsedRequest, type Protocol, parseRequest, UnknownTypeError } fro
 import type { EncodedResponse, ResponseEncoder } from './response.ts';
 import { type Outgoing, type Reaction, Session, type SessionSettings } from './session.ts';
 import type { DeliveryObserver, Proxy as MeshProxy, ServedResource, SnapshotSource, Subscription } from './source.ts';
-import { SECRET } from './types.ts';
+import { LISTENER, NAME_TABLE, SECRET } from './types.ts';
 
 /** A response is serialized when it is written, and never parsed by us. */
 export type DiscoveryCall = ServerDuplexStream<Buffer, EncodedResponse>;
@@ -37,6 +37,9 @@ interface Client {
   readonly proxy: MeshProxy;
   readonly session: Session;
   readonly subscription: Subscription;
+  /** Of an agent nothing is reported: it is no proxy. */
+  readonly observer: DeliveryObserver;
+  readonly metrics: XdsMetrics;
 }
 
 /** What debugging shows of a stream. */
@@ -85,7 +88,7 @@ export class DiscoveryStream {
   }
 
   get state(): StreamState | undefined {
-    if (this.#client === undefined) return undefined;
+    if (this.#client === undefined || this.#client.proxy.client === 'agent') return undefined;
     const { proxy, session } = this.#client;
     const revision = session.snapshot?.revision ?? -1;
     return {
@@ -107,6 +110,9 @@ export class DiscoveryStream {
     const { request, node } = parseRequest(this.#protocol, bytes);
     this.#client ??= this.#open(node);
     const { proxy, session, subscription } = this.#client;
+    if (proxy.client === 'agent' && request.type.typeUrl !== NAME_TABLE)
+      throw new LateenError('forbidden', `an agent is served no resources of type "${request.type.label}"`);
+    if (request.type.typeUrl === NAME_TABLE) subscription.watchNames();
     const reaction = session.request(request, this.#context.clock.monotonic());
     this.#note(reaction, request.type, proxy);
     if (request.type.typeUrl === SECRET && this.#identity !== undefined)
@@ -118,19 +124,26 @@ export class DiscoveryStream {
   }
 
   #open(node: ParsedRequest['node']): Client {
-    const { source, observer, metrics, logger, nextConnection, session: settings } = this.#context;
+    const { source, logger, nextConnection, session: settings } = this.#context;
     const claimed = parseNode(node, nextConnection(), this.#protocol);
     const identity = this.#identity;
     const contradicts = identity === undefined ? undefined : contradiction(claimed, identity);
     if (contradicts !== undefined) throw new LateenError('forbidden', contradicts);
     const proxy: MeshProxy =
       identity === undefined ? claimed : { ...claimed, serviceAccount: identity.serviceAccount, identity };
+    const isAgent = proxy.client === 'agent';
+    const { observer, metrics } = isAgent ? withoutReports(this.#context) : this.#context;
     const subscription = source.subscribe(proxy, () => this.#guard(() => this.#changed()));
     this.#changedAt = this.#context.clock.monotonic();
     observer.connected(proxy);
     metrics.connected(proxy.istioVersion);
-    logger.info('proxy connected', { proxy: proxy.connectionId, node: proxy.nodeId, protocol: this.#protocol });
-    return { proxy, session: new Session(this.#protocol, settings), subscription };
+    logger.info(`${describe(proxy)} connected`, {
+      proxy: proxy.connectionId,
+      node: proxy.nodeId,
+      protocol: this.#protocol,
+    });
+    const session = new Session(this.#protocol, settings, isAgent ? NAME_TABLE : LISTENER);
+    return { proxy, session, subscription, observer, metrics };
   }
 
   /** The source has something new. */
@@ -184,8 +197,8 @@ export class DiscoveryStream {
   /** Reports what has become true; cheap when nothing has. */
   #report(): void {
     if (this.#client === undefined) return;
-    const { observer, metrics, clock } = this.#context;
-    const { session, proxy } = this.#client;
+    const { clock } = this.#context;
+    const { session, proxy, observer, metrics } = this.#client;
     const revision = session.snapshot?.revision ?? -1;
     if (revision > this.#acknowledged && session.settled()) {
       this.#acknowledged = revision;
@@ -201,11 +214,13 @@ export class DiscoveryStream {
   }
 
   #reportRejections(session: Session, proxy: MeshProxy): void {
-    for (const rejection of session.rejections()) this.#context.observer.rejected(proxy.connectionId, rejection);
+    const observer = this.#client?.observer;
+    for (const rejection of session.rejections()) observer?.rejected(proxy.connectionId, rejection);
   }
 
   #note(reaction: Reaction, type: Outgoing['type'], proxy: MeshProxy): void {
-    const { metrics, logger } = this.#context;
+    const { logger } = this.#context;
+    const metrics = this.#client?.metrics ?? this.#context.metrics;
     if (reaction.kind === 'stale') metrics.staleNonce(type);
     if (reaction.kind !== 'refused') return;
     metrics.refused(type, proxy.nodeId);
@@ -279,11 +294,11 @@ export class DiscoveryStream {
     this.#timer?.abort();
     this.#withdrawTurn?.();
     if (this.#client !== undefined) {
-      const { proxy, subscription } = this.#client;
+      const { proxy, subscription, observer, metrics } = this.#client;
       subscription.close();
-      this.#context.observer.disconnected(proxy.connectionId);
-      this.#context.metrics.disconnected(proxy.istioVersion, proxy.nodeId);
-      this.#context.logger.info('proxy disconnected', { proxy: proxy.connectionId });
+      observer.disconnected(proxy.connectionId);
+      metrics.disconnected(proxy.istioVersion, proxy.nodeId);
+      this.#context.logger.info(`${describe(proxy)} disconnected`, { proxy: proxy.connectionId });
     }
     // Bytes for a peer that is gone are reported by nobody.
     for (const release of this.#undrained.keys()) release();
@@ -291,6 +306,19 @@ export class DiscoveryStream {
     finish?.();
     this.#onClosed();
   }
+}
+
+/** Agents write a log line of their own, so that nobody counts them among the proxies. */
+const describe = ({ client }: MeshProxy): string => (client === 'agent' ? 'agent' : 'proxy');
+
+const ignore = (): void => undefined;
+
+/** What agents are met with: their responses are counted as sent, and nothing else of them is. */
+function withoutReports({ metrics }: StreamContext): Pick<Client, 'observer' | 'metrics'> {
+  return {
+    observer: { connected: ignore, acknowledged: ignore, rejected: ignore, waiting: ignore, disconnected: ignore },
+    metrics: { ...metrics, connected: ignore, disconnected: ignore, converged: ignore, refused: ignore },
+  };
 }
 
 /** The secrets as a collection; the same one as before while none has changed. */

@@ -46,6 +46,7 @@ const certificateInterval = 100;
 /** What decides which names a pod sees, and who it is. */
 const told = [
   'CLUSTER_ID',
+  'DNS_CAPTURE',
   'INSTANCE_IPS',
   'INTERCEPTION_MODE',
   'ISTIO_VERSION',

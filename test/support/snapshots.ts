@@ -52,6 +52,7 @@ export class MemorySource implements SnapshotSource {
     return {
       current: () => this.#snapshot,
       secret: (name) => this.#secrets.get(name),
+      watchNames: () => undefined,
       watchSecrets: () => undefined,
       close: () => this.#subscribers.delete(onChange),
     };
