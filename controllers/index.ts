@@ -1,11 +1,13 @@
 /**
- * Owns: the reconcilers of what we write: the installation, webhook configurations, root-certificate ConfigMaps, and the
- * status of mesh resources from delivery facts.
+ * Owns: the reconcilers of what we write: the installation, webhook configurations, root-certificate ConfigMaps, addresses
+ * of ServiceEntries, and the status of mesh resources from delivery facts.
  * May import: api, model, kube, runtime; the operator's adapter alone also @dot-i/k8s-operator and client-node.
  * Invariants: level-triggered (a key says only that something may have changed); status is written through its
  * subresource by server-side apply, only when a status, a reason or the generation changed; spec is never written.
  * `controllers/operator/index.ts` is an entry of its own, because istiod must never load what it needs.
  */
+export { type AddressAllocatorOptions, addressManager, createAddressAllocator } from './addresses/allocator.ts';
+export type { AddressClaim, AddressClaims, AllocatedAddress } from './addresses/claims.ts';
 export {
   type Delivery,
   type DeliveryFact,

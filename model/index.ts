@@ -6,7 +6,7 @@
  * resources they come from in `sources`; a reference that doesn't resolve never widens what is allowed.
  */
 export { readCompositionKeys } from './composition.ts';
-export { hostsToAllocate } from './discovery/allocation.ts';
+export { type AddressDemand, hostsToAllocate } from './discovery/allocation.ts';
 export type { ServiceEndpoint } from './discovery/endpoints.ts';
 export type { MeshName } from './discovery/names.ts';
 export type { MeshService } from './discovery/services.ts';

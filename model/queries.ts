@@ -1,6 +1,7 @@
 /** All queries of the model, joined. The comment at each says what its key is (forms: keys.ts). */
 import type { Graph, Query } from '#graph/types.ts';
 import { defineDiagnostics } from './diagnostics/diagnostics.ts';
+import { type AddressDemand, defineAddressDemands } from './discovery/allocation.ts';
 import { defineEndpoints, type EndpointQueries } from './discovery/endpoints.ts';
 import { defineHosts } from './discovery/hosts.ts';
 import { defineNames, type NameQueries } from './discovery/names.ts';
@@ -57,6 +58,8 @@ export interface MeshQueries
   readonly listener: Query<Listener | undefined>;
   /** By virtual host key. */
   readonly virtualHost: Query<VirtualHost>;
+  /** Key '': ServiceEntries that have, want or declare addresses. */
+  readonly addressDemands: Query<readonly AddressDemand[]>;
   /** By `Kind/cluster/namespace/name`: complaints about the resource. */
   readonly diagnostics: Query<readonly StatusFact[]>;
   /** By view key: the user resources that decide what it holds and don't show in what it holds. */
@@ -107,6 +110,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...gateways,
     ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),
     ...secrets,
+    addressDemands: defineAddressDemands(graph, inputs),
     diagnostics: defineDiagnostics(graph, {
       ...{ inputs, settings, services, ports, virtualServices, rules, secrets, peerPolicies, egress, sidecarClaims },
     }),

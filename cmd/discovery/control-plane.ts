@@ -11,6 +11,7 @@ import {
   ServerCertificate,
 } from '#ca/index.ts';
 import {
+  createAddressAllocator,
   createRootCertificates,
   createStatusController,
   DeliveryLedger,
@@ -21,6 +22,7 @@ import { createClusterSource } from '#registry/index.ts';
 import { type Component, type Logger, type Metrics, runComponents, systemClock } from '#runtime/index.ts';
 import { createSnapshotSource } from '#translate/index.ts';
 import { createDiscoveryService, createGrpcListener } from '#xds/index.ts';
+import { createAddressClaims } from './address-claims.ts';
 import { createAdmission } from './admission.ts';
 import { createDeliveryClient } from './delivery-client.ts';
 import { createDeliveryService, deliveryDefinition, type Empty } from './delivery-service.ts';
@@ -226,8 +228,12 @@ function join(
 
   // Once, not with each term of leadership: its query lives as long as the graph.
   const subjects = createStatusSubjects({ ...mesh, clusterId: settings.clusterId });
+  const claims = createAddressClaims({ ...mesh, clusterId: settings.clusterId });
   const leaderWork = (): readonly Component[] => [
     meshConfigEvents.writer,
+    ...(settings.allocateAddresses
+      ? [createAddressAllocator({ client, claims, clock, random, logger: scoped('addresses') })]
+      : []),
     createStatusController({
       client,
       subjects,

@@ -44,6 +44,10 @@ export const discoverySettings = z.object({
     .describe(
       'write status and root certificates only as the lease holder; false for a single process outside the cluster',
     ),
+  allocateAddresses: z
+    .stringbool()
+    .default(true)
+    .describe('allocate addresses for ServiceEntries without any, in their status'),
   workloadCertTtl: durationSetting()
     .prefault('24h')
     .describe('life of a workload certificate when the request names none'),

@@ -1,7 +1,49 @@
+/** Which ServiceEntries get addresses, and what stands in their way. */
+import { isIP } from 'node:net';
 import { labels } from '#api/constants.ts';
+import type { Graph, Query } from '#graph/types.ts';
+import { sameData } from '../equality.ts';
 import { isWildcard } from '../hosts.ts';
+import type { MeshInputs } from '../inputs.ts';
 import type { ServiceEntrySpec } from '../specs.ts';
 import type { Config } from '../types/inputs.ts';
+
+/** What a ServiceEntry has of addresses and wants of them. */
+export interface AddressDemand {
+  readonly cluster: string;
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly createdAt: number;
+  /** Hosts that addresses are allocated for; empty when it needs none. */
+  readonly hosts: readonly string[];
+  readonly allocated: readonly { readonly value: string; readonly host: string }[];
+  /** Single addresses that it declares itself. */
+  readonly declared: readonly string[];
+}
+
+/** `addressDemands` (key ''): of every ServiceEntry that has, wants or declares some. */
+export function defineAddressDemands(graph: Graph, inputs: MeshInputs): Query<readonly AddressDemand[]> {
+  const demand = graph.query<AddressDemand | undefined>(
+    'addressDemand',
+    (reader, key) => {
+      const config = reader.get(inputs.serviceEntries, key);
+      if (config === undefined) return undefined;
+      const { cluster, namespace, name, uid, createdAt } = config;
+      const hosts = hostsToAllocate(config);
+      const allocated = config.status?.addresses ?? [];
+      const declared = (config.spec.addresses ?? []).filter((address) => isIP(address) !== 0);
+      if (hosts.length + allocated.length + declared.length === 0) return undefined;
+      return { cluster, namespace, name, uid, createdAt, hosts, allocated, declared };
+    },
+    { equal: sameData },
+  );
+  return graph.query<readonly AddressDemand[]>(
+    'addressDemands',
+    (reader) => reader.keys(inputs.serviceEntries).flatMap((key) => reader.read(demand, key) ?? []),
+    { equal: (a, b) => a.length === b.length && a.every((one, at) => one === b[at]) },
+  );
+}
 
 /**
  * The hosts of a ServiceEntry that addresses are allocated for: it declares none itself, they would lead somewhere, and
