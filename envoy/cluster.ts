@@ -167,6 +167,10 @@ function buildProtocolOptions(cluster: Cluster): ClusterMessage {
         pool?.maxRequestsPerConnection === undefined ? undefined : wrap(pool.maxRequestsPerConnection),
       ),
     },
+    // Where each request names its own server, so does TLS, and the certificate must bear that name.
+    ...(cluster.discovery.kind === 'dynamic-dns'
+      ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }
+      : {}),
     ...(protocol === 'http1' ? { explicitHttpConfig: { httpProtocolOptions: {} } } : {}),
     ...(protocol === 'http2' ? { explicitHttpConfig: { http2ProtocolOptions: {} } } : {}),
     ...(protocol === 'downstream'

@@ -61,6 +61,11 @@ export class NetworkPair {
     return pair;
   }
 
+  /** Gives the peer a further address. */
+  async addPeerAddress(address: string): Promise<void> {
+    await must('ip', '-n', this.peer, 'address', 'add', `${address}/24`, 'dev', 'eth0');
+  }
+
   /** Runs a program inside; `uid` also becomes the group. */
   run(inside: 'pod' | 'peer', args: readonly string[], uid = 0): Promise<Outcome> {
     const [program = '', ...before] = this.command(inside, uid);
@@ -74,8 +79,8 @@ export class NetworkPair {
   }
 
   /** Runs a script of Node's that prints a line once it serves; the result stops it. */
-  serve(inside: 'pod' | 'peer', script: string): Promise<() => Promise<void>> {
-    return this.start(inside, [process.execPath, '-e', script], 1000);
+  serve(inside: 'pod' | 'peer', script: string, uid = 1000): Promise<() => Promise<void>> {
+    return this.start(inside, [process.execPath, '-e', script], uid);
   }
 
   /** Starts a program that prints a line once it serves; the result stops it. */

@@ -196,6 +196,13 @@ export const clusters: Readonly<Record<string, Cluster>> = {
     protocol: 'tcp',
     tls: { kind: 'none' },
   },
+  'dynamic-dns-http': {
+    ...base,
+    name: { direction: 'outbound', port: 80, subset: '', hostname: '*.example.org' },
+    discovery: { kind: 'dynamic-dns', lookup: { families: '4', refreshMs: 60_000 } },
+    protocol: 'http2',
+    tls: { kind: 'tls', sni: '', subjectAltNames: [], insecureSkipVerify: false },
+  },
   passthrough: {
     ...base,
     name: { direction: 'special', name: 'PassthroughCluster' },

@@ -1,0 +1,261 @@
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { expect } from 'chai';
+import { pod } from '#test/support/bookinfo.ts';
+import type { RunningEnvoy } from '#test/support/envoy.ts';
+import { eventually } from '#test/support/eventually.ts';
+import { MeshNetwork } from '#test/support/meshnetwork.ts';
+import { type NameServer, startNameServer } from '#test/support/nameserver.ts';
+import { NetworkPair } from '#test/support/netns.ts';
+
+const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
+/** Nobody has this address: whatever gets an answer was led elsewhere by the sidecar. */
+const NOWHERE = '10.99.99.99';
+const [A, B, C] = ['10.98.0.3', '10.98.0.4', '10.98.0.5'] as const;
+
+const entry = (name: string, spec: string) => `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ${name}, namespace: bookinfo}
+spec: ${spec}
+---`;
+const http = 'ports: [{number: 80, name: http, protocol: HTTP}]';
+const tls = 'ports: [{number: 443, name: tls, protocol: TLS}]';
+
+/** HTTP and TLS servers: each answers with the address and port it was reached at, and the name the client greeted. */
+const servers = (certificate: { readonly key: string; readonly cert: string }) => `
+  const certificate = ${JSON.stringify(certificate)};
+  const plain = [80, 8080, 9000];
+  let open = plain.length + 1;
+  const ready = () => { if (--open === 0) console.log('ready'); };
+  const answer = (request, response) => {
+    const { localAddress, localPort, servername } = request.socket;
+    response.end(JSON.stringify({ at: localAddress + ':' + localPort, host: request.headers.host, servername }));
+  };
+  for (const port of plain) require('node:http').createServer(answer).listen(port, '0.0.0.0', ready);
+  require('node:https').createServer(certificate, answer).listen(443, '0.0.0.0', ready);`;
+
+const onSocket = (path: string) => `
+  require('node:http').createServer((request, response) => response.end(JSON.stringify({ at: 'socket' })))
+    .listen(${JSON.stringify(path)}, () => { require('node:fs').chmodSync(${JSON.stringify(path)}, 0o777); console.log('ready'); });`;
+
+interface Answer {
+  readonly status: number;
+  readonly at?: string;
+  readonly host?: string;
+  readonly servername?: string;
+}
+
+describe('ServiceEntries on a sidecar with real redirection, where nothing else may pass', () => {
+  let network: NetworkPair;
+  let mesh: MeshNetwork;
+  let names: NameServer;
+  let folder: string;
+  let sidecar: RunningEnvoy;
+  const stops: (() => Promise<void>)[] = [];
+
+  before(async function () {
+    this.timeout(60_000);
+    network = await NetworkPair.create();
+    for (const address of [A, B, C]) await network.addPeerAddress(address);
+    names = await startNameServer(network, {});
+    mesh = await MeshNetwork.start();
+    folder = await mkdtemp(join(tmpdir(), 'lateen-socket-'));
+    await chmod(folder, 0o755);
+    const { chain, privateKey } = mesh.authority.issueServer(['*.example.com']);
+    stops.push(await network.serve('peer', servers({ key: privateKey, cert: chain.join('') }), 0));
+    stops.push(await network.serve('pod', onSocket(join(folder, 'api.sock')), 0));
+    const redirect = await network.run('pod', [
+      ...[process.execPath, agent, 'istio-iptables', '-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT'],
+      ...['-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info'],
+    ]);
+    expect(redirect.stderr + redirect.stdout).to.satisfy(() => redirect.code === 0);
+    const route = await network.run('pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
+    expect(route.stderr).to.equal('');
+    mesh.pipeline.objects.applyMeshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' }, dnsRefreshRate: '1s' });
+    mesh.pipeline.objects.apply(pod({ app: 'client', version: 'v1', ip: network.addresses.pod }));
+    sidecar = await mesh.startProxy({
+      type: 'sidecar',
+      pod: 'client-v1-0',
+      namespace: 'bookinfo',
+      serviceAccount: 'bookinfo-client',
+      ip: network.addresses.pod,
+      labels: { app: 'client', version: 'v1' },
+      within: network.command('pod', 1337),
+    });
+  });
+
+  after(async () => {
+    await mesh?.stop();
+    for (const stop of stops) await stop();
+    await names?.stop();
+    await network?.remove();
+    if (folder) await rm(folder, { recursive: true });
+  });
+
+  afterEach(() => {
+    expect(mesh.rejections).to.deep.equal([]);
+    expect(mesh.pipeline.faults).to.deep.equal([]);
+  });
+
+  /** A request of the application; status 0 when there was no answer. */
+  const ask = async (url: string, headers: Record<string, string> = {}, servername?: string): Promise<Answer> => {
+    const options = { headers, timeout: 5000, rejectUnauthorized: false, ...(servername ? { servername } : {}) };
+    const script = `
+      const request = require('node:${url.startsWith('https') ? 'https' : 'http'}').get(${JSON.stringify(url)}, ${JSON.stringify(options)}, (response) => {
+        let body = '';
+        response.on('data', (chunk) => { body += chunk; });
+        response.on('end', () => console.log(JSON.stringify({ status: response.statusCode, body })));
+      });
+      request.on('timeout', () => request.destroy(new Error('timeout')));
+      request.on('error', () => console.log(JSON.stringify({ status: 0, body: '' })));`;
+    const { stdout } = await network.run('pod', [process.execPath, '-e', script], 1000);
+    const { status, body } = JSON.parse(stdout) as { status: number; body: string };
+    return { status, ...(body.startsWith('{') ? (JSON.parse(body) as object) : {}) };
+  };
+  const askHost = (host: string, url = `http://${NOWHERE}/`) => ask(url, { host });
+  const askName = (servername: string, address: string = NOWHERE) => ask(`https://${address}/`, {}, servername);
+  const answered = (at: string) => (answer: Answer) => expect(answer).to.include({ status: 200, at });
+
+  it('refuses what nobody declares', async () => {
+    expect((await askHost('unknown.example.com', `http://${A}/`)).status).not.to.equal(200);
+    expect((await askName('unknown.example.com', A)).status).to.equal(0);
+  });
+
+  it('leads HTTP to the endpoints that it lists, on their ports', async () => {
+    mesh.pipeline.objects.apply(
+      entry(
+        'static',
+        `{hosts: [static.example.com], resolution: STATIC, ${http}, endpoints: [{address: ${A}, ports: {http: 8080}}]}`,
+      ),
+    );
+    await eventually(() => askHost('static.example.com'), answered(`${A}:8080`));
+  });
+
+  it('leads connections to its addresses and blocks of addresses', async () => {
+    mesh.pipeline.objects.apply(
+      entry(
+        'tcp',
+        `{hosts: [tcp.example.com], resolution: STATIC, addresses: [10.99.1.1, 10.99.2.0/24], ports: [{number: 7000, name: tcp, protocol: TCP, targetPort: 9000}], endpoints: [{address: ${B}}]}`,
+      ),
+    );
+    await eventually(() => ask('http://10.99.1.1:7000/'), answered(`${B}:9000`));
+    await eventually(() => ask('http://10.99.2.77:7000/'), answered(`${B}:9000`));
+    expect((await ask('http://10.99.3.1:7000/')).status).to.equal(0);
+  });
+
+  it('leads to a socket of the pod', async () => {
+    mesh.pipeline.objects.apply(
+      entry(
+        'socket',
+        `{hosts: [socket.example.com], resolution: STATIC, ${http}, endpoints: [{address: "unix://${join(folder, 'api.sock')}"}]}`,
+      ),
+    );
+    await eventually(() => askHost('socket.example.com'), answered('socket'));
+  });
+
+  it('leads to what its name resolves to, and follows the answers', async () => {
+    await names.answer({ 'dns.example.com': [A], 'one.example.com': [C] });
+    mesh.pipeline.objects.apply(
+      [
+        entry('dns', `{hosts: [dns.example.com], resolution: DNS, ${http}}`),
+        entry(
+          'round',
+          `{hosts: [round.example.com], resolution: DNS_ROUND_ROBIN, ${http}, endpoints: [{address: one.example.com, ports: {http: 8080}}]}`,
+        ),
+      ].join('\n'),
+    );
+    await eventually(() => askHost('dns.example.com'), answered(`${A}:80`));
+    await eventually(() => askHost('round.example.com'), answered(`${C}:8080`));
+    await names.answer({ 'dns.example.com': [B], 'one.example.com': [B] });
+    await eventually(() => askHost('dns.example.com'), answered(`${B}:80`));
+    await eventually(() => askHost('round.example.com'), answered(`${B}:8080`));
+  });
+
+  it('lets TLS to names below a wildcard go where it was meant to, and HTTP likewise', async () => {
+    mesh.pipeline.objects.apply(
+      entry(
+        'none',
+        '{hosts: ["*.none.example.com"], resolution: NONE, ports: [{number: 443, name: tls, protocol: TLS}, {number: 80, name: http, protocol: HTTP, targetPort: 8080}]}',
+      ),
+    );
+    await eventually(() => askName('a.none.example.com', C), answered(`${C}:443`));
+    expect(await askName('a.none.example.com', B)).to.include({ at: `${B}:443`, servername: 'a.none.example.com' });
+    expect((await askName('a.other.example.com', C)).status).to.equal(0);
+    answered(`${C}:8080`)(await askHost('b.none.example.com', `http://${C}/`));
+  });
+
+  it('tells TLS services apart by name', async () => {
+    mesh.pipeline.objects.apply(
+      [
+        entry('one', `{hosts: [one.example.com], resolution: STATIC, ${tls}, endpoints: [{address: ${A}}]}`),
+        entry('two', `{hosts: [two.example.com], resolution: STATIC, ${tls}, endpoints: [{address: ${B}}]}`),
+      ].join('\n'),
+    );
+    await eventually(() => askName('one.example.com'), answered(`${A}:443`));
+    await eventually(() => askName('two.example.com'), answered(`${B}:443`));
+  });
+
+  it('looks up the name that each request or connection brings, below its wildcard only', async () => {
+    await names.answer({
+      ...{ 'a.dyn.example.com': [A], 'b.dyn.example.com': [B], 'elsewhere.example.com': [C] },
+    });
+    mesh.pipeline.objects.apply(
+      entry(
+        'dynamic',
+        '{hosts: ["*.dyn.example.com"], resolution: DYNAMIC_DNS, ports: [{number: 80, name: http, protocol: HTTP}, {number: 443, name: tls, protocol: TLS}]}',
+      ),
+    );
+    await eventually(() => askHost('a.dyn.example.com'), answered(`${A}:80`));
+    expect(await askHost('b.dyn.example.com:8080')).to.include({ at: `${B}:8080`, host: 'b.dyn.example.com:8080' });
+    await eventually(() => askName('b.dyn.example.com'), answered(`${B}:443`));
+    expect((await askName('elsewhere.example.com')).status).to.equal(0);
+    expect((await askHost('missing.dyn.example.com')).status).to.equal(503);
+    mesh.pipeline.objects.applyMeshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' }, dnsRefreshRate: '2s' });
+    await mesh.converged();
+    await eventually(() => askHost('a.dyn.example.com'), answered(`${A}:80`));
+    await eventually(() => askName('b.dyn.example.com'), answered(`${B}:443`));
+    answered(`${A}:8080`)(await askHost('static.example.com'));
+  });
+
+  it('follows WorkloadEntries and their health', async () => {
+    const workload = (name: string, address: string, healthy: boolean) => `
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: ${name}, namespace: bookinfo, annotations: {proxy.istio.io/health-checks-enabled: "true"}}
+spec: {address: ${address}, labels: {app: vm}, ports: {http: 8080}}
+status: {conditions: [{type: Healthy, status: "${healthy ? 'True' : 'False'}"}]}
+---`;
+    mesh.pipeline.objects.apply(
+      [
+        entry(
+          'vms',
+          `{hosts: [vm.example.com], resolution: STATIC, location: MESH_INTERNAL, ${http}, workloadSelector: {labels: {app: vm}}}`,
+        ),
+        workload('a', A, true),
+        workload('b', B, false),
+      ].join('\n'),
+    );
+    await eventually(() => askHost('vm.example.com'), answered(`${A}:8080`));
+    mesh.pipeline.objects.apply([workload('a', A, false), workload('b', B, true)].join('\n'));
+    await eventually(() => askHost('vm.example.com'), answered(`${B}:8080`));
+    mesh.pipeline.objects.delete('WorkloadEntry', 'bookinfo', 'b');
+    await eventually(
+      () => askHost('vm.example.com'),
+      ({ status }) => expect(status).to.equal(503),
+    );
+  });
+
+  it('counts under names of Istio’s form', async () => {
+    const stats = await sidecar.admin('/clusters?format=json');
+    for (const name of [
+      'outbound|80||static.example.com',
+      'outbound|443||*.dyn.example.com',
+      'outbound|7000||tcp.example.com',
+    ]) {
+      expect(stats).to.contain(`"name": "${name}"`);
+    }
+  });
+});
