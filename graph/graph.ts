@@ -52,6 +52,12 @@ class IncrementalGraph implements Graph {
       apply({
         set: (input, key, value) => stage(input, key, { value }),
         delete: (input, key) => stage(input, key, 'deleted'),
+        peek: <V>(input: Input<V>, key: string) => {
+          const table = this.#inputTable(input);
+          const change = staged.get(table)?.get(key);
+          const value = change === undefined ? table.peek(key) : change === 'deleted' ? undefined : change.value;
+          return value as V | undefined;
+        },
       });
     } finally {
       this.#editing = false;

@@ -51,6 +51,8 @@ export interface Reader {
 export interface Edit {
   set<V>(input: Input<V>, key: string, value: V): void;
   delete<V>(input: Input<V>, key: string): void;
+  /** The value as it will be when the edit so far has been applied. */
+  peek<V>(input: Input<V>, key: string): V | undefined;
 }
 
 export interface GraphStatistics {

@@ -20,7 +20,7 @@ import type { AnyObject, ClusterContext } from './decode/objects.ts';
 import type { Generations } from './generations.ts';
 import { createMeshConfigReader, type MeshConfigOutcome } from './mesh-config.ts';
 import { createSecretSource } from './secrets.ts';
-import { createClusterWriter, type ObjectKind } from './writer.ts';
+import { createClusterWriter, type NamespaceFilter, type ObjectKind } from './writer.ts';
 
 export interface ClusterSourceOptions {
   readonly client: KubeClient;
@@ -49,6 +49,8 @@ export interface ClusterSourceOptions {
 export interface ClusterSource extends Component {
   /** Resolves once the first lists of all kinds are in the graph. */
   readonly synced: Promise<void>;
+  /** The namespaces that the mesh looks at. */
+  readonly namespaces: NamespaceFilter;
 }
 
 const coreResources: readonly (readonly [ObjectKind, Resource])[] = [
@@ -66,7 +68,7 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
     domainSuffix: inputs.domainSuffix,
     network: options.network ?? '',
   };
-  const writer = createClusterWriter(inputs, context, options.generations);
+  const writer = createClusterWriter(inputs, context, options.generations, options.meshConfig.namespace);
   const gate = createGate(options.edit);
 
   const watch = (kind: ObjectKind, resource: Resource) => {
@@ -90,7 +92,7 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
   };
 
   const firstConfig = gate.expect();
-  const reader = createMeshConfigReader({ ...options.meshConfig, inputs, logger });
+  const reader = createMeshConfigReader({ ...options.meshConfig, writer, logger });
   const takeMeshConfig = (object: KubeObject | undefined) => {
     const write = reader.read(object);
     if (write !== undefined) firstConfig(write);
@@ -121,6 +123,7 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
   return {
     name: `cluster ${options.clusterId}`,
     synced: gate.opened,
+    namespaces: writer.namespaces,
     run: (signal) => runComponents([...watches, secrets], signal, { logger }),
   };
 }

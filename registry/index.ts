@@ -4,7 +4,8 @@
  * May import: api, model, graph, kube, runtime, yaml.
  * Invariants: decoders are pure; the last valid version of a mesh resource stays in force while its source runs; what
  * isn't read (status, managed fields, foreign labels and annotations) never reaches an input; only Secrets that gateways
- * refer to are read; all initial lists arrive as one edit; a mesh configuration takes effect as a whole or not at all.
+ * refer to are read; all initial lists arrive as one edit; a mesh configuration takes effect as a whole or not at all; of
+ * namespaces that it does not select nothing reaches an input.
  */
 export { type ClusterSource, type ClusterSourceOptions, createClusterSource } from './cluster.ts';
 export { meshKinds } from './decode/config.ts';
@@ -25,5 +26,6 @@ export {
   coreKinds,
   createClusterWriter,
   isObjectKind,
+  type NamespaceFilter,
   type ObjectKind,
 } from './writer.ts';

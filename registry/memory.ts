@@ -1,6 +1,7 @@
 /** A source without an API server: objects are applied as YAML or values. */
 
 import { parseAllDocuments } from 'yaml';
+import { namespaces } from '#api/constants.ts';
 import { parseMeshConfig } from '#api/index.ts';
 import type { Batch } from '#graph/index.ts';
 import type { MeshInputs } from '#model/index.ts';
@@ -30,8 +31,13 @@ export interface MemorySource {
 export function createMemorySource(options: MemorySourceOptions): MemorySource {
   const { inputs, edit } = options;
   const clusterId = options.clusterId ?? 'Kubernetes';
-  const context = { clusterId, domainSuffix: inputs.domainSuffix, network: options.network ?? '' };
-  const writer = createClusterWriter(inputs, context, options.generations);
+  const context = {
+    clusterId,
+    domainSuffix: inputs.domainSuffix,
+    network: options.network ?? '',
+    systemNamespace: namespaces.default,
+  };
+  const writer = createClusterWriter(inputs, context, options.generations, namespaces.default);
   const admission = createObjectAdmission(clusterId);
 
   return {
@@ -54,7 +60,7 @@ export function createMemorySource(options: MemorySourceOptions): MemorySource {
       const parsed = parseMeshConfig(yaml);
       if (!parsed.ok)
         throw new LateenError('invalid', parsed.errors.map(({ path, message }) => `${path}: ${message}`).join('; '));
-      edit((batch) => batch.set(inputs.meshConfig, 'mesh', parsed.value));
+      edit((batch) => writer.setMeshConfig(batch, parsed.value));
     },
   };
 }

@@ -2,14 +2,18 @@ import { expect } from 'chai';
 import { createGraph } from '#graph/index.ts';
 import { createMeshInputs } from '#model/index.ts';
 import { silentLogger } from '#runtime/index.ts';
+import { Generations } from './generations.ts';
 import { createMeshConfigReader, type MeshConfigOutcome } from './mesh-config.ts';
+import { createClusterWriter } from './writer.ts';
+
+const context = { clusterId: 'c1', domainSuffix: 'cluster.local', network: '' };
 
 function createWorld() {
   const graph = createGraph();
   const inputs = createMeshInputs(graph);
   const outcomes: MeshConfigOutcome[] = [];
   const reader = createMeshConfigReader({
-    inputs,
+    writer: createClusterWriter(inputs, context, new Generations(), 'istio-system'),
     namespace: 'istio-system',
     name: 'istio',
     logger: silentLogger,

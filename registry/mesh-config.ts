@@ -1,9 +1,9 @@
 import type { Diagnostic } from '#api/index.ts';
-import type { Edit, Batch as EditBatch } from '#graph/index.ts';
-import type { MeshInputs } from '#model/index.ts';
+import type { Batch as EditBatch } from '#graph/index.ts';
 import type { Logger } from '#runtime/index.ts';
 import type { AnyObject, ConfigMapObject } from './decode/objects.ts';
 import { parseMeshDocument } from './mesh-document.ts';
+import type { ClusterWriter } from './writer.ts';
 
 /** What became of the mesh's ConfigMap as it stands now. */
 export interface MeshConfigOutcome {
@@ -25,7 +25,7 @@ export interface MeshConfigReader {
 }
 
 export interface MeshConfigReaderOptions {
-  readonly inputs: MeshInputs;
+  readonly writer: Pick<ClusterWriter, 'setMeshConfig'>;
   /** Where the ConfigMap is looked for. */
   readonly namespace: string;
   readonly name: string;
@@ -35,7 +35,7 @@ export interface MeshConfigReaderOptions {
 
 /** A ConfigMap that was never there stands for Istio's defaults; one that was valid once is never undone by its absence. */
 export function createMeshConfigReader(options: MeshConfigReaderOptions): MeshConfigReader {
-  const { inputs, namespace, name, logger } = options;
+  const { writer, namespace, name, logger } = options;
   const place = { namespace, name };
   let inForce = false;
 
@@ -66,7 +66,7 @@ export function createMeshConfigReader(options: MeshConfigReaderOptions): MeshCo
       }
       inForce = object !== undefined;
       settle({ object, errors: [], warnings: parsed.warnings, lastValidInForce: false });
-      return (edit: Edit) => edit.set(inputs.meshConfig, 'mesh', parsed.value);
+      return (edit) => writer.setMeshConfig(edit, parsed.value);
     },
   };
 }

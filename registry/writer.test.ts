@@ -12,7 +12,7 @@ function createWorld() {
   const graph = createGraph();
   const inputs = createMeshInputs(graph);
   const generations = new Generations();
-  const writer = createClusterWriter(inputs, context, generations);
+  const writer = createClusterWriter(inputs, context, generations, 'istio-system');
   const edit: Parameters<typeof graph.edit>[0] extends infer B ? (batch: B) => boolean : never = (batch) => {
     const changed = graph.edit(batch);
     generations.settle(graph.revision);

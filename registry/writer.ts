@@ -2,7 +2,7 @@
  * Turns objects of one cluster into edits of the graph's inputs. Remembers which keys it wrote, so that a new list
  * also removes, and which mesh resources were valid, so that their last valid version stays in force.
  */
-import type { ServiceEntrySpec } from '#api/index.ts';
+import type { MeshConfig, ServiceEntrySpec } from '#api/index.ts';
 import type { Edit, Input } from '#graph/index.ts';
 import {
   type Config,
@@ -27,6 +27,8 @@ import { parseService } from './decode/service.ts';
 import { parseServiceEntry } from './decode/serviceentry.ts';
 import { parseNamespace, parseNode, parsePod } from './decode/workload.ts';
 import type { Generations } from './generations.ts';
+import { createNamespaceGate } from './namespace-gate.ts';
+import { createNamespaceSelection, type NamespaceSelection } from './namespaces.ts';
 
 export type CoreKind = 'Service' | 'EndpointSlice' | 'Pod' | 'Node' | 'Namespace' | 'Secret';
 export type ObjectKind = CoreKind | MeshKind;
@@ -48,6 +50,16 @@ export interface ClusterWriter {
   delete(edit: Edit, kind: ObjectKind, object: ObjectId): void;
   /** The whole collection as it is now; whatever is not in it is removed. */
   replace(edit: Edit, kind: ObjectKind, objects: readonly AnyObject[]): void;
+  /** Takes over a mesh configuration, and looks at the namespaces that it selects from now on. */
+  setMeshConfig(edit: Edit, config: MeshConfig): void;
+  /** The namespaces that are looked at; `onChange` tells of edits that may have changed which. */
+  readonly namespaces: NamespaceFilter;
+}
+
+export interface NamespaceFilter {
+  admits(namespace: string): boolean;
+  /** Returns how to stop. */
+  onChange(listener: () => void): () => void;
 }
 
 /** The input of a core kind and how its objects are decoded; undefined stands for an object that counts as absent. */
@@ -57,12 +69,28 @@ export function createClusterWriter(
   inputs: MeshInputs,
   context: ClusterContext,
   generations: Generations,
+  systemNamespace: string,
 ): ClusterWriter {
+  const selection = createNamespaceSelection(systemNamespace);
+  const gate = createNamespaceGate(inputs, selection, generations);
   const core = createCoreTable(inputs, context);
-  const configs = createConfigTable(inputs, context, generations);
+  const configs = createConfigTable(inputs, context, { generations, selection });
   const known = new Map<ObjectKind, Set<string>>();
+  const listeners = new Set<() => void>();
 
-  const write = (edit: Edit, kind: ObjectKind, id: ObjectId, object: AnyObject | undefined) => {
+  const announce = () => {
+    for (const listener of listeners) listener();
+  };
+  const setLabels = (edit: Edit, namespace: string, object: AnyObject | undefined) => {
+    const before = selection.admits(namespace);
+    selection.setLabels(namespace, object === undefined ? undefined : (object.metadata.labels ?? {}));
+    if (selection.admits(namespace) === before) return;
+    gate.follow(edit, namespace);
+    announce();
+  };
+
+  const write = (unguarded: Edit, kind: ObjectKind, id: ObjectId, object: AnyObject | undefined) => {
+    const edit = gate.guard(unguarded);
     const { clusterId } = context;
     const named = kind === 'Node' || kind === 'Namespace' ? `${clusterId}/${id.name}` : undefined;
     const key = named ?? renderObjectKey(clusterId, id.namespace ?? '', id.name);
@@ -72,6 +100,7 @@ export function createClusterWriter(
     else keys.add(key);
     if (isCore(kind)) core[kind](edit, key, object);
     else configs(edit, kind, key, object);
+    if (kind === 'Namespace') setLabels(unguarded, id.name, object);
   };
 
   return {
@@ -92,6 +121,19 @@ export function createClusterWriter(
         const [, first = '', second] = key.split('/');
         write(edit, kind, second === undefined ? { name: first } : { namespace: first, name: second }, undefined);
       }
+    },
+    setMeshConfig(edit, config) {
+      edit.set(inputs.meshConfig, 'mesh', config);
+      selection.setSelectors(config.discoverySelectors ?? [], config.rootNamespace ?? systemNamespace);
+      gate.follow(edit);
+      announce();
+    },
+    namespaces: {
+      admits: (namespace) => selection.admits(namespace),
+      onChange: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
     },
   };
 }
@@ -126,7 +168,11 @@ type ValueOf<I> = I extends Input<infer V> ? V : never;
 
 type WriteConfig = (edit: Edit, kind: MeshKind, key: string, object: AnyObject | undefined) => void;
 
-function createConfigTable(inputs: MeshInputs, context: ClusterContext, generations: Generations): WriteConfig {
+function createConfigTable(
+  inputs: MeshInputs,
+  context: ClusterContext,
+  { generations, selection }: { readonly generations: Generations; readonly selection: NamespaceSelection },
+): WriteConfig {
   const valid = new Set<string>();
   const writeHosts = createHostTable(inputs);
   return (edit, kind, key, object) => {
@@ -143,7 +189,7 @@ function createConfigTable(inputs: MeshInputs, context: ClusterContext, generati
     }
     const parsed = parseConfig(kind, object, context);
     const { cluster, namespace, name, uid, generation } = parsed.ok ? parsed.config : parsed.invalid;
-    generations.note({ cluster, kind, namespace, name, uid, generation });
+    if (selection.admits(namespace)) generations.note({ cluster, kind, namespace, name, uid, generation });
     if (parsed.ok) {
       valid.add(resource);
       edit.set(input, key, parsed.config);

@@ -255,6 +255,7 @@ function join(
       client,
       root: () => authority.rootsPem,
       onRootChange: (changed) => authority.onChange(changed),
+      namespaces: source.namespaces,
       logger: scoped('root certificates'),
       clock,
       random,

@@ -2,14 +2,21 @@ import { names } from '#api/constants.ts';
 import { cacheKind, type KubeClient, KubeError, type KubeObject, resources } from '#kube/index.ts';
 import { type Clock, type Component, createWorkQueue, type Logger, silentLogger } from '#runtime/index.ts';
 
+/** Which namespaces belong to the mesh; cmd/ joins it to the registry. */
+export interface NamespaceFilter {
+  admits(namespace: string): boolean;
+  /** Calls the listener when that may have changed for some; returns how to stop. */
+  onChange(listener: () => void): () => void;
+}
+
 export interface RootCertificateOptions {
   readonly client: KubeClient;
   /** The roots to be trusted, PEM; during a rotation old and new. */
   readonly root: () => string;
   /** Called once at start with a function to be called whenever `root()` has changed; returns how to stop that. */
   readonly onRootChange?: (changed: () => void) => () => void;
-  /** Namespaces that get none, e.g. `kube-system`. */
-  readonly skip?: (namespace: string) => boolean;
+  /** Namespaces that get it; all when absent. One that leaves the mesh keeps what it has, because its pods still mount it. */
+  readonly namespaces?: NamespaceFilter;
   readonly logger?: Logger;
   readonly clock?: Clock;
   readonly random?: () => number;
@@ -22,12 +29,11 @@ interface RootConfigMap extends KubeObject {
 export const rootCertificateManager = 'istiod/root-certificate';
 
 /**
- * Keeps ConfigMap `istio-ca-root-cert` in every namespace as it should be: workloads mount it to know istiod by. Run it
+ * Keeps ConfigMap `istio-ca-root-cert` in every namespace of the mesh as it should be: workloads mount it to know istiod by. Run it
  * only while leading. A namespace that is being deleted is left alone.
  */
 export function createRootCertificates(options: RootCertificateOptions): Component {
   const { client, logger = silentLogger, random = Math.random } = options;
-  const skip = options.skip ?? (() => false);
   const onTrouble = ({ error }: { readonly error: Error }) => logger.warn('watch interrupted', { error });
   const queue = createWorkQueue({
     name: 'root certificates',
@@ -61,7 +67,8 @@ export function createRootCertificates(options: RootCertificateOptions): Compone
 
   async function apply(namespace: string, signal: AbortSignal): Promise<void> {
     const live = namespaces.get(namespace);
-    if (live === undefined || live.metadata.deletionTimestamp !== undefined || skip(namespace)) return;
+    if (live === undefined || live.metadata.deletionTimestamp !== undefined) return;
+    if (options.namespaces?.admits(namespace) === false) return;
     const wanted = options.root();
     if (configMaps.get(`${namespace}/${names.caRootConfigMap}`)?.data?.[names.caRootKey] === wanted) return;
     const metadata = { namespace, name: names.caRootConfigMap, labels: { 'istio.io/config': 'true' } };
@@ -81,9 +88,10 @@ export function createRootCertificates(options: RootCertificateOptions): Compone
     async run(signal) {
       const ending = new AbortController();
       const until = AbortSignal.any([signal, ending.signal]);
-      const changed = options.onRootChange?.(() => {
+      const addAll = () => {
         for (const { metadata } of namespaces.values()) queue.add(metadata.name);
-      });
+      };
+      const stops = [options.onRootChange?.(addAll), options.namespaces?.onChange(addAll)];
       const watches = [configMaps.run(until), namespaces.run(until)];
       try {
         // Without knowing what is there, every namespace would be written once for nothing.
@@ -92,7 +100,7 @@ export function createRootCertificates(options: RootCertificateOptions): Compone
       } catch (thrown) {
         if (!signal.aborted) throw thrown;
       } finally {
-        changed?.();
+        for (const stopListening of stops) stopListening?.();
         ending.abort();
         await Promise.allSettled(watches);
       }

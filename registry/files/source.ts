@@ -44,11 +44,16 @@ const SETTLE_MS = 50;
 /** `run` rejects with LateenError `invalid` when the folder cannot be read at the start. */
 export function createFileSource(options: FileSourceOptions): FileSource {
   const { folder, inputs, clusterId, logger, clock, lookMs = 2_000 } = options;
-  const context = { clusterId, domainSuffix: inputs.domainSuffix, network: '' };
-  const writer = createClusterWriter(inputs, context, options.generations);
+  const context = {
+    clusterId,
+    domainSuffix: inputs.domainSuffix,
+    network: '',
+    systemNamespace: options.meshConfig.namespace,
+  };
+  const writer = createClusterWriter(inputs, context, options.generations, options.meshConfig.namespace);
   const admission = createObjectAdmission(clusterId);
   const reader = createFolderReader(folder);
-  const meshReader = createMeshConfigReader({ ...options.meshConfig, inputs, logger });
+  const meshReader = createMeshConfigReader({ ...options.meshConfig, writer, logger });
   const { promise: synced, resolve: resolveSynced } = Promise.withResolvers<void>();
   const meshKey = `ConfigMap/${options.meshConfig.namespace}/${options.meshConfig.name}`;
   let inForce: ReadonlyMap<string, FileResource> = new Map();

@@ -51,7 +51,7 @@ describe('with a real API server', function () {
     client = createKubeClient(createKubeconfigConnection({ path: api.kubeconfig }));
     await api.kubectl(['create', 'namespace', 'istio-system']);
     await api.kubectl(['apply', '-f', join(definitions, 'virtualservices.networking.istio.io.yaml')]);
-    await api.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+    await api.definitionsServed();
     authority = makeAuthority(client, 'istio-system');
     certificate = new ServerCertificate({ authority, dnsNames: ['localhost'], clock, logger });
     running.push(certificate.run(stop.signal));

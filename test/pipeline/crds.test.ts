@@ -52,7 +52,7 @@ describe('the committed definitions', function () {
   before(async () => {
     server = await startApiServer();
     await server.kubectl(['apply', '-k', folder]);
-    await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+    await server.definitionsServed();
   });
   after(() => server.stop());
 

@@ -16,6 +16,7 @@ import {
 import { runCommand } from '#hack/setup/command.ts';
 import { type KubeProgram, kubeBinary } from '#hack/setup/kube.ts';
 import { LateenError } from '#runtime/core/index.ts';
+import { eventually } from './eventually.ts';
 
 export interface ApiServerOptions {
   readonly signal?: AbortSignal;
@@ -34,6 +35,8 @@ export interface ApiServer {
   readonly key: string;
   /** Runs kubectl as administrator and gives its standard output; `input` is its standard input. */
   kubectl(parameters: readonly string[], input?: string): Promise<string>;
+  /** Resolves once every CustomResourceDefinition there is serves its kind. */
+  definitionsServed(): Promise<void>;
   /** Ends the API server at once (SIGKILL); clients see their connections break. */
   kill(): Promise<void>;
   /** Starts it again on the same port with the same data (killing it first if it runs); resolves when it is ready. */
@@ -111,6 +114,18 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
     kubeconfig,
     ...credentials,
     kubectl: (parameters, input) => runKubectl(kube, kubeconfig, parameters, input),
+    definitionsServed: async () => {
+      const parameters = ['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s'];
+      // kubectl gives up on a definition that has no conditions yet.
+      const wait = async () =>
+        runKubectl(kube, kubeconfig, parameters).then(
+          () => undefined,
+          (error: unknown) => error,
+        );
+      await eventually(wait, (error) => {
+        if (error !== undefined) throw error;
+      });
+    },
     kill: () => end('kube-apiserver'),
     restart: async () => {
       await end('kube-apiserver');

@@ -37,6 +37,7 @@ const honouredFields: ReadonlySet<string> = new Set([
   'defaultHttpRetryPolicy',
   'defaultServiceExportTo',
   'defaultVirtualServiceExportTo',
+  'discoverySelectors',
   'enableAutoMtls',
   'enablePrometheusMerge',
   'h2UpgradePolicy',

@@ -58,7 +58,7 @@ describe('the source that is a cluster, on a real API server', function () {
   before(async () => {
     server = await startApiServer();
     await server.kubectl(['apply', '--server-side', '-k', 'crds']);
-    await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+    await server.definitionsServed();
     await server.kubectl(['create', 'namespace', 'istio-system']);
     await server.kubectl(['create', 'serviceaccount', 'default', '-n', 'default']);
     await server.kubectl([
@@ -216,6 +216,37 @@ describe('the source that is a cluster, on a real API server', function () {
       () => eventsOf('MeshConfigInForce'),
       (text) => expect(text).to.contain('valid, and in force'),
     );
+  });
+
+  it('looks at the namespaces that the mesh configuration selects, as their labels change', async () => {
+    await server.kubectl(['create', 'namespace', 'shop']);
+    await server.kubectl(['create', 'service', 'clusterip', 'web', '--tcp=80:8080', '-n', 'shop']);
+    const seen = () =>
+      ['default', 'shop'].filter((name) => graph.peek(inputs.services, `c1/${name}/web`) !== undefined);
+    const until = (...names: readonly string[]) => eventually(seen, (found) => expect(found).to.deep.equal(names));
+    await until('default', 'shop');
+    const announced: string[][] = [];
+    const stopListening = source.namespaces.onChange(() =>
+      announced.push(['default', 'shop'].filter((name) => source.namespaces.admits(name))),
+    );
+    const select = (text: string) => {
+      const patch = JSON.stringify({ data: { mesh: text } });
+      return server.kubectl(['patch', 'configmap', 'istio', '-n', 'istio-system', '--type=merge', '-p', patch]);
+    };
+    await select('discoverySelectors: [{matchLabels: {mesh: "on"}}]');
+    await until();
+    await server.kubectl(['label', 'namespace', 'shop', 'mesh=on']);
+    await until('shop');
+    await server.kubectl(['create', 'service', 'clusterip', 'more', '--tcp=80:8080']);
+    await server.kubectl(['label', 'namespace', 'default', 'mesh=on']);
+    await until('default', 'shop');
+    expect(graph.peek(inputs.services, 'c1/default/more')?.name).to.equal('more');
+    await server.kubectl(['label', 'namespace', 'shop', 'mesh-']);
+    await until('default');
+    await select('discoverySelectors: []');
+    await until('default', 'shop');
+    stopListening();
+    expect(announced).to.deep.equal([[], ['shop'], ['default', 'shop'], ['default'], ['default', 'shop']]);
   });
 
   it('catches up with what it missed while the API server was away', async () => {
