@@ -40,7 +40,7 @@ export function buildCluster(cluster: Cluster): ClusterMessage {
     ...buildKeepalive(cluster.connectionPool),
     ...buildProtocolOptions(cluster),
     ...buildUpstreamTransport(cluster.tls, cluster.protocol),
-    ...buildBind(cluster.upstreamBindAddress),
+    ...buildBind(cluster.upstreamBindAddresses),
     ...buildServiceMetadata(cluster.service),
   };
 }
@@ -184,9 +184,16 @@ function buildProtocolOptions(cluster: Cluster): ClusterMessage {
   };
 }
 
-function buildBind(address: string | undefined): ClusterMessage {
-  if (address === undefined) return {};
-  return { upstreamBindConfig: { sourceAddress: { address, portValue: 0 } } };
+/** Of several source addresses Envoy takes the one in the family of the destination. */
+function buildBind(addresses: readonly string[] = []): ClusterMessage {
+  const [main, ...others] = addresses.map((address) => ({ address, portValue: 0 }));
+  if (main === undefined) return {};
+  return {
+    upstreamBindConfig: {
+      sourceAddress: main,
+      extraSourceAddresses: others.map((address) => ({ address })),
+    },
+  };
 }
 
 /** Read by access logs and metrics: whose traffic this cluster carries. */

@@ -9,6 +9,7 @@ export { readCompositionKeys } from './composition.ts';
 export { type AddressDemand, hostsToAllocate } from './discovery/allocation.ts';
 export type { ServiceEndpoint } from './discovery/endpoints.ts';
 export type { MeshName } from './discovery/names.ts';
+export { parseProtocol } from './discovery/protocol.ts';
 export type { MeshService } from './discovery/services.ts';
 export { createMeshInputs, type MeshInputs, type MeshKind } from './inputs.ts';
 export * from './keys.ts';

@@ -23,7 +23,7 @@ export function resolveMeshSettings(config: MeshConfig): MeshSettings {
     rootNamespace: merged.rootNamespace || 'istio-system',
     trustDomain: merged.trustDomain || 'cluster.local',
     trustDomainAliases: merged.trustDomainAliases ?? [],
-    outboundTrafficPolicy: merged.outboundTrafficPolicy?.mode === 'REGISTRY_ONLY' ? 'REGISTRY_ONLY' : 'ALLOW_ANY',
+    outboundTrafficPolicy: merged.outboundTrafficPolicy?.mode ?? 'ALLOW_ANY',
     inboundTrafficPolicy: merged.inboundTrafficPolicy?.mode === 'LOCALHOST' ? 'LOCALHOST' : 'PASSTHROUGH',
     protocolDetectionTimeoutMs: milliseconds(merged.protocolDetectionTimeout, 0),
     connectTimeoutMs: milliseconds(merged.connectTimeout, 10_000) || 10_000,

@@ -50,23 +50,24 @@ function upstreamProtocol(protocol: Protocol): UpstreamProtocol {
   return protocol === 'HTTP' || protocol === 'HTTP_PROXY' ? 'http1' : 'tcp';
 }
 
-type Reach = Pick<Cluster, 'discovery' | 'loadBalancing' | 'upstreamBindAddress'>;
+type Reach = Pick<Cluster, 'discovery' | 'loadBalancing' | 'upstreamBindAddresses'>;
 
 /** From an address that redirection leaves alone, except to where redirection does not look. */
 function reach(endpoint: IngressEndpoint, name: ClusterName, key: ClassKey, bound = false): Reach {
-  const upstreamBindAddress = key.families === '6' ? '::6' : '127.0.0.6';
+  const upstreamBindAddresses = sourceAddresses(key.families);
   switch (endpoint.kind) {
     case 'original':
-      return { discovery: { kind: 'original-dst' }, loadBalancing: 'PASSTHROUGH', upstreamBindAddress };
+      return { discovery: { kind: 'original-dst' }, loadBalancing: 'PASSTHROUGH', upstreamBindAddresses };
     case 'loopback':
       return reachAddress(name, loopback(endpoint.family, key.families), endpoint.port);
     case 'socket':
       return reachAddress(name, endpoint.address, 0);
     case 'instance': {
-      if (bound) return { ...reachAddress(name, ownAddress(endpoint.family, key), endpoint.port), upstreamBindAddress };
+      if (bound)
+        return { ...reachAddress(name, ownAddress(endpoint.family, key), endpoint.port), upstreamBindAddresses };
       // The connection was aimed at the workload's address, so that no address needs to be written here.
       const discovery = { kind: 'original-dst', port: endpoint.port } as const;
-      return { discovery, loadBalancing: 'PASSTHROUGH', upstreamBindAddress };
+      return { discovery, loadBalancing: 'PASSTHROUGH', upstreamBindAddresses };
     }
   }
 }
@@ -82,6 +83,11 @@ function reachAddress(name: ClusterName, address: string, port: number): Reach {
     discovery: { kind: 'static', endpoints: { cluster: name, localities, sources: [] } },
     loadBalancing: 'ROUND_ROBIN',
   };
+}
+
+function sourceAddresses(families: string): readonly string[] {
+  if (families === '6') return ['::6'];
+  return families === '46' ? ['127.0.0.6', '::6'] : ['127.0.0.6'];
 }
 
 /** The family that is asked for where the workload has it, else the one that it has. */

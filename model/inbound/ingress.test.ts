@@ -40,7 +40,7 @@ function clusterOf(mesh: TestMesh, number: number, proxy = web): Cluster | undef
 function reachOf(mesh: TestMesh, number: number, proxy = web): string {
   const cluster = clusterOf(mesh, number, proxy);
   if (cluster === undefined) return 'none';
-  const { discovery, upstreamBindAddress = '' } = cluster;
+  const { discovery, upstreamBindAddresses = [] } = cluster;
   const to =
     discovery.kind === 'static'
       ? discovery.endpoints.localities.flatMap(({ endpoints }) =>
@@ -49,7 +49,7 @@ function reachOf(mesh: TestMesh, number: number, proxy = web): string {
       : discovery.kind === 'original-dst'
         ? [discovery.port ?? '']
         : [];
-  return [discovery.kind, ...to, upstreamBindAddress].filter((part) => part !== '').join(' ');
+  return [discovery.kind, ...to, ...upstreamBindAddresses].filter((part) => part !== '').join(' ');
 }
 
 const all = [15006, 0];
@@ -87,6 +87,9 @@ describe('ingress listeners of a Sidecar', () => {
     const six = { ...web, ipAddresses: ['fd00::1'] };
     expect(reach('127.0.0.1:9', six)).to.equal('static ::1:9');
     expect(reach('[::]:9', six)).to.equal('original-dst 9 ::6');
+    const both = { ...web, ipAddresses: ['10.0.0.1', 'fd00::1'] };
+    expect(reach('', both)).to.equal('original-dst 127.0.0.6 ::6');
+    expect(reach('[::1]:9', both)).to.equal('static ::1:9');
   });
 
   it('listen by themselves with captureMode NONE, and then know the workload’s address where they must', () => {

@@ -6,7 +6,7 @@ import { readVirtualService, type VirtualServiceQueries } from '../frontend/isti
 import { type ListenerKey, parseLabels } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
 import type { ServicePort } from '../types/inputs.ts';
-import type { ClusterName, FilterChain, FilterChainMatch, Listener, Lookup } from '../types/resolved.ts';
+import type { ClusterName, FilterChain, FilterChainMatch, Listener, Lookup, RouteTable } from '../types/resolved.ts';
 import { disjoint } from './disjoint.ts';
 import { resolveLookup } from './lookup.ts';
 import { findClusterFor } from './virtualhost.ts';
@@ -34,14 +34,20 @@ export interface HttpChainOptions {
   readonly match?: FilterChainMatch;
 }
 
-export function httpChain(name: string, rds: string, place: string, options: HttpChainOptions = {}): FilterChain {
+/** `rds`: the name of a route table, or the table itself. */
+export function httpChain(
+  name: string,
+  rds: string | RouteTable,
+  place: string,
+  options: HttpChainOptions = {},
+): FilterChain {
   const { lookup, match = {} } = options;
   return {
     name,
     match: { ...match, transportProtocol: 'raw_buffer', applicationProtocols: plainHttp },
     handler: {
       kind: 'http',
-      routes: { rds },
+      routes: typeof rds === 'string' ? { rds } : { inline: rds },
       statPrefix: `outbound_${place}`,
       ...(lookup === undefined ? {} : { lookup }),
       role: 'sidecar-outbound',

@@ -82,7 +82,7 @@ function readTarget(reader: Reader, parts: ClusterParts, key: ClusterKey): Targe
 function buildCluster(reader: Reader, parts: ClusterParts, text: string): Cluster | undefined {
   const key = parseClusterKey(text);
   const settings = reader.read(parts.settings, '');
-  if (key.special !== '') return specialCluster(key.special, settings);
+  if (key.special !== '') return specialCluster(key, settings);
   const target = readTarget(reader, parts, key);
   if (target === undefined) return undefined;
   const { service, port, name } = target;
@@ -173,19 +173,21 @@ function resolveProtocol(port: ServicePort, policy: PortPolicy, settings: MeshSe
   return upgrade === 'UPGRADE' || (upgrade === 'DEFAULT' && settings.h2Upgrade) ? 'http2' : 'http1';
 }
 
-function specialCluster(special: string, settings: MeshSettings): Cluster {
-  const blackHole = special === 'BlackHoleCluster';
-  const name: ClusterName = { direction: 'special', name: blackHole ? 'BlackHoleCluster' : 'PassthroughCluster' };
+function specialCluster({ special, lookup }: ClusterKey, settings: MeshSettings): Cluster {
+  const { connectTimeoutMs } = settings;
+  const plain = { connectTimeoutMs, tls: { kind: 'none' }, sources: [] } as const;
+  if (special === 'BlackHoleCluster') {
+    const name: ClusterName = { direction: 'special', name: special };
+    const endpoints = { cluster: name, localities: [], sources: [] };
+    return { ...plain, name, discovery: { kind: 'static', endpoints }, loadBalancing: 'ROUND_ROBIN', protocol: 'tcp' };
+  }
+  const isDynamic = special === 'AllowAnyDynamicDNSCluster';
   return {
-    name,
-    discovery: blackHole
-      ? { kind: 'static', endpoints: { cluster: name, localities: [], sources: [] } }
-      : { kind: 'original-dst' },
-    connectTimeoutMs: settings.connectTimeoutMs,
-    loadBalancing: blackHole ? 'ROUND_ROBIN' : 'PASSTHROUGH',
-    protocol: blackHole ? 'tcp' : 'downstream',
-    tls: { kind: 'none' },
-    sources: [],
+    ...plain,
+    name: { direction: 'special', name: isDynamic ? special : 'PassthroughCluster' },
+    discovery: isDynamic ? { kind: 'dynamic-dns', lookup: resolveLookup(lookup, settings) } : { kind: 'original-dst' },
+    loadBalancing: 'PASSTHROUGH',
+    protocol: 'downstream',
   };
 }
 

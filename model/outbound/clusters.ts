@@ -143,7 +143,7 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
     return {
       slices: slices.map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),
       overrides,
-      extra: specialClusterKeys,
+      extra: specialClusterKeys(reader.read(settings, ''), view),
     };
   };
 
@@ -166,7 +166,7 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
         overrides.set(service, readClusters(reader, service, rule, client));
       }
       for (const id of reader.read(hosts.hiddenServices, view.ns).keys()) overrides.set(id, []);
-      return { slices, overrides, extra: specialClusterKeys };
+      return { slices, overrides, extra: specialClusterKeys(reader.read(settings, ''), view) };
     },
     { equal: sameData },
   );
@@ -178,7 +178,12 @@ function ofPorts(keys: readonly string[], ports: PortSet): readonly string[] {
   return ports === 'all' ? keys : keys.filter((key) => ports.includes(Number(parseClusterKey(key).port)));
 }
 
-const specialClusterKeys = ['BlackHoleCluster', 'PassthroughCluster'].map((special) => renderClusterKey({ special }));
+/** The clusters for what is nobody's. */
+function specialClusterKeys({ outboundTrafficPolicy }: MeshSettings, view: ViewKey): readonly string[] {
+  const keys = ['BlackHoleCluster', 'PassthroughCluster'].map((special) => renderClusterKey({ special }));
+  if (outboundTrafficPolicy !== 'ALLOW_ANY_DYNAMIC_DNS' || view.role === 'router') return keys;
+  return [...keys, renderClusterKey({ special: 'AllowAnyDynamicDNSCluster', lookup: view.families })];
+}
 
 /** Visible services that an entry's host stands for. A wildcard looks through everything that the client sees. */
 function servicesUnder(

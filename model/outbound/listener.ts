@@ -8,15 +8,16 @@ import { type ListenerKey, parseListenerKey } from '../keys.ts';
 import { boundListener } from '../sidecar/boundlistener.ts';
 import type { MemberQueries } from '../sidecar/members.ts';
 import { sidecarSources } from '../sidecar/sidecars.ts';
-import type { Listener } from '../types/resolved.ts';
+import type { FilterChain, Listener } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
 import { connectionChains, httpChain, ownMatch, splitChains, tcpChain } from './chains.ts';
 import { disjoint } from './disjoint.ts';
-import { resolveLookup } from './lookup.ts';
+import { requestLookup, resolveLookup } from './lookup.ts';
 import { anyAddress, placeOf, reached, tableNameOf } from './place.ts';
 import type { PortQueries } from './ports.ts';
 import { addressesFor } from './reach.ts';
-import { restCluster, special } from './rest.ts';
+import { isRestLookedUp, restCluster, special } from './rest.ts';
+import { restHost } from './resthost.ts';
 import { sharedChains } from './sharedchains.ts';
 
 export interface ListenerParts {
@@ -54,20 +55,37 @@ function virtualOutbound(key: ListenerKey, settings: MeshSettings): Listener {
     useOriginalDst: true,
     transparent: key.mode === 'TPROXY',
     tlsInspector: false,
-    httpInspector: false,
-    detectionTimeoutMs: 0,
+    httpInspector: isRestLookedUp(key.rest, settings),
+    detectionTimeoutMs: settings.protocolDetectionTimeoutMs || DETECTION_MS,
     // What addresses the listener itself would go round in circles.
-    filterChains: [tcpChain('virtualOutbound-blackhole', special('BlackHoleCluster'), { destinationPort: port })],
+    filterChains: [
+      tcpChain('virtualOutbound-blackhole', special('BlackHoleCluster'), { destinationPort: port }),
+      ...unknownHostChains(key, settings),
+    ],
     defaultFilterChain: tcpChain('virtualOutbound-catchall-tcp', restCluster(key.rest, settings)),
     sources: [],
   };
+}
+
+/**
+ * How long all outbound connections may be looked at to find out whether they are HTTP. It must end: a client that waits
+ * for its server to speak first would wait for ever.
+ */
+const DETECTION_MS = 5_000;
+
+/** HTTP to addresses that nothing knows, where it is the host that counts. */
+function unknownHostChains(key: ListenerKey, settings: MeshSettings): readonly FilterChain[] {
+  if (!isRestLookedUp(key.rest, settings)) return [];
+  const table = { name: 'allow_any_dynamic_dns', virtualHosts: [restHost(key.rest, settings)] };
+  const lookup = resolveLookup(key.families, settings);
+  return [httpChain('virtualOutbound-catchall-tcp-http', table, 'virtualOutbound_allow_any_dynamic_dns', { lookup })];
 }
 
 /** The listener that all HTTP services of one port number share; on any address, what isn't HTTP passes by. */
 function httpListener(reader: Reader, parts: ListenerParts, key: ListenerKey, settings: MeshSettings): Listener {
   const place = placeOf(key);
   const rds = tableNameOf(key);
-  const lookup = key.lookup === '' ? undefined : resolveLookup(key.families, settings);
+  const lookup = requestLookup(key, settings);
   const chain = httpChain(rds, rds, key.bind === '' ? `0.0.0.0_${key.port}` : place.name, { lookup });
   const sources = sidecarSources(reader, parts.virtualServices.inputs, key.sidecar);
   const listener = { ...reached(settings, key), ...place, sources };
@@ -85,7 +103,7 @@ function httpListener(reader: Reader, parts: ListenerParts, key: ListenerKey, se
 
 /** The listener that services of one port share, HTTP or not: by host, by server name, by blocks of addresses. */
 function sharedListener(reader: Reader, parts: ListenerParts, key: ListenerKey, settings: MeshSettings): Listener {
-  const lookup = key.lookup === '' ? undefined : resolveLookup(key.families, settings);
+  const lookup = requestLookup(key, settings);
   const http = key.http === '' ? [] : [httpChain(key.port, key.port, `0.0.0.0_${key.port}`, { lookup })];
   const chains = disjoint([...http, ...sharedChains(reader, parts, key)]);
   return {

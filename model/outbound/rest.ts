@@ -13,7 +13,12 @@ export function isBlocked(rest: OutboundRest, settings: MeshSettings): boolean {
   return (rest === '' ? settings.outboundTrafficPolicy : rest) === 'REGISTRY_ONLY';
 }
 
-/** The cluster that takes it. */
+/** Whether HTTP to unknown hosts goes where a lookup of the host leads, and not where the client aimed. */
+export function isRestLookedUp(rest: OutboundRest, settings: MeshSettings): boolean {
+  return (rest === '' ? settings.outboundTrafficPolicy : rest) === 'ALLOW_ANY_DYNAMIC_DNS';
+}
+
+/** The cluster that takes connections. */
 export function restCluster(rest: OutboundRest, settings: MeshSettings): ClusterName {
   if (isBlocked(rest, settings)) return special('BlackHoleCluster');
   return parseEgressProxy(rest) ?? special('PassthroughCluster');
@@ -22,4 +27,9 @@ export function restCluster(rest: OutboundRest, settings: MeshSettings): Cluster
 export function parseEgressProxy(rest: OutboundRest): Extract<ClusterName, { direction: 'outbound' }> | undefined {
   const [port = '', subset = '', hostname] = rest.split('/');
   return hostname === undefined ? undefined : { direction: 'outbound', port: Number(port), subset, hostname };
+}
+
+/** The cluster that takes requests. */
+export function restHttpCluster(rest: OutboundRest, settings: MeshSettings): ClusterName {
+  return isRestLookedUp(rest, settings) ? special('AllowAnyDynamicDNSCluster') : restCluster(rest, settings);
 }

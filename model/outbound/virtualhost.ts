@@ -21,9 +21,8 @@ import { isWildcard, resolveHost } from '../hosts.ts';
 import { parseLabels, parseServiceId, parseVirtualHostKey, type VirtualHostKey } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
 import type { ClusterName, Route, VirtualHost } from '../types/resolved.ts';
-import type { MeshSettings } from '../types/settings.ts';
 import { addressesFor } from './reach.ts';
-import { isBlocked, type OutboundRest, restCluster } from './rest.ts';
+import { restHost } from './resthost.ts';
 
 export interface VirtualHostParts {
   readonly services: ServiceQueries;
@@ -154,21 +153,4 @@ const entryNames = (hostname: string): readonly string[] =>
 function clusterNames({ hostname, name, namespace }: Alias, near: string): readonly string[] {
   const local = `${name}.${namespace}`;
   return [hostname, `${hostname}.`, ...(near === namespace ? [name] : []), local, `${local}.svc`];
-}
-
-/** What no other host claims: passes through, or is refused when the mesh allows only what it knows. */
-function restHost(rest: OutboundRest, settings: MeshSettings): VirtualHost {
-  if (isBlocked(rest, settings)) {
-    const route: Route = {
-      name: 'block_all',
-      match: matchAll,
-      action: { kind: 'direct-response', status: 502 },
-      sources: [],
-    };
-    return { name: 'block_all', domains: ['*'], routes: [route], requireTls: false, sources: [] };
-  }
-  const cluster = restCluster(rest, settings);
-  const action = { kind: 'forward', clusters: [{ cluster, weight: 1 }], timeoutMs: 0 } as const;
-  const route: Route = { name: 'allow_any', match: matchAll, action, sources: [] };
-  return { name: 'allow_any', domains: ['*'], routes: [route], requireTls: false, sources: [] };
 }

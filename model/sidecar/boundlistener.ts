@@ -4,6 +4,7 @@ import { isHttp } from '../discovery/services.ts';
 import type { ListenerKey } from '../keys.ts';
 import { connectionChains, httpChain, splitChains } from '../outbound/chains.ts';
 import type { ListenerParts } from '../outbound/listener.ts';
+import { requestLookup } from '../outbound/lookup.ts';
 import { placeOf, reached, tableNameOf } from '../outbound/place.ts';
 import type { Protocol } from '../types/inputs.ts';
 import type { Listener } from '../types/resolved.ts';
@@ -39,7 +40,10 @@ export function boundListener(
     ...place,
     tlsInspector: hasHttp || chains.some((chain) => chain.match.serverNames !== undefined),
     httpInspector: hasHttp,
-    ...splitChains([...(hasHttp ? [httpChain(rds, rds, place.name)] : []), ...chains]),
+    ...splitChains([
+      ...(hasHttp ? [httpChain(rds, rds, place.name, { lookup: requestLookup(key, settings) })] : []),
+      ...chains,
+    ]),
     sources: [...sidecarSources(reader, parts.virtualServices.inputs, key.sidecar), ...(chains[0]?.sources ?? [])],
   };
 }

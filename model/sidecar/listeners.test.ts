@@ -180,4 +180,34 @@ describe('outboundTrafficPolicy', () => {
     mesh.source.apply(proxy('"shop/*", "pay/*"', 81));
     expect(rest(mesh), 'a port that it does not have').to.deep.equal(closed);
   });
+
+  it('looks up the hosts of requests with ALLOW_ANY_DYNAMIC_DNS, unless the Sidecar says otherwise', () => {
+    const mesh = shops();
+    mesh.source.applyMeshConfig({ outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS' } });
+    const chains = () => {
+      const { filterChains = [], httpInspector } = listenersOf(mesh).get('virtualOutbound') ?? {};
+      return [httpInspector, ...filterChains.map(({ handler }) => handler.kind)];
+    };
+    const lookups = () =>
+      ['virtualOutbound', '0.0.0.0_80'].map((name) =>
+        listenersOf(mesh)
+          .get(name)
+          ?.filterChains.some(({ handler }) => handler.kind === 'http' && handler.lookup?.families === '4'),
+      );
+    const special = () => {
+      const composition = mesh.read(mesh.queries.viewClusters, mesh.keysOf(client).view);
+      return composition.extra.map((key) => mesh.read(mesh.queries.cluster, key)?.name);
+    };
+    expect(rest(mesh)).to.deep.equal(['PassthroughCluster', 'PassthroughCluster', 'allow_any_dynamic_dns']);
+    expect(targetsOf(mesh, '80', 'allow_any_dynamic_dns')).to.deep.equal(['AllowAnyDynamicDNSCluster']);
+    expect(chains()).to.deep.equal([true, 'tcp', 'http']);
+    expect(lookups()).to.deep.equal([true, true]);
+    expect(special()).to.have.length(3);
+    mesh.source.apply(sidecar('{outboundTrafficPolicy: {mode: ALLOW_ANY}}'));
+    expect(rest(mesh)).to.deep.equal(open);
+    expect(chains()).to.deep.equal([false, 'tcp']);
+    expect(lookups()).to.deep.equal([false, false]);
+    mesh.source.apply(sidecar('{outboundTrafficPolicy: {mode: REGISTRY_ONLY}}'));
+    expect(rest(mesh)).to.deep.equal(closed);
+  });
 });

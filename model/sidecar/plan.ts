@@ -18,6 +18,7 @@ import { serviceListenerKeys } from '../outbound/servicelisteners.ts';
 import type { ServicePort } from '../types/inputs.ts';
 import type { Composition } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
+import { importOf } from './imports.ts';
 import { type MemberQueries, readMembers, routeFields } from './members.ts';
 import { isReserved } from './reserved.ts';
 import { type EgressListener, renderEgressKey, renderScopeKey } from './scope.ts';
@@ -65,6 +66,8 @@ interface Place {
   readonly index: number;
   readonly bind: string;
   readonly bound: boolean;
+  /** Serves every port of the services, as a proxy or on a socket. */
+  readonly takesAll: boolean;
 }
 
 /** One listener and what it is known by: whatever a later one would put in the same place is left out. */
@@ -83,7 +86,10 @@ function planEgress(context: Context, listeners: readonly EgressListener[]): Egr
   let services: Composition = { slices: [], overrides: new Map(), extra: [] };
   for (const [index, listener] of listeners.entries()) {
     const bound = listener.bound || mode === 'NONE';
-    const place = { index, bound, bind: listener.bind === '' && bound ? localhost(families) : listener.bind };
+    const place: Place = {
+      ...{ index, bound, bind: listener.bind === '' && bound ? localhost(families) : listener.bind },
+      takesAll: listener.port !== undefined && importOf(listener).port === undefined,
+    };
     if (listener.port === undefined && place.bind === '') services = planServices(context, index, planned);
     for (const one of planListener(context, listener, place)) {
       if (bound && isReserved(portOf(one), settings)) continue;
@@ -186,7 +192,8 @@ function portsOf(
 
 /** Whether some hosts on a port are looked up by the requests that name them. */
 function looksUp(context: Context, place: Place, port: number): boolean {
-  return portsOf(context, place, (slice) => [context.parts.ports.lookupPorts, slice], looksUpHosts).has(port);
+  const ports = portsOf(context, place, (slice) => [context.parts.ports.lookupPorts, slice], looksUpHosts);
+  return place.takesAll ? ports.size > 0 : ports.has(port);
 }
 
 function planShared(context: Context, place: Place, port: number, hasHttp: boolean): Planned {
@@ -229,7 +236,8 @@ function planHttp(context: Context, place: Place, port: number, isDetecting = fa
   return { name: nameOf(place, port), keys: [key], table: planTable(view, rest, place, port, isDetecting) };
 }
 
-function planBound({ view, rest }: Context, place: Place, port: number, hasHttp: boolean): Planned {
+function planBound(context: Context, place: Place, port: number, hasHttp: boolean): Planned {
+  const { view, rest } = context;
   const { ns, sidecar, cluster, families, labels } = view;
   const own = { bind: place.bind, mode: place.bound ? 'NONE' : '', sidecar, egress: String(place.index) };
   const key = renderListenerKey({
@@ -240,6 +248,7 @@ function planBound({ view, rest }: Context, place: Place, port: number, hasHttp:
     client: ns,
     labels,
     rest,
+    lookup: hasHttp && looksUp(context, place, port) ? '1' : '',
     ...own,
   });
   const table = hasHttp ? { table: planTable(view, rest, place, port, true) } : {};

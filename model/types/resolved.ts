@@ -12,7 +12,11 @@ export type ClusterName =
   | { readonly direction: 'inbound'; readonly port: number }
   | {
       readonly direction: 'special';
-      readonly name: 'PassthroughCluster' | 'BlackHoleCluster' | 'InboundPassthroughCluster';
+      readonly name:
+        | 'PassthroughCluster'
+        | 'BlackHoleCluster'
+        | 'InboundPassthroughCluster'
+        | 'AllowAnyDynamicDNSCluster';
     };
 
 export type LoadBalancing = 'ROUND_ROBIN' | 'LEAST_REQUEST' | 'RANDOM' | 'PASSTHROUGH';
@@ -117,8 +121,8 @@ export interface Cluster {
   };
   /** The service it serves, for telemetry metadata (`host`, `name`, `namespace`). */
   readonly service?: { readonly hostname: string; readonly name: string; readonly namespace: string };
-  /** Local bind of inbound traffic, e.g. 127.0.0.6, so that iptables leaves it alone. */
-  readonly upstreamBindAddress?: string;
+  /** Where inbound traffic comes from, one for each address family (e.g. 127.0.0.6), so that iptables leaves it alone. */
+  readonly upstreamBindAddresses?: readonly string[];
   readonly sources: readonly SourceRef[];
 }
 

@@ -1,21 +1,4 @@
-import type { Protocol } from '#model/index.ts';
-
-const byName = new Map<string, Protocol>(
-  Object.entries({
-    http: 'HTTP',
-    http2: 'HTTP2',
-    grpc: 'GRPC',
-    'grpc-web': 'GRPC-Web',
-    http_proxy: 'HTTP_PROXY',
-    https: 'HTTPS',
-    tls: 'TLS',
-    tcp: 'TCP',
-    udp: 'UDP',
-    mongo: 'Mongo',
-    redis: 'Redis',
-    mysql: 'MySQL',
-  }),
-);
+import { type Protocol, parseProtocol } from '#model/index.ts';
 
 /** The names that Kubernetes itself gives to application protocols. */
 const standard = new Map<string, Protocol>(
@@ -36,11 +19,6 @@ export interface PortDeclaration {
   readonly appProtocol?: string;
 }
 
-/** A protocol by the name that a ServiceEntry gives it; detected from the traffic when it is no known one. */
-export function parseProtocol(name: string): Protocol {
-  return byName.get(name.toLowerCase()) ?? 'Auto';
-}
-
 /** The protocol of a service port: `appProtocol`, else the first word of its name, else detected from the traffic. */
 export function selectProtocol(port: PortDeclaration): Protocol {
   if (port.protocol === 'UDP') return 'UDP';
@@ -48,5 +26,5 @@ export function selectProtocol(port: PortDeclaration): Protocol {
   const known = standard.get(said);
   if (known !== undefined) return known;
   const word = said.startsWith('grpc-web') ? 'grpc-web' : (said.split('-', 1)[0] ?? '');
-  return byName.get(word) ?? (serverFirst.has(port.port) ? 'TCP' : 'Auto');
+  return parseProtocol(word) ?? (serverFirst.has(port.port) ? 'TCP' : 'Auto');
 }

@@ -2,9 +2,8 @@
 import { isIP } from 'node:net';
 import { annotations } from '#api/constants.ts';
 import type { ServiceEntrySpec } from '#api/index.ts';
-import { type Config, hostsToAllocate, type Service } from '#model/index.ts';
+import { type Config, hostsToAllocate, parseProtocol, type Service } from '#model/index.ts';
 import { parseBlock } from './block.ts';
-import { parseProtocol } from './protocol.ts';
 import { parseTrafficDistribution } from './trafficdistribution.ts';
 
 const resolutions = {
@@ -38,7 +37,7 @@ export function parseServiceEntry(config: Config<ServiceEntrySpec>): ReadonlyMap
         name: port.name,
         port: port.number,
         targetPort: port.targetPort || port.number,
-        protocol: parseProtocol(port.protocol ?? ''),
+        protocol: parseProtocol(port.protocol ?? '') ?? 'Auto',
       })),
       selector: resolution === 'passthrough' ? {} : (spec.workloadSelector?.labels ?? {}),
       exportTo: spec.exportTo ?? [],

@@ -128,6 +128,21 @@ describe('a Sidecar on a real proxy with real redirection', () => {
     expect(await unknown()).to.include({ status: 200 });
   });
 
+  it('goes where the host of a request leads with ALLOW_ANY_DYNAMIC_DNS, and where a connection was aimed otherwise', async () => {
+    mesh.pipeline.objects.applyMeshConfig({ outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS' } });
+    await apply('{egress: [{hosts: [./*]}]}');
+    const host = `${network.addresses.peer}:7080`;
+    const misled = (url: string) => ask('pod', url, { headers: { host } });
+    expect(await misled(`http://${network.addresses.peer}:7777/`), 'no listener knows the port').to.include({
+      port: 7080,
+    });
+    expect(await misled('http://10.96.0.60/'), 'a service has the port').to.include({ port: 7080 });
+    expect(await shop()).to.include({ status: 200, port: 7080 });
+    mesh.pipeline.objects.applyMeshConfig({});
+    await mesh.converged();
+    expect(await misled(`http://${network.addresses.peer}:7777/`)).to.include({ port: 7777 });
+  });
+
   it('sends unknown destinations to the egress proxy', async () => {
     const policy = '{mode: ALLOW_ANY, egressProxy: {host: shop, port: {number: 80}}}';
     await apply(`{egress: [{hosts: [./*]}], outboundTrafficPolicy: ${policy}}`);

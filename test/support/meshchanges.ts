@@ -6,6 +6,7 @@ import type { MeshUnderLoad } from './meshload.ts';
 /** What passes between two edits of one change: nothing, a build, or until every proxy has it. */
 type Pause = 'none' | 'built' | 'converged';
 type Version = 'v1' | 'v2';
+type Scope = 'none' | 'all' | 'own' | 'named';
 
 export type MeshChange =
   /** New names of subsets, in the rule and the routes that use them. */
@@ -26,6 +27,8 @@ export type MeshChange =
   | { readonly kind: 'remove service'; readonly which: number }
   /** The routes leave for another service and come back, and it is gone at once. */
   | { readonly kind: 'divert'; readonly goes: 'after' | 'with' | 'before'; readonly pause: Pause }
+  /** The Sidecar of the clients: everything, their namespace, some services by name, and none at all. */
+  | { readonly kind: 'scope'; readonly to: Scope; readonly pause: Pause }
   | { readonly kind: 'scale'; readonly version: Version; readonly replicas: number }
   | { readonly kind: 'roll'; readonly version: Version; readonly pause: Pause; readonly first: 'pods' | 'slice' };
 
@@ -56,6 +59,10 @@ export const meshChange: fc.Arbitrary<MeshChange> = fc.oneof(
   },
   { weight: 2, arbitrary: fc.record({ kind: of('remove service'), which: fc.nat() }) },
   fc.record({ kind: of('divert'), goes: fc.constantFrom('after' as const, 'with' as const, 'before' as const), pause }),
+  {
+    weight: 2,
+    arbitrary: fc.record({ kind: of('scope'), to: fc.constantFrom<Scope>('none', 'all', 'own', 'named'), pause }),
+  },
   { weight: 2, arbitrary: fc.record({ kind: of('scale'), version, replicas: fc.integer({ min: 1, max: 4 }) }) },
   { weight: 3, arbitrary: fc.record({ kind: of('roll'), version, pause, first }) },
 );
@@ -101,6 +108,8 @@ export class MeshChanges {
         return this.#removeService(change.which);
       case 'divert':
         return this.#divert(change);
+      case 'scope':
+        return this.#scope(change);
       case 'scale':
         return this.#scale(change);
       case 'roll':
@@ -166,6 +175,32 @@ export class MeshChanges {
       gone = other.remove();
     }
     this.#world.retire(other, gone);
+  }
+
+  async #scope({ to, pause }: Extract<MeshChange, { kind: 'scope' }>): Promise<void> {
+    const world = this.#world;
+    if (to === 'none') {
+      world.mesh.pipeline.objects.delete('Sidecar', world.namespace, 'default');
+      return this.#pause(pause);
+    }
+    if (to !== 'named') {
+      world.apply(this.#sidecar(to === 'all' ? ['*/*'] : ['./*']));
+      return this.#pause(pause);
+    }
+    const names = [this.#reviews, ...this.#extras].map(({ options }) => options.name);
+    world.apply(this.#sidecar(names.map((name) => `./${name}.${world.namespace}.svc.cluster.local`)));
+    await this.#pause(pause);
+    // Services to come are wanted as well.
+    world.apply(this.#sidecar(['./*']));
+  }
+
+  #sidecar(hosts: readonly string[]): string {
+    return `
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: ${this.#world.namespace}}
+spec: {egress: [{hosts: ${JSON.stringify(hosts)}}]}
+---`;
   }
 
   async #scale({ version, replicas }: Extract<MeshChange, { kind: 'scale' }>): Promise<void> {

@@ -41,6 +41,7 @@ const honouredFields: ReadonlySet<string> = new Set([
   'enableAutoMtls',
   'enablePrometheusMerge',
   'h2UpgradePolicy',
+  'inboundTrafficPolicy.mode',
   'outboundTrafficPolicy.mode',
   'protocolDetectionTimeout',
   'proxyInboundListenPort',

@@ -179,7 +179,33 @@ export const clusters: Readonly<Record<string, Cluster>> = {
     discovery: { kind: 'original-dst' },
     protocol: 'downstream',
     tls: { kind: 'none' },
-    upstreamBindAddress: '127.0.0.6',
+    upstreamBindAddresses: ['127.0.0.6', '::6'],
+    service,
+  },
+  'inbound-socket': {
+    ...base,
+    name: { direction: 'inbound', port: 9081 },
+    discovery: {
+      kind: 'static',
+      endpoints: {
+        cluster: { direction: 'inbound', port: 9081 },
+        localities: [
+          {
+            locality: { region: '', zone: '', subzone: '' },
+            ...{ priority: 0, weight: 1 },
+            endpoints: [
+              {
+                ...{ address: 'unix:///run/app.sock', port: 0, additionalAddresses: [], weight: 1, healthy: true },
+                ...{ draining: false, acceptsMtls: false, workload: '' },
+              },
+            ],
+          },
+        ],
+        sources: [],
+      },
+    },
+    protocol: 'http1',
+    tls: { kind: 'none' },
     service,
   },
   'original-dst-port': {

@@ -140,6 +140,26 @@ export const listeners: Readonly<Record<string, Listener>> = {
     },
     sources: [],
   },
+  'outbound-socket': {
+    name: 'unix:///run/out.sock',
+    addresses: [{ address: 'unix:///run/out.sock', port: 0 }],
+    direction: 'outbound',
+    bindToPort: true,
+    useOriginalDst: false,
+    transparent: false,
+    tlsInspector: false,
+    httpInspector: false,
+    detectionTimeoutMs: 0,
+    filterChains: [
+      {
+        name: 'http',
+        match: {},
+        handler: http('sidecar-outbound', { rds: 'unix:///run/out.sock' }),
+        sources: [],
+      },
+    ],
+    sources: [],
+  },
   'gateway-https': {
     name: '0.0.0.0_8443',
     addresses: [{ address: '0.0.0.0', port: 8443 }],
