@@ -145,10 +145,14 @@ export class Channel {
     return this.forced.size + this.introduced.size + this.suspects.length === 0 && this.holdings.isAt(target);
   }
 
-  /** What the client holds from an earlier stream, by version. */
+  /**
+   * What the client holds from an earlier stream, by version. What belongs to a parent that it let go of and took up again
+   * it claims to hold still.
+   */
   restore(versions: Readonly<Record<string, string>>): void {
+    const claimed = this.type.parent !== undefined;
     for (const [name, version] of Object.entries(versions)) {
-      if (this.holdings.subscribed(name)) this.holdings.record(name, { version, needs: undefined });
+      if (this.holdings.subscribed(name)) this.holdings.record(name, { version, needs: undefined, claimed });
       this.forced.delete(name);
     }
   }
@@ -162,11 +166,13 @@ export class Channel {
     const units = resolveUnits(sent.changes, (name) => this.holdings.held(name));
     const alone = units.length === 1;
     for (const { name, resource } of sent.changes) {
-      if (!alone) this.holdings.doubt(name, resource);
-      else {
+      if (alone) {
         this.holdings.settleDoubt(name);
         this.refused.set(name, sent.changes);
+      } else if (this.type.parent === undefined) {
+        this.holdings.doubt(name, resource);
       }
+      // What belongs to one parent is taken up as a whole or not at all.
     }
     if (!alone) this.suspects.unshift(...halve(this.#apartFromIntroduced(units)));
     return { kind: 'refused', sent, alone };
@@ -211,28 +217,24 @@ export class Channel {
    */
   nextSteps(target: Resources, pace: Pace): Batch | undefined {
     if (this.forced.size + this.suspects.length + this.refused.size + this.inFlight.length > 0) return undefined;
-    if (this.introduced.size > 0) return this.#introduction(target, pace);
     const way = this.holdings.way(target, pace);
-    if (way === undefined) return undefined;
+    if (way === undefined || !this.#isNews(way.from)) return undefined;
     const { from, steps } = way;
     if (steps.length === 0) this.holdings.move(from, target);
     let taken = 0;
     for (let bytes = 0; taken < steps.length; taken += 1) {
       bytes += steps[taken]?.bytes ?? 0;
-      if (taken > 0 && bytes > pace.chunkBytes) break;
+      const full = pace.byParent ? steps[taken]?.parent !== steps[0]?.parent : bytes > pace.chunkBytes;
+      if (taken > 0 && full) break;
     }
-    if (taken === 0 || (this.type.parent !== undefined && taken < steps.length)) return undefined;
+    if (taken === 0) return undefined;
     const chosen = steps.slice(0, taken);
     return { changes: changesOf(chosen), steps: chosen, move: { from, to: takeSteps(from, target, pace, taken) } };
   }
 
-  /** All that belongs to parents that were sent just now, for a client that has no others. */
-  #introduction(target: Resources, pace: Pace): Batch | undefined {
-    if (!this.holdings.isEmpty || !parentsIn(target).every((parent) => this.introduced.has(parent))) return undefined;
-    const steps = stepsBetween(NO_RESOURCES, target, pace);
-    const bytes = steps.reduce((sum, step) => sum + step.bytes, 0);
-    if (steps.length === 0 || (bytes > pace.chunkBytes && this.introduced.size > 1)) return undefined;
-    return { changes: changesOf(steps), steps, move: { from: NO_RESOURCES, to: target } };
+  /** Nothing in the collection belongs to a parent that was sent just now: what does is on the way. */
+  #isNews(held: Resources): boolean {
+    return this.introduced.size === 0 || !parentsIn(held).some((parent) => this.introduced.has(parent));
   }
 
   /** The first that a client is sent which asks for many by name. Undefined: it holds something already, or asks for few. */
@@ -257,6 +259,8 @@ export class Channel {
     const replaced =
       this.type.typeUrl === LISTENER ? changes.map(({ name }) => this.holdings.held(name)) : NOTHING_HELD;
     if (move === undefined || !this.holdings.move(move.from, move.to)) {
+      if (this.refused.size > 0 && changes.some((change) => this.#mayRelease(change)))
+        this.#forgetRefusals(parentOf(changes[0]?.name ?? ''));
       for (const change of changes) this.#acknowledge(change);
       return replaced;
     }
@@ -265,6 +269,19 @@ export class Channel {
       if (reason === 'asked' && this.holdings.held(name) !== undefined) this.holdings.record(name, undefined);
     }
     return replaced;
+  }
+
+  /** The client may have given up something that another resource was refused for. */
+  #mayRelease({ name, resource }: Change): boolean {
+    const before = this.holdings.held(name);
+    if (this.type.parent === undefined || before === undefined) return false;
+    if (before.resource === undefined) return true;
+    return before.resource.claims?.some((claim) => resource?.claims?.includes(claim) !== true) ?? false;
+  }
+
+  /** Lets what was refused of a parent be sent once more. */
+  #forgetRefusals(parent: string): void {
+    for (const name of this.refused.keys()) if (parentOf(name) === parent) this.refused.delete(name);
   }
 
   #acknowledge({ name, resource }: Change): void {
@@ -283,6 +300,21 @@ export class Channel {
     if (this.type.removal === 'never') return false;
     const held = this.holdings.held(name);
     return held === undefined ? this.forced.has(name) : this.type.removal === 'send';
+  }
+
+  /**
+   * What the client brought along from an earlier stream may claim anything, so a refusal may be the fault of what was not
+   * sent together. When anything that was tried is wanted otherwise now, all of its parent is sent together once more.
+   */
+  reconsider(target: Resources): void {
+    if (this.type.parent === undefined || this.suspects.length + this.refused.size === 0) return;
+    const tried = [...this.suspects.flat(2), ...[...this.refused.values()].flat()];
+    const outdated = new Set(tried.filter((change) => !isWanted(change, target)).map(({ name }) => parentOf(name)));
+    for (const parent of this.holdings.claimedParents()) {
+      if (!outdated.has(parent)) continue;
+      this.introduce([parent]);
+      this.#forgetRefusals(parent);
+    }
   }
 
   /** The next suspects that are still wanted as they were refused; the others will be looked at as ordinary changes. */

@@ -16,6 +16,8 @@ export interface Held {
   readonly needs: readonly string[] | undefined;
   /** With its bytes, unless it came from an earlier stream, where only the version is known. */
   readonly resource?: ServedResource;
+  /** The client says that it holds it, and may have dropped it without noticing. */
+  readonly claimed?: boolean;
   /** Refused together with others: the client may have done this change all the same. */
   readonly doubt?: { readonly resource: ServedResource | undefined };
 }
@@ -82,6 +84,13 @@ export class Holdings {
     if (before?.doubt === undefined) return;
     const { doubt: _, ...certain } = before;
     this.record(name, certain.version === undefined ? undefined : certain);
+  }
+
+  /** Parents of what the client claims to hold. */
+  claimedParents(): ReadonlySet<string> {
+    const parents = new Set<string>();
+    for (const [name, held] of this.#overlay) if (held?.claimed === true) parents.add(parentOf(name));
+    return parents;
   }
 
   /** Makes a collection the base. Returns the names that the client (if interested) does not hold as they stand there. */
@@ -156,5 +165,5 @@ function fromResource(resource: ServedResource): Held {
 
 function same(exception: Held | null, wanted: ServedResource | undefined): boolean {
   if (exception === null || wanted === undefined) return exception === null && wanted === undefined;
-  return exception.version === wanted.version && exception.doubt === undefined;
+  return exception.version === wanted.version && exception.doubt === undefined && exception.claimed !== true;
 }

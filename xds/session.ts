@@ -266,6 +266,7 @@ export class Session {
     if (!channel.owed && channel.isSettled(target)) return undefined;
     const shared = this.#delta ? this.#planShared(channel, target) : undefined;
     if (shared !== undefined) return shared;
+    channel.reconsider(target);
     const suspects = channel.nextSuspects(target);
     if (suspects !== undefined) return { changes: suspects };
     const due = this.#due(channel, this.#changes(channel), now);
@@ -275,7 +276,9 @@ export class Session {
 
   /** What many clients are sent in the same words, when nothing has to be looked at one by one. */
   #planShared(channel: Channel, target: Resources): Batch | undefined {
-    const pace: Pace = { chunkBytes: this.#settings.chunkBytes, removals: channel.type.removal === 'send' };
+    const { parent, removal } = channel.type;
+    const { chunkBytes } = this.#settings;
+    const pace: Pace = { chunkBytes, removals: removal === 'send', byParent: parent !== undefined };
     channel.follow(target);
     const first = channel.firstOfMany(target, pace);
     if (first !== undefined) return this.#gates.has(channel.type.typeUrl) ? undefined : first;
@@ -364,13 +367,16 @@ export class Session {
     return changes;
   }
 
+  /**
+   * Of one parent: Envoy takes up all that a response has for a table or nothing, but of a response for several tables it
+   * takes up some and refuses the rest, and does not say on another stream what it has taken up.
+   */
   #firstUnits(channel: Channel, changes: readonly Change[]): readonly Change[] {
-    const bytesOf = (unit: Unit) => unit.reduce((sum, { resource }) => sum + (resource?.bytes.length ?? 0), 0);
-    if (bytesOf(changes) <= this.#settings.chunkBytes) return changes;
     const chunk: Change[] = [];
     let bytes = 0;
     for (const unit of this.#units(channel, changes)) {
-      bytes += bytesOf(unit);
+      if (chunk[0] !== undefined && parentOf(unit[0]?.name ?? '') !== parentOf(chunk[0].name)) continue;
+      bytes += unit.reduce((sum, { resource }) => sum + (resource?.bytes.length ?? 0), 0);
       if (bytes > this.#settings.chunkBytes && chunk.length > 0) break;
       chunk.push(...unit);
     }

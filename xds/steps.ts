@@ -6,6 +6,7 @@
 import type { Change } from './channel.ts';
 import { differingNames, NO_RESOURCES, type Resources } from './difference.ts';
 import type { ServedResource } from './source.ts';
+import { parentOf } from './types.ts';
 
 /** Changes that are sent together; one object for all clients that are sent them. */
 export class Step {
@@ -24,6 +25,11 @@ export class Step {
     this.removed = changes.flatMap(({ name, resource }) => (resource === undefined ? [name] : []));
     this.bytes = this.resources.reduce((sum, { bytes }) => sum + bytes.length, 0);
     this.needs = resolveNeeds(from, this.resources);
+  }
+
+  /** Of the first resource; of all, where steps are made by parent. */
+  get parent(): string {
+    return parentOf(this.changes[0]?.name ?? '');
   }
 
   get names(): ReadonlySet<string> {
@@ -117,6 +123,8 @@ interface Way {
 export interface Pace {
   /** No step has more bytes, unless one resource alone has. */
   readonly chunkBytes: number;
+  /** Each step is of what belongs to one parent, and of all of it in its layer, whatever the bytes. */
+  readonly byParent: boolean;
   /** Whether it is told what is gone. */
   readonly removals: boolean;
 }
@@ -170,7 +178,8 @@ function resolveSteps(from: Resources, to: Resources, pace: Pace): readonly Step
   if (layers !== undefined && before?.length === layers.length) {
     const steps = layers.flatMap((layer, at) => stepsBetween(before[at] ?? NO_RESOURCES, layer, pace));
     // What moves from one layer to another is no removal.
-    if (!steps.some(({ removed }) => removed.some((name) => to.has(name)))) return steps;
+    if (!steps.some(({ removed }) => removed.some((name) => to.has(name))))
+      return pace.byParent ? gatherParents(steps) : steps;
   }
   const names = [...differingNames(from, to)].sort();
   const steps: Step[] = [];
@@ -180,7 +189,11 @@ function resolveSteps(from: Resources, to: Resources, pace: Pace): readonly Step
     const resource = to.get(name);
     if (resource === undefined && !pace.removals) continue;
     const more = resource?.bytes.length ?? 0;
-    if (changes.length > 0 && bytes + more > pace.chunkBytes) {
+    const [first] = changes;
+    const cut = pace.byParent
+      ? first !== undefined && parentOf(first.name) !== parentOf(name)
+      : changes.length > 0 && bytes + more > pace.chunkBytes;
+    if (cut) {
       steps.push(new Step(from, changes));
       changes = [];
       bytes = 0;
@@ -190,6 +203,12 @@ function resolveSteps(from: Resources, to: Resources, pace: Pace): readonly Step
   }
   if (changes.length > 0) steps.push(new Step(from, changes));
   return steps;
+}
+
+/** Steps of one parent follow each other. */
+function gatherParents(steps: readonly Step[]): readonly Step[] {
+  const parents = [...new Set(steps.map(({ parent }) => parent))];
+  return parents.length < 2 ? steps : parents.flatMap((parent) => steps.filter((step) => step.parent === parent));
 }
 
 const separations = new WeakMap<Resources, readonly Resources[] | null>();

@@ -14,12 +14,12 @@ export function resolveUnits(changes: readonly Change[], held: (name: string) =>
   if (changes.length === 1) return [changes];
   const releasing = new Map<string, number>();
   const gained = changes.map((change, at) => {
-    const { surely, maybe } = claimsBefore(held(change.name));
+    const before = held(change.name)?.resource?.claims ?? NONE;
     const after = change.resource?.claims ?? NONE;
-    if (surely === after && maybe === after) return NONE;
+    if (before === after) return NONE;
     const kept = new Set(after);
-    const had = new Set(surely);
-    for (const claim of maybe) if (!kept.has(claim)) releasing.set(claimOf(change, claim), at);
+    const had = new Set(before);
+    for (const claim of before) if (!kept.has(claim)) releasing.set(claimOf(change, claim), at);
     return after.filter((claim) => !had.has(claim));
   });
   const joined = changes.map((_, at) => at);
@@ -49,17 +49,6 @@ export function resolveUnits(changes: readonly Change[], held: (name: string) =>
 }
 
 const NONE: readonly string[] = [];
-
-/** What it has in any case, and what it may have because it is unknown how much of a refused response it has taken. */
-function claimsBefore(held: Held | undefined): {
-  readonly surely: readonly string[];
-  readonly maybe: readonly string[];
-} {
-  const claims = held?.resource?.claims ?? NONE;
-  if (held?.doubt === undefined) return { surely: claims, maybe: claims };
-  const others = new Set(held.doubt.resource?.claims);
-  return { surely: claims.filter((claim) => others.has(claim)), maybe: [...new Set([...claims, ...others])] };
-}
 
 function claimOf(change: Change | undefined, claim: string): string {
   return `${parentOf(change?.name ?? '')}/${claim}`;

@@ -8,8 +8,9 @@ const tables = [route('80', [], 't'), route('90', [], 't')];
 /** A client that holds both tables and these virtual hosts. */
 function holding(...hosts: readonly ServedResource[]): TestClient {
   const client = new TestClient().start(snapshot(1, ...tables, ...hosts), { rds: ['80', '90'] });
+  // Each table in a response of its own.
   client.subscribe('vhds');
-  client.ack('vhds');
+  while (!client.session.settled()) client.ack('vhds');
   return client;
 }
 
