@@ -28,7 +28,13 @@ export interface Credentials {
 }
 
 export type CallerVerdict =
-  | { readonly ok: true; readonly identity: Identity; readonly proof: 'token' | 'certificate' }
+  | {
+      readonly ok: true;
+      readonly identity: Identity;
+      readonly proof: 'token' | 'certificate';
+      /** Until when the presented certificate proves it, in milliseconds since the epoch; a token alone does not say. */
+      readonly expires?: number;
+    }
   | { readonly ok: false; readonly code: 'unauthenticated' | 'unavailable'; readonly reason: string };
 
 export interface CallerAuthenticatorOptions {
@@ -68,7 +74,8 @@ export class CallerAuthenticator {
         return byCertificate ?? refuse('neither a token nor a client certificate');
       const byToken = await this.#verifyToken(credentials.authorization);
       if (!byToken.ok || !byCertificate) return byToken;
-      if (isSameWorkload(byToken.identity, byCertificate.identity)) return byToken;
+      if (isSameWorkload(byToken.identity, byCertificate.identity))
+        return { ...byToken, ...(byCertificate.expires === undefined ? {} : { expires: byCertificate.expires }) };
       return refuse('the token and the client certificate are of different workloads');
     } catch (error) {
       return { ok: false, code: 'unavailable', reason: LateenError.from(error).message };
@@ -84,7 +91,8 @@ export class CallerAuthenticator {
     if (own !== trustDomain && !aliases.includes(own))
       return refuse('the client certificate is of another trust domain');
     // An alias is another name of the same domain, so a renewed certificate bears the one in force.
-    return { ok: true, identity: { ...verdict.identity, trustDomain }, proof: 'certificate' };
+    const identity = { ...verdict.identity, trustDomain };
+    return { ok: true, identity, proof: 'certificate', expires: verdict.expires };
   }
 
   async #verifyToken(authorization: readonly string[]): Promise<CallerVerdict> {

@@ -37,6 +37,7 @@ describe('verifyPeerCertificate', () => {
   it('gives the identity of a certificate of ours', () => {
     expect(verifyPeerCertificate([issue(root).raw], trust, now)).to.deep.equal({
       ok: true,
+      expires: now + hour,
       identity: parseSpiffeId(id),
     });
   });

@@ -4,7 +4,12 @@ import { oids } from './oids.ts';
 import { type Identity, parseSpiffeId } from './spiffe.ts';
 
 export type PeerVerdict =
-  | { readonly ok: true; readonly identity: Identity }
+  | {
+      readonly ok: true;
+      readonly identity: Identity;
+      /** When the leaf stops being valid, in milliseconds since the epoch. */
+      readonly expires: number;
+    }
   | { readonly ok: false; readonly reason: string };
 
 const maxChain = 6;
@@ -30,7 +35,7 @@ export function verifyPeerCertificate(
   if (!leaf.keyUsage?.includes(oids.clientAuth))
     return { ok: false, reason: 'the certificate is not for client authentication' };
   const reason = checkPath(leaf, [...rest, ...(trust.issuers ?? [])], trust.roots, now);
-  return reason === undefined ? { ok: true, identity } : { ok: false, reason };
+  return reason === undefined ? { ok: true, identity, expires: leaf.validToDate.getTime() } : { ok: false, reason };
 }
 
 function parseChain(chain: readonly Uint8Array[]): readonly X509Certificate[] | undefined {

@@ -47,6 +47,46 @@ function shop(): Shop {
 }
 
 describe('graph', () => {
+  describe('description of a node', () => {
+    it('names what it read and who read it', () => {
+      const { graph, report, set } = shop();
+      set('a', 'x', 1);
+      set('b', 'y', 2);
+      graph.read(report, '');
+      expect(graph.describe('report()')).to.deep.equal({
+        label: 'report()',
+        changedAt: 2,
+        current: true,
+        failed: false,
+        dependencies: ['items.group names', 'parity(x)', 'parity(y)'],
+        dependents: [],
+      });
+      expect(graph.describe('total(x)')).to.deep.include({
+        dependencies: ['items.group[x]'],
+        dependents: ['parity(x)'],
+      });
+      expect(graph.describe('items.group[y]')).to.deep.include({ dependencies: [], dependents: ['total(y)'] });
+    });
+
+    it('says what is stale, what failed, and what is not there', () => {
+      const { graph, items, report, set } = shop();
+      const broken = graph.query('broken', (reader, key) => {
+        throw new LateenError('invalid', `${reader.keys(items).length} of ${key}`);
+      });
+      set('a', 'x', 1);
+      graph.read(report, '');
+      expect(() => graph.read(broken, '(a)')).to.throw('1 of (a)');
+      set('a', 'x', 2);
+      expect(graph.describe('report()')).to.include({ current: false });
+      expect(graph.describe('broken((a))')).to.deep.include({ failed: true, dependencies: ['items keys'] });
+      expect(graph.describe('total(z)')).to.equal(undefined);
+      expect(graph.describe('items[z]')).to.equal(undefined);
+      expect([...(graph.memoizedKeys('total') ?? [])]).to.deep.equal(['x']);
+      expect(graph.memoizedKeys('nothing')).to.equal(undefined);
+      expect(graph.peekKeys(items)).to.deep.equal(['a']);
+    });
+  });
+
   describe('memoization', () => {
     it('computes once and answers from memory while nothing changes', () => {
       const { graph, report, set, computed } = shop();

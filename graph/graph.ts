@@ -2,8 +2,19 @@
 import { LateenError } from '#runtime/core/index.ts';
 import { Engine, type OutOfTime } from './engine.ts';
 import { InputTable, type Staged } from './inputs.ts';
+import { describeNode } from './inspect.ts';
 import { QueryNode, QueryTable, removeDependent, type Source } from './source.ts';
-import type { Edit, Graph, GraphStatistics, Input, InputOptions, Query, QueryOptions, Reader } from './types.ts';
+import type {
+  Edit,
+  Graph,
+  GraphStatistics,
+  Input,
+  InputOptions,
+  NodeDescription,
+  Query,
+  QueryOptions,
+  Reader,
+} from './types.ts';
 
 type AnyEquality = (previous: unknown, next: unknown) => boolean;
 
@@ -80,6 +91,20 @@ class IncrementalGraph implements Graph {
   peek<V>(input: Input<V>, key: string): V | undefined {
     this.#outsideQueries('peeked at');
     return this.#inputTable(input).peek(key) as V | undefined;
+  }
+
+  peekKeys<V>(input: Input<V>): readonly string[] {
+    this.#outsideQueries('peeked at');
+    return this.#inputTable(input).all().members.sorted();
+  }
+
+  describe(label: string): NodeDescription | undefined {
+    this.#outsideQueries('described');
+    return describeNode({ queries: this.#queries, inputs: this.#inputs }, label);
+  }
+
+  memoizedKeys(query: string): Iterable<string> | undefined {
+    return this.#queries.get(query)?.nodes.keys();
   }
 
   sweep(roots: Iterable<{ readonly query: Query<unknown>; readonly key: string }>): number {

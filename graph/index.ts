@@ -24,6 +24,7 @@ export type {
   IndexFunction,
   Input,
   InputOptions,
+  NodeDescription,
   Query,
   QueryOptions,
   Reader,

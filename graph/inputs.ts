@@ -179,6 +179,19 @@ export class InputTable {
     }
   }
 
+  /** Everything that a query can depend on, with what errors and debugging call it. */
+  *sources(): Iterable<readonly [Source, string]> {
+    yield [this.#all.membership, `${this.name} keys`];
+    for (const [key, cell] of this.#cells) yield [cell, `${this.name}[${key}]`];
+    for (const [index, { buckets, names }] of this.#indexes) {
+      yield [names, `${this.name}.${index} names`];
+      for (const [name, bucket] of buckets) {
+        yield [bucket.content, `${this.name}.${index}[${name}]`];
+        yield [bucket.membership, `${this.name}.${index}[${name}] keys`];
+      }
+    }
+  }
+
   /** Drops cells and buckets that hold nothing and that no query depends on. */
   sweep(): void {
     for (const [key, cell] of this.#cells) if (!cell.present && cell.dependents === undefined) this.#cells.delete(key);

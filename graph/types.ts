@@ -64,6 +64,21 @@ export interface GraphStatistics {
   readonly edges: number;
 }
 
+/** One node and its edges. Labels: `query(key)`, `input[key]`, `input.index[bucket]`, with ` keys` where only membership counts. */
+export interface NodeDescription {
+  readonly label: string;
+  /** Revision at which its value last became different. */
+  readonly changedAt: number;
+  /** False when something that it depends on may have changed since it was computed. */
+  readonly current: boolean;
+  /** Its computation threw. */
+  readonly failed: boolean;
+  /** What it read, in that order. */
+  readonly dependencies: readonly string[];
+  /** Who read it, sorted. */
+  readonly dependents: readonly string[];
+}
+
 export interface Graph {
   /** Grows by one with each edit that changed at least one value. */
   readonly revision: number;
@@ -80,6 +95,12 @@ export interface Graph {
   advance<V>(query: Query<V>, key: string, outOfTime: () => boolean): { readonly value: V } | undefined;
   /** Reads inputs outside any query (no dependency recorded), e.g. for debug pages. */
   peek<V>(input: Input<V>, key: string): V | undefined;
+  /** The keys of an input, sorted, outside any query. */
+  peekKeys<V>(input: Input<V>): readonly string[];
+  /** One node by its label, for debugging; undefined when there is none now. Costs a walk over all inputs. */
+  describe(label: string): NodeDescription | undefined;
+  /** Keys for which a query is memoized now; undefined: no such query. */
+  memoizedKeys(query: string): Iterable<string> | undefined;
   /** Forgets memoized nodes that no retained root reached since the last sweep. */
   sweep(roots: Iterable<{ readonly query: Query<unknown>; readonly key: string }>): number;
   statistics(): GraphStatistics;

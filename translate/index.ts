@@ -9,4 +9,5 @@
 export { LayeredResources } from './layered.ts';
 export { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, SECRET_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
 export type { SecretAuthorizer } from './secrets.ts';
+export type { Combination } from './snapshots.ts';
 export { createSnapshotSource, type MeshSnapshotSource, type SnapshotSourceOptions } from './source.ts';

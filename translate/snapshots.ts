@@ -180,6 +180,22 @@ export function parseCombination(combination: string): { readonly view: string; 
   return { view: combination.slice(0, at), own: combination.slice(at + 1) };
 }
 
+/** Everything that decides what a proxy is served: keys of the model, and the form of its route tables. */
+export interface Combination {
+  readonly view: string;
+  /** Empty unless a policy looks at where the proxy runs. */
+  readonly place: string;
+  readonly form: TableForm;
+  readonly kind: 'class' | 'gateway';
+  /** Key of the class or of the gateway. */
+  readonly key: string;
+}
+
+export function describeCombination(combination: string): Combination {
+  const { view, own } = parseCombination(combination);
+  return { ...parseViewPart(view), kind: gatewayOf(own) === undefined ? 'class' : 'gateway', key: keyOf(own) };
+}
+
 /** The gateway's key of what a router has beside its view. */
 export function gatewayOf(own: string): string | undefined {
   return own.startsWith('class\n') ? undefined : keyOf(own);

@@ -9,7 +9,15 @@ import type { Entry } from './entry.ts';
 import { factsOf } from './facts.ts';
 import { joinSnapshot, ownSources } from './join.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
-import { createSnapshotQueries, gatewayOf, type Part, parseCombination, renderProxyKey } from './snapshots.ts';
+import {
+  type Combination,
+  createSnapshotQueries,
+  describeCombination,
+  gatewayOf,
+  type Part,
+  parseCombination,
+  renderProxyKey,
+} from './snapshots.ts';
 import { Wake } from './wake.ts';
 
 export interface SnapshotSourceOptions {
@@ -44,8 +52,10 @@ export interface MeshSnapshotSource extends SnapshotSource, Component {
   affected(source: Pick<SourceRef, 'cluster' | 'kind' | 'namespace' | 'name'>): readonly string[];
   /** Every snapshot has been rebuilt at this revision or later; -1 before the first build. */
   settledRevision(): number;
-  /** How many proxies share which combination of view and class or gateway; for debugging. */
-  combinations(): ReadonlyMap<string, number>;
+  /** Which combinations of view and class or gateway are in use, and by how many proxies; for debugging. */
+  combinations(): readonly (Combination & { readonly proxies: number })[];
+  /** The combination of one proxy. */
+  combinationOf(connectionId: string): Combination | undefined;
 }
 
 /** Time between two clean-ups of what no connected proxy needs any more. */
@@ -265,7 +275,12 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
         const combination = built?.combination;
         if (combination !== undefined) counts.set(combination, (counts.get(combination) ?? 0) + 1);
       }
-      return counts;
+      return [...counts].map(([combination, proxies]) => ({ ...describeCombination(combination), proxies }));
+    },
+
+    combinationOf(connectionId) {
+      const combination = subscriberOf(connectionId)?.built?.combination;
+      return combination === undefined ? undefined : describeCombination(combination);
     },
   };
 }

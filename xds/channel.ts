@@ -47,6 +47,10 @@ export class Channel {
   readonly inFlight: Sent[] = [];
   /** Of the response sent last. */
   lastNonce = '';
+  /** When that was, on the monotonic clock. */
+  sentAt: number | undefined;
+  /** Of the response that was acknowledged last. */
+  acknowledgedNonce = '';
   /** Names to send whether or not the client holds them: asked for the first time, or again, or behind their changed cluster. */
   readonly forced = new Map<string, 'asked' | 'again'>();
   /** Parents that the client was sent just now: whatever it held under them before, all that belongs to them follows. */
@@ -161,7 +165,10 @@ export class Channel {
     const at = this.inFlight.findIndex((sent) => sent.nonce === nonce);
     const [sent] = at === -1 ? [] : this.inFlight.splice(at, 1);
     if (sent === undefined) return { kind: 'stale' };
-    if (refusal === undefined) return { kind: 'acknowledged', sent, replaced: this.#acknowledgeAll(sent) };
+    if (refusal === undefined) {
+      this.acknowledgedNonce = nonce;
+      return { kind: 'acknowledged', sent, replaced: this.#acknowledgeAll(sent) };
+    }
     this.refusal = refusal;
     const units = resolveUnits(sent.changes, (name) => this.holdings.held(name));
     const alone = units.length === 1;
@@ -331,6 +338,7 @@ export class Channel {
   sent(sent: Sent): void {
     this.inFlight.push(sent);
     this.lastNonce = sent.nonce;
+    this.sentAt = sent.sentAt;
     this.owed = false;
     if (this.forced.size > 0) for (const { name } of sent.changes) this.forced.delete(name);
     if (this.introduced.size > 0) for (const { name } of sent.changes) this.introduced.delete(parentOf(name));

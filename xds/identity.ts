@@ -15,7 +15,12 @@ export interface PeerCredentials {
 export type ProvenIdentity = NonNullable<MeshProxy['identity']>;
 
 export type Authentication =
-  | { readonly ok: true; readonly identity: ProvenIdentity }
+  | {
+      readonly ok: true;
+      readonly identity: ProvenIdentity;
+      /** Until when the credential proves it, in milliseconds since the epoch; absent: as long as the connection lives. */
+      readonly expires?: number;
+    }
   /** `reason` is for the log. `unavailable`: nobody could tell; the client may try again. */
   | { readonly ok: false; readonly code: 'unauthenticated' | 'unavailable'; readonly reason: string };
 
@@ -24,12 +29,15 @@ export interface PeerAuthenticator {
 }
 
 /** Why a proxy's claims contradict its proven identity; undefined: they don't. */
-export function contradiction(proxy: MeshProxy, identity: ProvenIdentity): string | undefined {
-  if (proxy.namespace !== identity.namespace) {
-    return `node claims namespace "${proxy.namespace}", its credential proves "${identity.namespace}"`;
+export function contradiction(
+  claimed: Pick<MeshProxy, 'namespace' | 'serviceAccount'>,
+  identity: ProvenIdentity,
+): string | undefined {
+  if (claimed.namespace !== identity.namespace) {
+    return `node claims namespace "${claimed.namespace}", its credential proves "${identity.namespace}"`;
   }
-  if (proxy.serviceAccount !== '' && proxy.serviceAccount !== identity.serviceAccount) {
-    return `node claims service account "${proxy.serviceAccount}", its credential proves "${identity.serviceAccount}"`;
+  if (claimed.serviceAccount !== '' && claimed.serviceAccount !== identity.serviceAccount) {
+    return `node claims service account "${claimed.serviceAccount}", its credential proves "${identity.serviceAccount}"`;
   }
   return undefined;
 }

@@ -5,8 +5,11 @@
  * Invariants: a route never waits longer than its bounds and never before them names a cluster that the proxy lacks; a
  * refusal changes only what its own stream is sent; bytes not drained are bounded; without a proven identity no secrets.
  */
+export type { DebugAnswer, DebugResponder } from './debug.ts';
 export type { Authentication, PeerAuthenticator, PeerCredentials, ProvenIdentity } from './identity.ts';
-export { createGrpcListener, type GrpcListenerOptions } from './listener.ts';
+export type { TypeState } from './inspect.ts';
+export { type Connections, createGrpcListener, type GrpcListenerOptions } from './listener.ts';
+export type { DebugQuestion } from './request.ts';
 export {
   createDiscoveryService,
   DEFAULT_DISCOVERY_SETTINGS,
@@ -16,3 +19,4 @@ export {
 } from './server.ts';
 export type { DeliveryObserver, Proxy, ServedResource, Snapshot, SnapshotSource, Subscription } from './source.ts';
 export type { StreamState } from './stream.ts';
+export { parentOf } from './types.ts';

@@ -1,14 +1,26 @@
 /** A gRPC port as a component: binds, serves what was registered on it, and lets go of everything when stopped. */
+import { type Server as Acceptor, createServer, type ListenOptions, type Socket } from 'node:net';
 import { Server, type ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { type Component, LateenError, type Logger } from '#runtime/index.ts';
 
+/** The connections of a port, by the address of the other end as calls name it (`address:port`). */
+export interface Connections {
+  /** Closes a connection soon, once the status of the call that ends is out; every call on it ends. */
+  close(peer: string): void;
+}
+
 export interface GrpcListenerOptions {
   readonly name: string;
-  /** `host:port` or `:port` for all addresses; port 0 takes a free one. */
+  /** `host:port`, `:port` for all addresses, or `unix:path`; port 0 takes a free one. */
   readonly address: string;
   readonly credentials: ServerCredentials;
   /** Adds a service to the server; called once each, in order. */
-  readonly services: readonly ((server: Server) => void)[];
+  readonly services: readonly ((server: Server, connections: Connections) => void)[];
+  /**
+   * Connections are asked to go after this time (give or take a tenth), in milliseconds, so that clients spread over the
+   * replicas and show their newest certificate. Default: never.
+   */
+  readonly maxConnectionAgeMs?: number;
   /** Called when stopping, before connections are closed: ends streams that would go on for ever. */
   readonly onStop?: () => void;
   /** Called with the port once connections are accepted. */
@@ -25,6 +37,12 @@ const CHANNEL_OPTIONS: ServerOptions = {
   'grpc.max_send_message_length': -1,
 };
 
+/** How long a status may take from here to the socket, through two protocols, in milliseconds. */
+const CLOSE_AFTER_MS = 1_000;
+
+/** A connection that was asked to go is closed after this time, in milliseconds. */
+const AGE_GRACE_MS = 10_000;
+
 /** Requests that are being answered may take this long after the stop, in milliseconds. */
 const GRACE_MS = 1_000;
 
@@ -33,24 +51,56 @@ export function createGrpcListener(options: GrpcListenerOptions): Component {
 }
 
 async function serve(options: GrpcListenerOptions, signal: AbortSignal): Promise<void> {
-  const { name, credentials, services, logger, onListening, onStop } = options;
-  const address = options.address.startsWith(':') ? `[::]${options.address}` : options.address;
-  const server = new Server(CHANNEL_OPTIONS);
-  for (const register of services) register(server);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync(address, credentials, (error, bound) => {
-      if (error === null) resolve(bound);
-      else
-        reject(
-          new LateenError('unavailable', `${name} cannot listen on ${address}: ${error.message}`, { cause: error }),
-        );
-    });
+  const { name, address, credentials, services, maxConnectionAgeMs, logger, onListening, onStop } = options;
+  const server = new Server({
+    ...CHANNEL_OPTIONS,
+    ...(maxConnectionAgeMs === undefined
+      ? {}
+      : { 'grpc.max_connection_age_ms': maxConnectionAgeMs, 'grpc.max_connection_age_grace_ms': AGE_GRACE_MS }),
   });
+  const sockets = new Map<string, Socket>();
+  const connections: Connections = {
+    close(peer) {
+      const socket = sockets.get(peer);
+      if (socket !== undefined) setTimeout(() => socket.destroy(), CLOSE_AFTER_MS).unref();
+    },
+  };
+  for (const register of services) register(server, connections);
+  const injector = server.createConnectionInjector(credentials);
+  const acceptor = createServer({ allowHalfOpen: true }, (socket) => {
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    sockets.set(peer, socket);
+    socket.once('close', () => sockets.delete(peer));
+    injector.injectConnection(socket);
+  });
+  const port = await listen(acceptor, name, address);
   logger.info('listening', { name, address, port });
   onListening?.(port);
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  acceptor.close();
   onStop?.();
   await shutDown(server);
+  for (const socket of sockets.values()) socket.destroy();
+}
+
+/** Binds `host:port`, `:port` or `unix:path`; resolves with the port. */
+function listen(acceptor: Acceptor, name: string, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    acceptor.once('error', (error) =>
+      reject(new LateenError('unavailable', `${name} cannot listen on ${address}: ${error.message}`, { cause: error })),
+    );
+    acceptor.listen(parseBinding(address), () => {
+      const bound = acceptor.address();
+      resolve(typeof bound === 'object' && bound !== null ? bound.port : 0);
+    });
+  });
+}
+
+function parseBinding(address: string): ListenOptions {
+  if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
+  const at = address.lastIndexOf(':');
+  const host = address.slice(0, at).replace(/^\[|\]$/g, '');
+  return { port: Number(address.slice(at + 1)), host: host === '' ? '::' : host };
 }
 
 function shutDown(server: Server): Promise<void> {

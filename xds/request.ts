@@ -27,11 +27,21 @@ export interface WorldRequest {
 export type ClientRequest = DeltaRequest | WorldRequest;
 export type Protocol = ClientRequest['protocol'];
 
-/** A request and, in the first of a stream, who sends it. */
-export interface ParsedRequest {
-  readonly request: ClientRequest;
-  readonly node: Message<'envoy.config.core.v3.Node'> | undefined;
+/** A question about the control plane itself; see debug.ts. */
+export interface DebugQuestion {
+  /** `istio.io/debug` or one below it. */
+  readonly typeUrl: string;
+  readonly names: readonly string[];
+  readonly nonce: string;
 }
+
+/** A request or a question and, in the first of a stream, who sends it. */
+export type ParsedRequest = { readonly node: Message<'envoy.config.core.v3.Node'> | undefined } & (
+  | { readonly request: ClientRequest }
+  | { readonly question: DebugQuestion }
+);
+
+const DEBUG_TYPE = /^istio\.io\/debug(\/|$)/;
 
 const NO_VERSIONS: Readonly<Record<string, string>> = {};
 
@@ -39,26 +49,31 @@ const NO_VERSIONS: Readonly<Record<string, string>> = {};
 export function parseRequest(protocol: Protocol, bytes: Uint8Array): ParsedRequest {
   if (protocol === 'delta') {
     const message = decode('envoy.service.discovery.v3.DeltaDiscoveryRequest', bytes);
+    const { node, typeUrl = '', responseNonce: nonce = '' } = message;
+    if (DEBUG_TYPE.test(typeUrl))
+      return { question: { typeUrl, names: message.resourceNamesSubscribe ?? [], nonce }, node };
     const request: DeltaRequest = {
       protocol,
-      type: parseType(message.typeUrl),
+      type: parseType(typeUrl),
       subscribe: message.resourceNamesSubscribe ?? [],
       unsubscribe: message.resourceNamesUnsubscribe ?? [],
       initialVersions: message.initialResourceVersions ?? NO_VERSIONS,
-      nonce: message.responseNonce ?? '',
+      nonce,
       error: parseError(message.errorDetail),
     };
-    return { request, node: message.node };
+    return { request, node };
   }
   const message = decode('envoy.service.discovery.v3.DiscoveryRequest', bytes);
+  const { node, typeUrl = '', responseNonce: nonce = '' } = message;
+  if (DEBUG_TYPE.test(typeUrl)) return { question: { typeUrl, names: message.resourceNames ?? [], nonce }, node };
   const request: WorldRequest = {
     protocol,
-    type: parseType(message.typeUrl),
+    type: parseType(typeUrl),
     names: message.resourceNames ?? [],
-    nonce: message.responseNonce ?? '',
+    nonce,
     error: parseError(message.errorDetail),
   };
-  return { request, node: message.node };
+  return { request, node };
 }
 
 /** A type that is asked for and not served. */
@@ -71,7 +86,7 @@ export class UnknownTypeError extends LateenError {
   }
 }
 
-function parseType(typeUrl = ''): ResourceType {
+function parseType(typeUrl: string): ResourceType {
   const type = resourceType(typeUrl);
   if (type === undefined) throw new UnknownTypeError(typeUrl);
   return type;

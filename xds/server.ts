@@ -1,14 +1,16 @@
 /** The aggregated discovery service: accepts streams, proves identities, and keeps what all streams share. */
 import { type Server, type ServiceDefinition, type sendUnaryData, status } from '@grpc/grpc-js';
 import { type Clock, LateenError, type Logger, type Metrics, systemClock } from '#runtime/index.ts';
-import type { PeerAuthenticator, ProvenIdentity } from './identity.ts';
+import type { DebugResponder } from './debug.ts';
+import type { PeerAuthenticator } from './identity.ts';
+import type { Connections } from './listener.ts';
 import { declareXdsMetrics } from './metrics.ts';
 import { createPacer } from './pacer.ts';
 import type { Protocol } from './request.ts';
 import { createResponseEncoder, type EncodedResponse, ResponseParts } from './response.ts';
 import { DEFAULT_SESSION_SETTINGS, type SessionSettings } from './session.ts';
 import type { DeliveryObserver, SnapshotSource } from './source.ts';
-import { type DiscoveryCall, DiscoveryStream, type StreamContext, type StreamState } from './stream.ts';
+import { type Caller, type DiscoveryCall, DiscoveryStream, type StreamContext, type StreamState } from './stream.ts';
 
 export interface DiscoverySettings extends SessionSettings {
   /** Most bytes handed to sockets and not drained, in the whole process. */
@@ -29,6 +31,8 @@ export const DEFAULT_DISCOVERY_SETTINGS: DiscoverySettings = {
 export interface DiscoveryOptions {
   readonly source: SnapshotSource;
   readonly observer: DeliveryObserver;
+  /** Answers questions about the control plane; without it they are refused. */
+  readonly debug?: DebugResponder;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock?: Clock;
@@ -38,9 +42,10 @@ export interface DiscoveryOptions {
 export interface DiscoveryService {
   /**
    * Adds AggregatedDiscoveryService to a gRPC server. Without an authenticator its streams have no identity and get no
-   * secrets: only for a loopback port.
+   * secrets: only for a loopback port. A stream ends when the certificate expires that proved its identity, and (given the
+   * port's connections) its connection with it, so that the client comes back with its new one.
    */
-  register(server: Server, authenticator?: PeerAuthenticator): void;
+  register(server: Server, authenticator?: PeerAuthenticator, connections?: Connections): void;
   /** Every stream whose proxy is known. */
   streams(): readonly StreamState[];
   /** Ends all streams; the proxies reconnect elsewhere. New ones are refused from then on. */
@@ -83,6 +88,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
   const context: StreamContext = {
     source,
     observer,
+    debug: options.debug,
     logger,
     clock,
     metrics: declareXdsMetrics(metrics),
@@ -101,42 +107,52 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     },
   };
 
-  const serve = (call: DiscoveryCall, protocol: Protocol, identity: ProvenIdentity | undefined) => {
-    const stream: DiscoveryStream = new DiscoveryStream(call, protocol, context, identity, () =>
-      streams.delete(stream),
-    );
+  const serve = (call: DiscoveryCall, protocol: Protocol, caller: Caller) => {
+    const stream: DiscoveryStream = new DiscoveryStream(call, protocol, context, caller, () => streams.delete(stream));
     streams.add(stream);
   };
 
-  const accept = async (call: DiscoveryCall, protocol: Protocol, authenticator: PeerAuthenticator | undefined) => {
+  const accept = async (
+    call: DiscoveryCall,
+    protocol: Protocol,
+    authenticator: PeerAuthenticator | undefined,
+    connections: Connections | undefined,
+  ) => {
+    const disconnect = () => connections?.close(call.getPeer());
     if (closed) {
       refuse(call, status.UNAVAILABLE, 'shutting down');
       return;
     }
     if (authenticator === undefined) {
-      serve(call, protocol, undefined);
+      serve(call, protocol, { disconnect });
       return;
     }
     let cancelled = false;
     call.once('cancelled', () => {
       cancelled = true;
     });
-    const authentication = await authenticator.authenticate(readCredentials(call));
+    const presented = readCredentials(call);
+    const authentication = await authenticator.authenticate(presented);
     if (cancelled) return;
     if (authentication.ok) {
-      serve(call, protocol, authentication.identity);
+      const { identity, expires } = authentication;
+      serve(call, protocol, { identity, disconnect, ...(expires === undefined ? {} : { expires }) });
       return;
     }
     const { code, reason } = authentication;
     logger.warn('discovery stream without a proven identity', { peer: call.getPeer(), reason });
     if (code === 'unavailable') refuse(call, status.UNAVAILABLE, 'identities cannot be verified now');
-    else refuse(call, status.UNAUTHENTICATED, 'authentication failure');
+    else {
+      refuse(call, status.UNAUTHENTICATED, 'authentication failure');
+      // The certificate that was shown when connecting will not get better.
+      if (presented.chain.length > 0) disconnect();
+    }
   };
 
   return {
-    register(server, authenticator) {
+    register(server, authenticator, connections) {
       const handler = (protocol: Protocol) => (call: DiscoveryCall) => {
-        accept(call, protocol, authenticator).catch((thrown: unknown) => {
+        accept(call, protocol, authenticator, connections).catch((thrown: unknown) => {
           logger.error('discovery stream could not be accepted', {
             peer: call.getPeer(),
             error: LateenError.from(thrown),

@@ -5,6 +5,7 @@
 import { type Batch, type Change, Channel } from './channel.ts';
 import { NO_RESOURCES, type Resources, routesNamedIn } from './difference.ts';
 import { Gate, type GateBounds } from './gate.ts';
+import type { Reaction, Rejection } from './reaction.ts';
 import type { ClientRequest, DeltaRequest, WorldRequest } from './request.ts';
 import type { ServedResource, Snapshot } from './source.ts';
 import type { Pace, Step } from './steps.ts';
@@ -47,25 +48,6 @@ export interface Outgoing {
   readonly revision: number;
 }
 
-export interface Rejection {
-  readonly typeUrl: string;
-  readonly resources: readonly string[];
-  readonly message: string;
-  readonly revision: number;
-}
-
-/** What a request turned out to be, for metrics and logs. */
-export type Reaction =
-  | { readonly kind: 'subscription' }
-  | { readonly kind: 'acknowledged' }
-  | { readonly kind: 'stale' }
-  | {
-      readonly kind: 'refused';
-      readonly message: string;
-      readonly resources: readonly string[];
-      readonly isolated: boolean;
-    };
-
 /** Types whose resources name clusters. */
 const NAMING = RESOURCE_TYPES.filter(
   ({ typeUrl }) => typeUrl !== CLUSTER && typeUrl !== ENDPOINT && typeUrl !== SECRET,
@@ -104,6 +86,10 @@ export class Session {
   /** Names of the secrets that the client asks for. */
   get secretNames(): ReadonlySet<string> {
     return new Set(this.#channel(SECRET).holdings.interest);
+  }
+
+  get channels(): Iterable<Channel> {
+    return this.#channels.values();
   }
 
   /** Moves the target. Sessions go straight to the newest; what was never sent of older ones is forgotten. */
@@ -168,12 +154,12 @@ export class Session {
     for (const channel of this.#channels.values()) {
       if (!channel.open) {
         // What belongs to something that was sent, and that the client has yet to ask for.
-        if (channel.hasBelongings(this.#target(channel.type))) return false;
+        if (channel.hasBelongings(this.target(channel.type))) return false;
         continue;
       }
       if (channel.inFlight.length > 0 || channel.suspects.length > 0 || channel.owed) return false;
-      if (channel.isSettled(this.#target(channel.type))) continue;
-      const left = this.#changes(channel);
+      if (channel.isSettled(this.target(channel.type))) continue;
+      const left = this.changes(channel);
       // The removal of a cluster that something draining still names may take its time.
       if (left.some(({ resource }) => resource !== undefined || channel.type.typeUrl !== CLUSTER)) return false;
     }
@@ -183,7 +169,7 @@ export class Session {
   /** The route configurations that the listeners ask for which the client holds. */
   #namedRoutes(): readonly string[] {
     const { holdings, type } = this.#channel(LISTENER);
-    const target = this.#target(type);
+    const target = this.target(type);
     if (holdings.isAt(target)) return routesNamedIn(target);
     return [...target.values()].flatMap(({ name, routeNames = [] }) => (holdings.holds(name) ? routeNames : []));
   }
@@ -192,7 +178,7 @@ export class Session {
   rejections(): readonly Rejection[] {
     const rejections: Rejection[] = [];
     for (const channel of this.#channels.values()) {
-      const target = this.#target(channel.type);
+      const target = this.target(channel.type);
       for (const name of channel.refused.keys()) {
         if (!channel.holdings.subscribed(name) || !channel.refuses(name, target)) channel.refused.delete(name);
       }
@@ -262,14 +248,14 @@ export class Session {
   /** What to send of a type now; undefined: nothing. */
   #plan(channel: Channel, now: number): Batch | undefined {
     if (channel.inFlight.length > 0 && !this.#mayOverlap(channel, now)) return undefined;
-    const target = this.#target(channel.type);
+    const target = this.target(channel.type);
     if (!channel.owed && channel.isSettled(target)) return undefined;
     const shared = this.#delta ? this.#planShared(channel, target) : undefined;
     if (shared !== undefined) return shared;
     channel.reconsider(target);
     const suspects = channel.nextSuspects(target);
     if (suspects !== undefined) return { changes: suspects };
-    const due = this.#due(channel, this.#changes(channel), now);
+    const due = this.#due(channel, this.changes(channel), now);
     if (due.length === 0 && !(channel.owed && channel.inFlight.length === 0)) return undefined;
     return { changes: this.#delta ? this.#firstChunk(channel, due) : due };
   }
@@ -294,7 +280,7 @@ export class Session {
     const gate = this.#gates.get(channel.type.typeUrl);
     const clusters = this.#channel(CLUSTER);
     if (gate === undefined || !clusters.holdings.interest.everything) return true;
-    const holdsAll = clusters.inFlight.length === 0 && clusters.holdings.isAt(this.#target(clusters.type));
+    const holdsAll = clusters.inFlight.length === 0 && clusters.holdings.isAt(this.target(clusters.type));
     for (const { needs } of steps) {
       if (!needs.added.every((cluster) => this.#holdsCluster(cluster))) return false;
       if (holdsAll) continue;
@@ -304,8 +290,8 @@ export class Session {
     return true;
   }
 
-  #changes(channel: Channel): readonly Change[] {
-    const changes = channel.changes(this.#target(channel.type));
+  changes(channel: Channel): readonly Change[] {
+    const changes = channel.changes(this.target(channel.type));
     const { parent } = channel.type;
     if (parent === undefined) return changes;
     // What belongs to something that is gone goes with it, once the client has stopped using that.
@@ -449,7 +435,7 @@ export class Session {
     let wanted = false;
     for (const type of NAMING) {
       const { holdings, inFlight } = this.#channel(type.typeUrl);
-      holdings.rebase(this.#target(type));
+      holdings.rebase(this.target(type));
       if (holdings.exceptionNeeds(cluster)) return 'passing';
       if (inFlight.some(({ changes }) => changes.some(({ resource }) => resource?.needs.includes(cluster))))
         return 'passing';
@@ -472,7 +458,7 @@ export class Session {
     return this.#snapshot?.types.get(typeUrl)?.has(name) ?? false;
   }
 
-  #target(type: ResourceType): Resources {
+  target(type: ResourceType): Resources {
     if (type.typeUrl === SECRET) return this.#secrets;
     return this.#snapshot?.types.get(type.typeUrl) ?? NO_RESOURCES;
   }

@@ -1,14 +1,24 @@
 /** One discovery stream: joins a gRPC call to a session, a snapshot source, the pacer and the delivery observer. */
 import { type ServerDuplexStream, status } from '@grpc/grpc-js';
-import { type Clock, LateenError, type Logger } from '#runtime/index.ts';
+import { type Clock, type ErrorCode, LateenError, type Logger } from '#runtime/index.ts';
+import { type DebugResponder, encodeAnswer, isAnswerNonce, MOST_QUESTIONS, parseClaims } from './debug.ts';
 import { NO_RESOURCES, type Resources } from './difference.ts';
 import { contradiction, type ProvenIdentity } from './identity.ts';
+import { describeTypes, listWanted, type TypeState } from './inspect.ts';
 import type { XdsMetrics } from './metrics.ts';
 import { parseNode } from './node.ts';
 import type { Pacer } from './pacer.ts';
-import { type ParsedRequest, type Protocol, parseRequest, UnknownTypeError } from './request.ts';
+import type { Reaction } from './reaction.ts';
+import {
+  type ClientRequest,
+  type DebugQuestion,
+  type ParsedRequest,
+  type Protocol,
+  parseRequest,
+  UnknownTypeError,
+} from './request.ts';
 import type { EncodedResponse, ResponseEncoder } from './response.ts';
-import { type Outgoing, type Reaction, Session, type SessionSettings } from './session.ts';
+import { type Outgoing, Session, type SessionSettings } from './session.ts';
 import type { DeliveryObserver, Proxy as MeshProxy, ServedResource, SnapshotSource, Subscription } from './source.ts';
 import { LISTENER, NAME_TABLE, SECRET } from './types.ts';
 
@@ -18,6 +28,8 @@ export type DiscoveryCall = ServerDuplexStream<Buffer, EncodedResponse>;
 export interface StreamContext {
   readonly source: SnapshotSource;
   readonly observer: DeliveryObserver;
+  /** Absent: questions about the control plane are refused. */
+  readonly debug: DebugResponder | undefined;
   readonly pacer: Pacer;
   readonly encoder: ResponseEncoder;
   readonly metrics: XdsMetrics;
@@ -30,6 +42,16 @@ export interface StreamContext {
   readonly nextConnection: () => number;
   /** Called with a type URL that nobody serves; true for the first time. */
   readonly firstSeen: (typeUrl: string) => boolean;
+}
+
+/** Who is at the other end of a call, and how to get rid of the connection that it came on. */
+export interface Caller {
+  /** Absent on a port without authentication. */
+  readonly identity?: ProvenIdentity;
+  /** Until when that holds, in milliseconds since the epoch. */
+  readonly expires?: number;
+  /** Closes the connection, with everything on it. */
+  readonly disconnect: () => void;
 }
 
 /** Known from the first request on. */
@@ -49,18 +71,39 @@ export interface StreamState {
   readonly acknowledgedRevision: number;
   readonly revision: number;
   readonly waitingFor: readonly string[];
+  /** Address of the other end. */
+  readonly peer: string;
+  /** Milliseconds since the epoch. */
+  readonly connectedAt: number;
+  readonly types: () => readonly TypeState[];
+  /** What the proxy is to hold of a type; secrets included. */
+  readonly wanted: (typeUrl: string) => readonly ServedResource[];
 }
+
+/** Longer than timers can count is a month. */
+const LONGEST_TIMER_MS = 86_400_000;
+
+/** Statuses of refusals that are not about what was asked. */
+const STATUSES: Partial<Record<ErrorCode, status>> = {
+  forbidden: status.PERMISSION_DENIED,
+  unauthenticated: status.UNAUTHENTICATED,
+  unavailable: status.UNAVAILABLE,
+};
 
 export class DiscoveryStream {
   readonly #call: DiscoveryCall;
   readonly #protocol: Protocol;
   readonly #context: StreamContext;
-  readonly #identity: ProvenIdentity | undefined;
+  readonly #caller: Caller;
+  readonly #connectedAt: number;
   readonly #closed = new AbortController();
   readonly #onClosed: () => void;
   /** What to call for written bytes that have not drained, and since when they wait. */
   readonly #undrained = new Map<() => void, number>();
   #client: Client | undefined;
+  #node: ParsedRequest['node'];
+  #questions = 0;
+  #answers = 0;
   #withdrawTurn: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
   #timer: AbortController | undefined;
@@ -69,22 +112,18 @@ export class DiscoveryStream {
   #acknowledged = -1;
   #waiting: readonly string[] = [];
 
-  constructor(
-    call: DiscoveryCall,
-    protocol: Protocol,
-    context: StreamContext,
-    identity: ProvenIdentity | undefined,
-    onClosed: () => void,
-  ) {
+  constructor(call: DiscoveryCall, protocol: Protocol, context: StreamContext, caller: Caller, onClosed: () => void) {
     this.#call = call;
     this.#protocol = protocol;
     this.#context = context;
-    this.#identity = identity;
+    this.#caller = caller;
+    this.#connectedAt = context.clock.now();
     this.#onClosed = onClosed;
     call.on('data', (bytes: Buffer) => this.#guard(() => this.#received(bytes)));
     call.on('end', () => this.#end(() => call.end()));
     call.on('error', () => this.#end());
     call.on('cancelled', () => this.#end());
+    this.#arm();
   }
 
   get state(): StreamState | undefined {
@@ -97,6 +136,10 @@ export class DiscoveryStream {
       acknowledgedRevision: this.#acknowledged,
       revision,
       waitingFor: this.#waiting,
+      peer: this.#call.getPeer(),
+      connectedAt: this.#connectedAt,
+      types: () => describeTypes(session),
+      wanted: (typeUrl) => listWanted(session, typeUrl),
     };
   }
 
@@ -107,15 +150,21 @@ export class DiscoveryStream {
 
   #received(bytes: Buffer): void {
     if (this.#closed.signal.aborted) return;
-    const { request, node } = parseRequest(this.#protocol, bytes);
-    this.#client ??= this.#open(node);
+    const parsed = parseRequest(this.#protocol, bytes);
+    this.#node ??= parsed.node;
+    if ('question' in parsed) this.#ask(parsed.question);
+    else this.#request(parsed.request);
+  }
+
+  #request(request: ClientRequest): void {
+    this.#client ??= this.#open(this.#node);
     const { proxy, session, subscription } = this.#client;
     if (proxy.client === 'agent' && request.type.typeUrl !== NAME_TABLE)
       throw new LateenError('forbidden', `an agent is served no resources of type "${request.type.label}"`);
     if (request.type.typeUrl === NAME_TABLE) subscription.watchNames();
     const reaction = session.request(request, this.#context.clock.monotonic());
     this.#note(reaction, request.type, proxy);
-    if (request.type.typeUrl === SECRET && this.#identity !== undefined)
+    if (request.type.typeUrl === SECRET && this.#caller.identity !== undefined)
       subscription.watchSecrets(new Set(session.secretNames));
     if (reaction.kind === 'refused' && reaction.isolated) this.#reportRejections(session, proxy);
     this.#aim();
@@ -126,7 +175,7 @@ export class DiscoveryStream {
   #open(node: ParsedRequest['node']): Client {
     const { source, logger, nextConnection, session: settings } = this.#context;
     const claimed = parseNode(node, nextConnection(), this.#protocol);
-    const identity = this.#identity;
+    const { identity } = this.#caller;
     const contradicts = identity === undefined ? undefined : contradiction(claimed, identity);
     if (contradicts !== undefined) throw new LateenError('forbidden', contradicts);
     const proxy: MeshProxy =
@@ -159,7 +208,8 @@ export class DiscoveryStream {
     if (this.#client === undefined) return;
     const { session, subscription } = this.#client;
     // Without a proven identity there are no secrets, whatever the source would say.
-    if (this.#identity !== undefined) this.#secrets = currentSecrets(session.secretNames, subscription, this.#secrets);
+    if (this.#caller.identity !== undefined)
+      this.#secrets = currentSecrets(session.secretNames, subscription, this.#secrets);
     session.aim(subscription.current(), this.#secrets);
   }
 
@@ -183,15 +233,46 @@ export class DiscoveryStream {
   }
 
   #write(response: Outgoing, now: number): void {
-    const { encoder, pacer, metrics } = this.#context;
+    const { encoder, metrics } = this.#context;
     const encoded = encoder.encode(this.#protocol, response);
-    const release = pacer.handed(encoded.size);
-    this.#undrained.set(release, now);
     metrics.pushed(response.type, encoded.size);
+    this.#hand(encoded, now);
+  }
+
+  #hand(encoded: EncodedResponse, now: number): void {
+    const release = this.#context.pacer.handed(encoded.size);
+    this.#undrained.set(release, now);
     this.#call.write(encoded, () => {
       this.#undrained.delete(release);
       release();
     });
+  }
+
+  #ask(question: DebugQuestion): void {
+    // What Istio's tools send as a nonce with a question is none of ours.
+    if (isAnswerNonce(question.nonce)) return;
+    const { debug, clock } = this.#context;
+    const { identity } = this.#caller;
+    if (debug === undefined || identity === undefined)
+      throw new LateenError('unauthenticated', 'questions about the control plane need a proven identity');
+    const contradicts = contradiction(parseClaims(this.#node), identity);
+    if (this.#client === undefined && contradicts !== undefined) throw new LateenError('forbidden', contradicts);
+    if (this.#questions >= MOST_QUESTIONS) throw new LateenError('invalid', 'too many questions at once');
+    this.#questions += 1;
+    debug.answer(question, identity).then(
+      (answer) =>
+        this.#guard(() => {
+          this.#questions -= 1;
+          this.#answers += 1;
+          if (this.#closed.signal.aborted) return;
+          this.#hand(encodeAnswer(this.#protocol, question.typeUrl, answer, this.#answers), clock.monotonic());
+          this.#arm();
+        }),
+      (thrown: unknown) =>
+        this.#guard(() => {
+          throw LateenError.from(thrown);
+        }),
+    );
   }
 
   /** Reports what has become true; cheap when nothing has. */
@@ -242,7 +323,14 @@ export class DiscoveryStream {
     const now = clock.monotonic();
     const [oldest] = this.#undrained.values();
     const stalled = oldest === undefined ? Number.POSITIVE_INFINITY : oldest + writeTimeoutMs;
-    const at = Math.min(this.#client?.session.deadline(now) ?? Number.POSITIVE_INFINITY, stalled);
+    const { expires } = this.#caller;
+    const at = Math.min(
+      this.#client?.session.deadline(now) ?? Number.POSITIVE_INFINITY,
+      stalled,
+      expires === undefined
+        ? Number.POSITIVE_INFINITY
+        : now + Math.min(Math.max(0, expires - clock.now()), LONGEST_TIMER_MS),
+    );
     if (at >= this.#timerAt) return;
     this.#timer?.abort();
     const timer = new AbortController();
@@ -259,6 +347,12 @@ export class DiscoveryStream {
     this.#timer = undefined;
     this.#timerAt = Number.POSITIVE_INFINITY;
     if (this.#closed.signal.aborted) return;
+    if (this.#context.clock.now() >= (this.#caller.expires ?? Number.POSITIVE_INFINITY)) {
+      this.fail(status.UNAUTHENTICATED, 'the client certificate has expired');
+      // A new stream on this connection would show the same certificate.
+      this.#caller.disconnect();
+      return;
+    }
     const [oldest] = this.#undrained.values();
     if (oldest !== undefined && this.#context.clock.monotonic() - oldest >= this.#context.writeTimeoutMs) {
       this.#context.metrics.writeTimeout();
@@ -284,7 +378,7 @@ export class DiscoveryStream {
       }
       if (!(error instanceof UnknownTypeError) || firstSeen(error.typeUrl))
         logger.warn('discovery stream refused', fields);
-      this.fail(error.code === 'forbidden' ? status.PERMISSION_DENIED : status.INVALID_ARGUMENT, error.message);
+      this.fail(STATUSES[error.code] ?? status.INVALID_ARGUMENT, error.message);
     }
   }
 

@@ -22,8 +22,11 @@ import { createClusterSource } from '#registry/index.ts';
 import { type Component, type Logger, type Metrics, runComponents, systemClock } from '#runtime/index.ts';
 import { createSnapshotSource } from '#translate/index.ts';
 import { createDiscoveryService, createGrpcListener } from '#xds/index.ts';
+import type { HttpServer } from '../http-server.ts';
+import { version } from '../version.ts';
 import { createAddressClaims } from './address-claims.ts';
 import { createAdmission } from './admission.ts';
+import { createDebug } from './debug/index.ts';
 import { createDeliveryClient } from './delivery-client.ts';
 import { createDeliveryService, deliveryDefinition, type Empty } from './delivery-service.ts';
 import { createRootStore, createSecretAuthorizer, createTokenVerifier } from './kube-adapters.ts';
@@ -41,6 +44,8 @@ export interface ControlPlaneOptions {
   readonly client: KubeClient;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** The port of `/metrics`, which gets the debug pages and TLS once there is a certificate; without it they are served over xDS alone. */
+  readonly monitoring?: Pick<HttpServer, 'delegate' | 'useCertificate'>;
 }
 
 export interface ControlPlane extends Component {
@@ -101,7 +106,7 @@ async function awaitTrustDomain(
 
 /** Joins every part; order is start order, and the opposite is the order of stopping. */
 function join(
-  { settings, client, logger, metrics }: ControlPlaneOptions,
+  { settings, client, logger, metrics, monitoring }: ControlPlaneOptions,
   trustDomain: string,
   meshConfigEvents: MeshConfigEvents,
   waiting: Set<string>,
@@ -171,9 +176,22 @@ function join(
   });
   mesh.onEdited(() => snapshots.edited());
   const ledger = new DeliveryLedger(settings.podName, createSourceIndex(snapshots, mesh.generations));
+  const debug = createDebug({
+    ...mesh,
+    snapshots,
+    streams: () => discovery.streams(),
+    callers,
+    administrators: () => new Set([settings.namespace, mesh.graph.read(mesh.model.settings, '').rootNamespace]),
+    clock,
+    clusterId: settings.clusterId,
+    podName: settings.podName,
+    version,
+    logger: scoped('debug'),
+  });
   const discovery = createDiscoveryService({
     source: snapshots,
     observer: ledger,
+    debug: debug.responder,
     logger: scoped('xds'),
     metrics,
     clock,
@@ -205,7 +223,7 @@ function join(
             name: 'plaintext xds',
             address: settings.grpcAddr,
             credentials: ServerCredentials.createInsecure(),
-            services: [(server) => discovery.register(server)],
+            services: [(server, connections) => discovery.register(server, undefined, connections)],
             onStop: () => discovery.close(),
             logger,
           }),
@@ -216,8 +234,9 @@ function join(
       name: 'secure xds',
       address: settings.secureGrpcAddr,
       credentials: buildServerCredentials(certificate),
+      maxConnectionAgeMs: settings.xds.maxConnectionAge,
       services: [
-        (server) => discovery.register(server, callers),
+        (server, connections) => discovery.register(server, callers, connections),
         (server) => addCertificateService(server, { authority, callers, metrics: caMetrics, logger: scoped('ca') }),
         (server) => server.addService(deliveryDefinition, createDeliveryService(ledger, clock, isReplica)),
       ],
@@ -262,7 +281,11 @@ function join(
     }),
   ];
   const admission = createAdmission({ settings, client, mesh, certificate, logger, metrics });
-  certificate.onChange(() => waiting.delete('the webhooks'));
+  certificate.onChange((pair) => {
+    waiting.delete('the webhooks');
+    monitoring?.useCertificate(pair);
+  });
+  monitoring?.delegate('/debug', debug.handler);
   const leader = createLeader({ settings, client, logger, work: leaderWork, synced: source.synced });
   return [source, authority, certificate, snapshots, admission, ...listeners, leader];
 }

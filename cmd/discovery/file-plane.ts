@@ -17,7 +17,10 @@ import { createFileSource } from '#registry/index.ts';
 import { type Component, LateenError, type Logger, type Metrics, runComponents, systemClock } from '#runtime/index.ts';
 import { createSnapshotSource } from '#translate/index.ts';
 import { createDiscoveryService, createGrpcListener } from '#xds/index.ts';
+import type { HttpServer } from '../http-server.ts';
+import { version } from '../version.ts';
 import type { ControlPlane } from './control-plane.ts';
+import { createDebug } from './debug/index.ts';
 import { createMesh } from './mesh.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createSourceIndex } from './source-index.ts';
@@ -27,6 +30,8 @@ export interface FilePlaneOptions {
   readonly settings: DiscoverySettings;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** The port of `/metrics`, which gets the debug pages and TLS where identities can be proven; none without it. */
+  readonly monitoring?: Pick<HttpServer, 'delegate' | 'useCertificate'>;
 }
 
 /** Files of an authority that is plugged in, by Istio's names. */
@@ -53,7 +58,7 @@ export function createFilePlane(options: FilePlaneOptions): ControlPlane {
 }
 
 function joinParts(
-  { settings, logger, metrics }: FilePlaneOptions,
+  { settings, logger, metrics, monitoring }: FilePlaneOptions,
   store: RootStore | undefined,
   waiting: Set<string>,
 ): readonly Component[] {
@@ -85,9 +90,23 @@ function joinParts(
   });
   mesh.onEdited(() => snapshots.edited());
   const ledger = new DeliveryLedger(settings.podName, createSourceIndex(snapshots, mesh.generations));
+  const debug = createDebug({
+    ...mesh,
+    snapshots,
+    streams: () => discovery.streams(),
+    // Nobody asks before there is an authority.
+    callers: { authenticate: (credentials) => callers.authenticate(credentials) },
+    administrators: () => new Set([settings.namespace, mesh.graph.read(mesh.model.settings, '').rootNamespace]),
+    clock,
+    clusterId: settings.clusterId,
+    podName: settings.podName,
+    version,
+    logger: scoped('debug'),
+  });
   const discovery = createDiscoveryService({
     source: snapshots,
     observer: ledger,
+    debug: debug.responder,
     logger: scoped('xds'),
     metrics,
     clock,
@@ -106,7 +125,7 @@ function joinParts(
             name: 'plaintext xds',
             address: settings.grpcAddr,
             credentials: ServerCredentials.createInsecure(),
-            services: [(server) => discovery.register(server)],
+            services: [(server, connections) => discovery.register(server, undefined, connections)],
             onStop,
             logger,
           }),
@@ -144,13 +163,16 @@ function joinParts(
     name: 'secure xds',
     address: settings.secureGrpcAddr,
     credentials: buildServerCredentials(certificate),
+    maxConnectionAgeMs: settings.xds.maxConnectionAge,
     services: [
-      (server) => discovery.register(server, callers),
+      (server, connections) => discovery.register(server, callers, connections),
       (server) => addCertificateService(server, { authority, callers, metrics: caMetrics, logger: scoped('ca') }),
     ],
     onStop,
     logger,
   });
+  certificate.onChange((pair) => monitoring?.useCertificate(pair));
+  monitoring?.delegate('/debug', debug.handler);
   return [source, authority, certificate, snapshots, ...plaintext, secure];
 }
 

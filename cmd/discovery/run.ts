@@ -20,10 +20,6 @@ export async function runDiscovery(settings: DiscoverySettings, signal: AbortSig
     );
   const client =
     settings.configDir === '' ? connect(settings.kubeconfig, process.env, `lateen-discovery/${version}`) : undefined;
-  const plane =
-    client === undefined
-      ? createFilePlane({ settings, logger, metrics })
-      : createControlPlane({ settings, client, logger, metrics });
   const ready = () => {
     const missing = plane.missing();
     return missing.length === 0
@@ -34,14 +30,19 @@ export async function runDiscovery(settings: DiscoverySettings, signal: AbortSig
     const { contentType, text } = await metrics.render();
     return { status: 200, contentType, body: text };
   };
+  const monitoring = createHttpServer(
+    'monitoring',
+    settings.monitoringAddr,
+    { '/metrics': renderMetrics, '/ready': ready, '/version': () => ({ status: 200, body: `${version}\n` }) },
+    logger,
+  );
+  const plane =
+    client === undefined
+      ? createFilePlane({ settings, logger, metrics, monitoring })
+      : createControlPlane({ settings, client, logger, metrics, monitoring });
   const components: Component[] = [
     createHttpServer('http', settings.httpAddr, { '/ready': ready }, logger),
-    createHttpServer(
-      'monitoring',
-      settings.monitoringAddr,
-      { '/metrics': renderMetrics, '/ready': ready, '/version': () => ({ status: 200, body: `${version}\n` }) },
-      logger,
-    ),
+    monitoring,
     plane,
   ];
   logger.info('istiod starts', { version, revision: settings.revision, cluster: settings.clusterId, pid: process.pid });

@@ -25,12 +25,18 @@ export const discoverySettings = z.object({
   podIp: z.string().default('').describe('address of this replica, by which it knows itself among the replicas'),
   grpcAddr: z
     .string()
+    .regex(/^((127\.0\.0\.1|localhost|\[::1\]):\d+)?$/, 'must be an address on loopback: whoever reaches it is served')
     .default('')
-    .describe('address of plaintext xDS, e.g. 127.0.0.1:15010; proxies there have no identity; empty: not served'),
+    .describe(
+      'address of plaintext xDS, on loopback only, e.g. 127.0.0.1:15010; proxies there have no identity; empty: not served',
+    ),
   secureGrpcAddr: z.string().default(':15012').describe('address of xDS and the certificate service over TLS'),
   httpsAddr: z.string().default(':15017').describe('address of the injection and validation webhooks'),
   httpAddr: z.string().default(':8080').describe('address of /ready'),
-  monitoringAddr: z.string().default(':15014').describe('address of /metrics and /version'),
+  monitoringAddr: z
+    .string()
+    .default(':15014')
+    .describe('address of /metrics, /version and (to proven identities) /debug, with and without TLS'),
   pluggedCertificates: z
     .string()
     .default('/etc/cacerts')
@@ -58,6 +64,9 @@ export const discoverySettings = z.object({
       missingClusterTimeout: durationSetting()
         .prefault('10s')
         .describe('how long a route waits for a cluster that does not exist'),
+      maxConnectionAge: durationSetting()
+        .prefault('30m')
+        .describe('how long a connection lives before its client is asked to make a new one'),
       maxPendingBytes: z
         .number()
         .int()

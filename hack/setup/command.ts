@@ -51,9 +51,14 @@ export function runCommand(file: string, parameters: readonly string[], options:
         );
       }
     });
+    if (options.input === undefined) {
+      // Closed without a write: a program that ends at once would make it fail.
+      child.stdin.destroy();
+      return;
+    }
     // A program that does not read its input closes the pipe; its exit code tells the rest.
     child.stdin.on('error', (error) => errorLines.push(`standard input: ${error.message}`));
-    child.stdin.end(options.input ?? '');
+    child.stdin.end(options.input);
   });
 }
 

@@ -163,7 +163,7 @@ describe('the name table, from objects to an agent', () => {
     await pipeline.settled();
     expect(observer.events).to.deep.equal([]);
     expect(discovery.streams()).to.deep.equal([]);
-    expect(pipeline.source.combinations().size).to.equal(0);
+    expect(pipeline.source.combinations()).to.deep.equal([]);
     expect((await metrics.render()).text).not.to.match(/^pilot_xds\{.*\} [1-9]/m);
     expect((await metrics.render()).text).to.match(/pilot_xds_pushes\{type="nds"\} [1-9]/);
   });

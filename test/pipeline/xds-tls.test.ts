@@ -37,11 +37,13 @@ function workload(
   trusted: CertificateAuthority,
   issuer: CertificateAuthority,
   serviceAccount = 'default',
+  ttl?: number,
 ): ChannelCredentials {
   const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const { chain } = issuer.issueWorkload(
     { trustDomain: 'cluster.local', namespace: 'default', serviceAccount },
     publicKey,
+    ttl,
   );
   const key = Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }));
   return credentials.createSsl(Buffer.from(trusted.rootsPem), key, Buffer.from(chain.join('')));
@@ -127,6 +129,21 @@ describe('discovery over TLS', () => {
   it('refuses a certificate of another service account than the node claims', async () => {
     const other = open(workload(authority, authority, 'ratings'));
     expect((await other.ended).code).to.equal(status.PERMISSION_DENIED);
+  });
+
+  it('ends a stream when its certificate expires, and the connection, so that the client shows its next one', async () => {
+    const stream = open(workload(authority, authority, 'default', 5_000));
+    expect(named(await stream.next())).to.deep.equal(['a']);
+    expect(await stream.ended).to.deep.equal({
+      code: status.UNAUTHENTICATED,
+      details: 'the client certificate has expired',
+    });
+    // The client's own channel notices that its connection is gone, without a call on it.
+    await eventually(
+      () => stream.connected,
+      (connected) => expect(connected).to.equal(false),
+    );
+    expect(named(await open(workload(authority, authority)).next())).to.deep.equal(['a']);
   });
 
   it('shows new connections the renewed server certificate, and keeps open streams', async () => {

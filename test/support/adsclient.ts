@@ -3,6 +3,7 @@ import {
   type ChannelCredentials,
   Client,
   type ClientDuplexStream,
+  connectivityState,
   credentials,
   Metadata,
   type ServiceError,
@@ -96,6 +97,11 @@ export class AdsStream<Request, Response> {
   /** Responses that have come and were not taken. */
   get waiting(): readonly Response[] {
     return this.#responses;
+  }
+
+  /** Whether there is a connection to the server. */
+  get connected(): boolean {
+    return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
   }
 
   /** Breaks the stream as a client that goes away does. */

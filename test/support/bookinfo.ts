@@ -37,7 +37,7 @@ export function pod(options: WorkloadOptions): string {
 apiVersion: v1
 kind: Pod
 metadata: {name: ${app}-${version}-0, namespace: ${namespace}, labels: ${JSON.stringify(labels)}}
-spec: {serviceAccountName: bookinfo-${app}, nodeName: node-1, containers: [{name: app, ports: [{containerPort: ${port}}]}]}
+spec: {serviceAccountName: bookinfo-${app}, nodeName: node-1, containers: [{name: app, image: app, ports: [{containerPort: ${port}}]}]}
 status: {podIP: ${ip}, podIPs: [{ip: ${ip}}], phase: Running}
 ---`;
 }
@@ -115,7 +115,7 @@ export const ingress = `
 apiVersion: v1
 kind: Pod
 metadata: {name: istio-ingressgateway-0, namespace: istio-system, labels: {istio: ingressgateway, app: istio-ingressgateway}}
-spec: {serviceAccountName: ingress, nodeName: node-1, containers: [{name: istio-proxy}]}
+spec: {serviceAccountName: ingress, nodeName: node-1, containers: [{name: istio-proxy, image: proxyv2}]}
 status: {podIP: 10.1.0.9, podIPs: [{ip: 10.1.0.9}], phase: Running}
 ---
 apiVersion: v1

@@ -4,6 +4,7 @@ import { createLogger, createMetrics, type Metrics } from '#runtime/index.ts';
 import {
   createDiscoveryService,
   createGrpcListener,
+  type DebugResponder,
   type DiscoveryService,
   type DiscoverySettings,
   type PeerAuthenticator,
@@ -26,6 +27,7 @@ export interface DiscoveryServerOptions {
   readonly authenticator?: PeerAuthenticator;
   readonly settings?: Partial<DiscoverySettings>;
   readonly source?: MemorySource;
+  readonly debug?: DebugResponder;
   /** Default: a free one. */
   readonly port?: number;
 }
@@ -39,7 +41,14 @@ export async function startDiscovery(options: DiscoveryServerOptions = {}): Prom
     level: 'debug',
     write: (line) => logged.push(JSON.parse(line) as Record<string, unknown>),
   });
-  const service = createDiscoveryService({ source, observer, logger, metrics, settings: options.settings ?? {} });
+  const service = createDiscoveryService({
+    source,
+    observer,
+    logger,
+    metrics,
+    settings: options.settings ?? {},
+    ...(options.debug === undefined ? {} : { debug: options.debug }),
+  });
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();
   const port = await new Promise<number>((onListening, reject) => {
@@ -47,7 +56,7 @@ export async function startDiscovery(options: DiscoveryServerOptions = {}): Prom
       name: 'xds',
       address: `127.0.0.1:${options.port ?? 0}`,
       credentials: options.credentials ?? ServerCredentials.createInsecure(),
-      services: [(server) => service.register(server, options.authenticator)],
+      services: [(server, connections) => service.register(server, options.authenticator, connections)],
       onStop: () => service.close(),
       onListening,
       logger,

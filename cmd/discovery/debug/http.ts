@@ -1,0 +1,109 @@
+/** The pages over HTTP: who asks must prove an identity, as on the xDS port. */
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { TLSSocket } from 'node:tls';
+import type { CallerVerdict, Credentials } from '#ca/index.ts';
+import { LateenError, type Logger } from '#runtime/index.ts';
+import { resolveViewer, type Viewer } from './access.ts';
+import { renderArray } from './json.ts';
+import type { Pages } from './page.ts';
+import { findPage } from './xds-answers.ts';
+
+export interface DebugHandlerOptions {
+  readonly pages: Pages;
+  readonly authenticate: (credentials: Credentials) => Promise<CallerVerdict>;
+  readonly administrators: () => ReadonlySet<string>;
+  readonly logger: Logger;
+}
+
+/** Pages that are written at the same time; each costs work, and memory for as long as its reader takes. */
+const MOST_READERS = 8;
+
+/** Answers `/debug` (the list of pages) and `/debug/PAGE`. */
+export function createDebugHandler(options: DebugHandlerOptions): RequestListener {
+  const { logger } = options;
+  let readers = 0;
+  return (request, response) => {
+    if (readers >= MOST_READERS) {
+      refuse(response, 429, 'too many readers, try again');
+      return;
+    }
+    readers += 1;
+    answer(options, request, response)
+      .catch((thrown: unknown) => {
+        response.destroy();
+        if (isGone(thrown)) return;
+        logger.error('debug page failed', { path: request.url?.slice(0, 200), error: LateenError.from(thrown) });
+      })
+      .finally(() => {
+        readers -= 1;
+      });
+  };
+}
+
+async function answer(options: DebugHandlerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { pages, logger } = options;
+  const url = new URL(request.url ?? '/', 'http://localhost');
+  const verdict = await options.authenticate(readCredentials(request));
+  if (!verdict.ok) {
+    logger.warn('debug page without a proven identity', { peer: request.socket.remoteAddress, reason: verdict.reason });
+    if (verdict.code === 'unavailable') refuse(response, 503, 'identities cannot be verified now');
+    else refuse(response, 401, 'authentication failure', { 'www-authenticate': 'Bearer' });
+    return;
+  }
+  const viewer = resolveViewer(verdict.identity, options.administrators());
+  const name = url.pathname.replace(/^\/debug\/?/, '');
+  if (name === '') {
+    await write(response, renderArray(listPages(pages, viewer)));
+    return;
+  }
+  const page = findPage(pages, name);
+  if (page === undefined) refuse(response, 404, '404 page not found');
+  else if (page.audience === 'administrators' && viewer.sees !== 'mesh')
+    refuse(response, 403, `${name} is for identities of the control plane's namespace`);
+  else {
+    const content = page.render(url.searchParams, viewer);
+    if ('problem' in content) refuse(response, content.problem === 'invalid' ? 400 : 404, content.text);
+    else await write(response, content.json);
+  }
+}
+
+/** The reader went away before the end. */
+function isGone(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && thrown.code === 'ERR_STREAM_PREMATURE_CLOSE';
+}
+
+function* listPages(pages: Pages, viewer: Viewer): Iterable<unknown> {
+  for (const [name, { help, audience }] of Object.entries(pages)) {
+    if (audience === 'namespace' || viewer.sees === 'mesh') yield { path: `/debug/${name}`, help };
+  }
+}
+
+function readCredentials({ headersDistinct, socket }: IncomingMessage): Credentials {
+  // A certificate counts only when TLS has verified it against our roots.
+  const certificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate().raw : undefined;
+  return {
+    authorization: headersDistinct.authorization ?? [],
+    chain: certificate === undefined ? [] : [certificate],
+  };
+}
+
+/** Written as fast as the reader takes it; whoever stops reading is cut off by the limits of the port. */
+async function write(response: ServerResponse, pieces: Iterable<string>): Promise<void> {
+  response.writeHead(200, { 'content-type': 'application/json' });
+  response.setTimeout(READ_TIMEOUT_MS, () => response.destroy());
+  await pipeline(Readable.from(pieces, { objectMode: false, highWaterMark: 64 * 1024 }), response);
+}
+
+const READ_TIMEOUT_MS = 30_000;
+
+function refuse(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  response.writeHead(status, { 'content-type': 'text/plain; charset=utf-8', ...headers });
+  response.end(`${text}\n`);
+}

@@ -1,0 +1,50 @@
+/** What debugging shows of a session: what was asked for, sent, acknowledged and refused of each type. */
+
+import type { Channel } from './channel.ts';
+import type { Session } from './session.ts';
+import type { ServedResource } from './source.ts';
+import type { ResourceType } from './types.ts';
+
+export interface TypeState {
+  readonly type: ResourceType;
+  /** Names asked for one by one, sorted; `*` is everything. */
+  readonly names: readonly string[];
+  /** Of the response sent last, and of the last one that was acknowledged; empty before the first. */
+  readonly nonceSent: string;
+  readonly nonceAcked: string;
+  /** When the last response was sent, on the monotonic clock, in milliseconds. */
+  readonly sentAt: number | undefined;
+  /** What the client says about what it refuses at present; empty when it refuses nothing. */
+  readonly refusal: string;
+  /** Something is unacknowledged, held back or still to be sent. */
+  readonly pending: boolean;
+}
+
+/** The types that the client has asked for, in the order in which they are sent. */
+export function describeTypes(session: Session): readonly TypeState[] {
+  return openChannels(session).map((channel) => {
+    const { type, holdings, inFlight, suspects, refused, owed } = channel;
+    return {
+      type,
+      names: [...(holdings.interest.everything ? ['*'] : []), ...[...holdings.interest].sort()],
+      nonceSent: channel.lastNonce,
+      nonceAcked: channel.acknowledgedNonce,
+      sentAt: channel.sentAt,
+      refusal: suspects.length + refused.size > 0 ? channel.refusal : '',
+      pending: owed || inFlight.length + suspects.length > 0 || session.changes(channel).length > 0,
+    };
+  });
+}
+
+/** What the client is to hold of a type, by the present snapshot and what it asked for. */
+export function listWanted(session: Session, typeUrl: string): readonly ServedResource[] {
+  return openChannels(session)
+    .filter(({ type }) => type.typeUrl === typeUrl)
+    .flatMap(({ type, holdings }) =>
+      [...session.target(type).values()].filter(({ name }) => holdings.subscribed(name)),
+    );
+}
+
+function openChannels(session: Session): readonly Channel[] {
+  return [...session.channels].filter(({ open }) => open);
+}
