@@ -23,6 +23,7 @@ export { type Kind, kinds } from './kinds.ts';
 export { ineffectiveProviders } from './mesh/checks.ts';
 export { defaultMeshConfig, defaultProxyConfig } from './mesh/defaults.ts';
 export type { ExtensionProvider } from './mesh/extensionprovider.ts';
+export { unhonouredMeshFields } from './mesh/honoured.ts';
 export type { LabelSelector, MeshConfig } from './mesh/meshconfig.ts';
 export type { MeshNetworks } from './mesh/meshnetworks.ts';
 export { mergeMeshConfig, parseMeshConfig, parseMeshNetworks, parseProxyConfig } from './mesh/parse.ts';

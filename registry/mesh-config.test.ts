@@ -80,11 +80,16 @@ describe('the mesh configuration', () => {
     expect(world.inForce()?.connectTimeout).to.equal('3s');
   });
 
-  it('warns of fields that nobody knows and takes the rest', () => {
+  it('warns of fields that nobody knows and of those that have no effect, and takes the rest', () => {
     const world = createWorld();
-    world.take({ mesh: 'trustDomain: prod\ntomorrow: 1' });
+    const networks = 'networks: {a: {endpoints: [{fromRegistry: c1}]}}';
+    world.take({ mesh: 'trustDomain: prod\ntomorrow: 1\ningressClass: mine', meshNetworks: networks });
     expect(world.inForce()?.trustDomain).to.equal('prod');
-    expect(world.last()?.warnings.map(({ path }) => path)).to.deep.equal(['mesh.tomorrow']);
+    expect(world.last()?.warnings.map(({ path, message }) => `${path}: ${message}`)).to.deep.equal([
+      'mesh.tomorrow: unknown field',
+      'mesh.ingressClass: has no effect yet',
+      'meshNetworks.networks: has no effect yet',
+    ]);
   });
 });
 

@@ -1,7 +1,14 @@
 /** MeshConfig and MeshNetworks as they stand in the mesh's ConfigMap. */
 
 import { parseDocument } from 'yaml';
-import { type Diagnostic, type MeshConfig, type ParseResult, parseMeshConfig, parseMeshNetworks } from '#api/index.ts';
+import {
+  type Diagnostic,
+  type MeshConfig,
+  type ParseResult,
+  parseMeshConfig,
+  parseMeshNetworks,
+  unhonouredMeshFields,
+} from '#api/index.ts';
 
 /** Keys of the ConfigMap to their text. */
 export type MeshDocument = Readonly<Record<string, string>>;
@@ -11,10 +18,24 @@ export type MeshDocument = Readonly<Record<string, string>>;
  * `mesh.outboundTrafficPolicy.mode`.
  */
 export function parseMeshDocument(data: MeshDocument | undefined): ParseResult<MeshConfig> {
-  const mesh = parseKey(data, 'mesh', parseMeshConfig);
-  const networks = parseKey(data, 'meshNetworks', parseMeshNetworks);
+  const mesh = parseKey(data, 'mesh', (yaml) => withWarnings(parseMeshConfig(yaml), unhonouredMeshFields(yaml)));
+  const networks = parseKey(data, 'meshNetworks', (yaml) => {
+    const parsed = parseMeshNetworks(yaml);
+    const used = parsed.ok && Object.keys(parsed.value.networks ?? {}).length > 0;
+    return withWarnings(parsed, used ? ['networks'] : []);
+  });
   if (!mesh.ok) return networks.ok ? mesh : { ok: false, errors: [...mesh.errors, ...networks.errors] };
   return networks.ok ? { ...mesh, warnings: [...mesh.warnings, ...networks.warnings] } : networks;
+}
+
+/** Adds that fields have no effect. Those that nobody knows are complained about already. */
+function withWarnings<T>(parsed: ParseResult<T>, paths: readonly string[]): ParseResult<T> {
+  if (!parsed.ok) return parsed;
+  const known = new Set(parsed.warnings.map(({ path }) => path));
+  const more = paths
+    .filter((path) => !known.has(path))
+    .map((path): Diagnostic => ({ path, message: 'has no effect yet', severity: 'warning' }));
+  return { ...parsed, warnings: [...parsed.warnings, ...more] };
 }
 
 function parseKey<T>(

@@ -88,7 +88,7 @@ function buildCluster(reader: Reader, parts: ClusterParts, text: string): Cluste
   const { service, port, name } = target;
   const policy = policyOf(target, key.subset);
   const discovery = resolveDiscovery(reader, parts, target, policy, key, settings);
-  const connectionPool = resolveConnectionPool(policy.connectionPool);
+  const connectionPool = resolveConnectionPool(policy.connectionPool, settings.tcpKeepalive);
   const outlierDetection = resolveOutlierDetection(policy.outlierDetection);
   return {
     name,

@@ -146,4 +146,27 @@ spec: {host: web, trafficPolicy: {outlierDetection: {minHealthPercent: 50}}}
     );
     expect(new Set(['n1', 'n2', 'n3'].map((name) => mesh.keysOf(client(name)).view)).size).to.equal(1);
   });
+
+  it('shows endpoints that end, as draining, to clients that may have a session with them', () => {
+    const health = (labels: string) => {
+      const mesh = createTestMesh();
+      mesh.source.apply(
+        world('', `, labels: {${labels}}`) +
+          slice({ n1: false }).replace('{ready: false}', '{ready: false, serving: true, terminating: true}'),
+      );
+      const { view } = mesh.keysOf(client('n1'));
+      const key = mesh.flatten(mesh.queries.clusterSlice, mesh.read(mesh.queries.viewClusters, view))[0] ?? '';
+      const { localities } = mesh.read(mesh.queries.endpointGroup, endpointKeyOf(key, parseViewKey(view)));
+      return localities
+        .flatMap(({ endpoints }) => endpoints)
+        .map(
+          ({ address, healthy, draining }) => `${address} ${draining ? 'draining' : healthy ? 'healthy' : 'unhealthy'}`,
+        )
+        .sort();
+    };
+    const others = ['10.0.0.2 healthy', '10.0.0.3 healthy', '10.0.0.4 healthy'];
+    expect(health('')).to.deep.equal(others);
+    expect(health('istio.io/persistent-session: cookie')).to.deep.equal(['10.0.0.1 draining', ...others]);
+    expect(health('istio.io/persistent-session-header: x-session')).to.deep.equal(['10.0.0.1 draining', ...others]);
+  });
 });

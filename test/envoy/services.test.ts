@@ -14,9 +14,14 @@ const pods = [
 ] as const;
 const VIP = '10.96.0.30';
 
+/** HTTP on 8080; on 9000 a server that speaks first and says who it is. */
 const application = `
   const pods = ${JSON.stringify(pods)};
-  let open = pods.length;
+  let open = 2 * pods.length;
+  for (const { name, ip } of pods) require('node:net').createServer((socket) => {
+    socket.on('error', () => socket.destroy());
+    socket.end(name);
+  }).listen(9000, ip, () => { if (--open === 0) console.log('ready'); });
   for (const { name, ip } of pods) require('node:http').createServer((request, response) => response.end(name))
     .listen(8080, ip, () => { if (--open === 0) console.log('ready'); });`;
 
@@ -183,5 +188,28 @@ describe('Services through a sidecar with real redirection', function () {
     await settled('web', VIP, ['200 web-1']);
     mesh.pipeline.objects.apply(web('web', { clusterIP: VIP }, ['terminating', 'unready']));
     await settled('web', VIP, ['200 web-0']);
+  });
+
+  it('waits for the client of a port without a protocol as long as the mesh says, and then passes on', async () => {
+    mesh.pipeline.objects.apply([
+      {
+        kind: 'Service',
+        metadata: { name: 'greeter', namespace: 'shop' },
+        ...{ spec: { clusterIP: '10.96.0.31', ports: [{ name: 'unnamed', port: 9000 }] } },
+      },
+      {
+        kind: 'EndpointSlice',
+        metadata: { name: 'greeter', namespace: 'shop', labels: { 'kubernetes.io/service-name': 'greeter' } },
+        ...{ addressType: 'IPv4', ports: [{ name: 'unnamed', port: 9000 }] },
+        ...{ endpoints: [{ addresses: [pods[1].ip], targetRef: { kind: 'Pod', name: pods[1].name } }] },
+      },
+    ]);
+    mesh.pipeline.objects.applyMeshConfig({
+      ...{ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' }, protocolDetectionTimeout: '200ms' },
+    });
+    await eventually(
+      () => network.dial('pod', '10.96.0.31', 9000, { uid: 1000 }),
+      (greeting) => expect(greeting).to.equal('web-1'),
+    );
   });
 });

@@ -4,27 +4,29 @@
  */
 import fc from 'fast-check';
 import type { AnyObject } from '#registry/index.ts';
+import { endpointSlice, namespaceShape, nodeShape, pod, secret, service } from './meshedits/kubernetes.ts';
+import {
+  app,
+  type Kind,
+  namespace,
+  octet,
+  often,
+  present,
+  rarely,
+  type Shape,
+  someOf,
+  spec,
+  version,
+} from './meshedits/vocabulary.ts';
 import type { Pipeline } from './pipeline.ts';
 
-type Kind = Parameters<Pipeline['objects']['delete']>[0];
+export { editedNamespaces } from './meshedits/vocabulary.ts';
 
 export type MeshEdit =
   /** In one batch. */
   | { readonly kind: 'apply'; readonly objects: readonly AnyObject[] }
   | { readonly kind: 'remove'; readonly of: Kind; readonly namespace: string; readonly name: string }
   | { readonly kind: 'mesh'; readonly config: Readonly<Record<string, unknown>> };
-
-export const editedNamespaces = ['bookinfo', 'shop', 'istio-system'] as const;
-
-const APPS = ['reviews', 'ratings', 'details'] as const;
-const namespace = fc.constantFrom(...editedNamespaces);
-const app = fc.constantFrom(...APPS);
-const version = fc.constantFrom('v1', 'v2');
-const octet = fc.integer({ min: 1, max: 5 });
-const node = fc.constantFrom('node-1', 'node-2');
-const someOf = <T>(...values: readonly T[]) => fc.subarray([...values]);
-const often = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 3 });
-const rarely = <T>(arbitrary: fc.Arbitrary<T>) => fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, arbitrary);
 
 /** A host as users write it: short, full, of another namespace, wildcard, outside. */
 const host = fc.oneof(
@@ -35,149 +37,6 @@ const host = fc.oneof(
 const exportTo = often(
   fc.constantFrom<readonly string[]>(['*'], ['.'], ['shop'], ['.', 'bookinfo'], ['~'], ['istio-system', 'shop']),
 );
-
-interface Shape {
-  readonly apiVersion: string;
-  readonly kind: Kind;
-  readonly name: fc.Arbitrary<string>;
-  readonly namespace?: fc.Arbitrary<string>;
-  readonly labels?: fc.Arbitrary<Readonly<Record<string, string>> | undefined>;
-  readonly annotations?: fc.Arbitrary<Readonly<Record<string, string>> | undefined>;
-  /** Everything beside metadata. */
-  readonly rest: fc.Arbitrary<object>;
-}
-
-const spec = (fields: fc.Arbitrary<object>) => fields.map((value) => ({ spec: value }));
-
-const port = fc.constantFrom(
-  { name: 'http', port: 9080, targetPort: 9080 },
-  { name: 'http', port: 80, targetPort: 'web' },
-  { name: 'grpc', port: 9080, targetPort: 9080 },
-  { name: 'tcp', port: 9080, targetPort: 9080 },
-  { name: 'tcp-db', port: 5432, targetPort: 5432 },
-  { name: 'unnamed', port: 7000, targetPort: 7000 },
-  { name: 'https', port: 443, targetPort: 8443 },
-  { name: 'odd', port: 8000, targetPort: 9080, appProtocol: 'http' },
-);
-const ports = fc.uniqueArray(port, { minLength: 1, maxLength: 3, selector: (one) => one.port });
-
-const service: Shape = {
-  apiVersion: 'v1',
-  kind: 'Service',
-  name: app,
-  namespace,
-  annotations: rarely(
-    fc.constantFrom('*', '.', '~', 'shop', '.,bookinfo').map((to) => ({ 'networking.istio.io/exportTo': to })),
-  ),
-  rest: spec(
-    fc.oneof(
-      {
-        weight: 6,
-        arbitrary: fc
-          .tuple(octet, ports, fc.constantFrom(['IPv4'], ['IPv4', 'IPv6']), rarely(app))
-          .map(([last, ports, families, selected]) => ({
-            clusterIP: `10.96.1.${last}`,
-            clusterIPs: families.length === 2 ? [`10.96.1.${last}`, `fd96::${last}`] : [`10.96.1.${last}`],
-            ipFamilies: families,
-            selector: { app: selected ?? 'reviews' },
-            ports,
-          })),
-      },
-      ports.map((ports) => ({ clusterIP: 'None', clusterIPs: ['None'], selector: { app: 'reviews' }, ports })),
-      ports.map((ports) => ({ type: 'ExternalName', externalName: 'api.example.com', ports })),
-    ),
-  ),
-};
-
-const pod: Shape = {
-  apiVersion: 'v1',
-  kind: 'Pod',
-  name: fc.tuple(app, version).map(([name, of]) => `${name}-${of}-0`),
-  namespace,
-  labels: fc
-    .tuple(app, version, fc.boolean(), rarely(fc.constantFrom('net-1', 'net-2')))
-    .map(([name, of, inMesh, network]) => ({
-      app: name,
-      version: of,
-      ...(inMesh ? { 'security.istio.io/tlsMode': 'istio' } : {}),
-      ...(network === undefined ? {} : { 'topology.istio.io/network': network }),
-    })),
-  rest: fc
-    .tuple(octet, fc.boolean(), node, app, fc.constantFrom('Running', 'Running', 'Running', 'Failed'))
-    .map(([last, six, nodeName, account, phase]) => ({
-      spec: {
-        serviceAccountName: `sa-${account}`,
-        nodeName,
-        containers: [{ name: 'app', ports: [{ name: 'web', containerPort: 8080 }] }],
-      },
-      status: {
-        podIP: `10.1.1.${last}`,
-        podIPs: [{ ip: `10.1.1.${last}` }, ...(six ? [{ ip: `fd01::${last}` }] : [])],
-        phase,
-      },
-    })),
-};
-
-const endpoint = fc
-  .tuple(octet, app, version, fc.constantFrom('ready', 'unready', 'terminating'), fc.boolean(), often(node))
-  .map(([last, name, of, state, hasPod, nodeName]) => ({
-    last,
-    conditions: { ready: state === 'ready', serving: state !== 'unready', terminating: state === 'terminating' },
-    ...(hasPod ? { targetRef: { kind: 'Pod', name: `${name}-${of}-0` } } : {}),
-    ...(nodeName === undefined ? { zone: 'zone-9' } : { nodeName }),
-  }));
-
-const endpointSlice: Shape = {
-  apiVersion: 'discovery.k8s.io/v1',
-  kind: 'EndpointSlice',
-  name: fc.tuple(app, fc.constantFrom('a', 'b')).map(([name, part]) => `${name}-${part}`),
-  namespace,
-  labels: app.map((name) => ({ 'kubernetes.io/service-name': name })),
-  rest: fc
-    .tuple(
-      fc.uniqueArray(endpoint, { maxLength: 4, selector: ({ last }) => last }),
-      fc.constantFrom('IPv4', 'IPv4', 'IPv6'),
-      ports,
-    )
-    .map(([endpoints, addressType, ports]) => ({
-      addressType,
-      ports: ports.map(({ name, port }) => ({ name, port })),
-      endpoints: endpoints.map(({ last, ...rest }) => ({
-        ...rest,
-        addresses: [addressType === 'IPv6' ? `fd01::${last}` : `10.1.1.${last}`],
-      })),
-    })),
-};
-
-const nodeShape: Shape = {
-  apiVersion: 'v1',
-  kind: 'Node',
-  name: node,
-  labels: fc.constantFrom('zone-1', 'zone-2').map((zone) => ({
-    'topology.kubernetes.io/region': 'region-1',
-    'topology.kubernetes.io/zone': zone,
-  })),
-  rest: fc.constant({}),
-};
-
-const namespaceShape: Shape = {
-  apiVersion: 'v1',
-  kind: 'Namespace',
-  name: namespace,
-  labels: fc.constantFrom({}, { team: 'a' }, { 'istio-injection': 'enabled' }),
-  rest: fc.constant({}),
-};
-
-const secret: Shape = {
-  apiVersion: 'v1',
-  kind: 'Secret',
-  name: fc.constantFrom('cert', 'other-cert'),
-  namespace: fc.constant('istio-system'),
-  rest: fc.constantFrom('one', 'two').map((text) => {
-    const data = Buffer.from(text).toString('base64');
-    return { type: 'kubernetes.io/tls', data: { 'tls.crt': data, 'tls.key': data } };
-  }),
-};
 
 const destination = fc
   .tuple(host, often(fc.constantFrom('v1', 'v2', 'nowhere')), rarely(fc.constantFrom(9080, 80, 4242)))
@@ -405,6 +264,8 @@ const meshConfig = fc
     defaultServiceExportTo: rarely(fc.constantFrom(['.'], ['*'])),
     rootNamespace: rarely(fc.constant('istio-system')),
     trustDomain: rarely(fc.constant('example.org')),
+    discoverySelectors: rarely(fc.constant([{ matchLabels: { team: 'a' } }])),
+    protocolDetectionTimeout: rarely(fc.constant('5s')),
     defaultHttpRetryPolicy: rarely(fc.constant({ attempts: 0 })),
   })
   .map(present);
@@ -470,11 +331,4 @@ export function performEdit({ objects }: Pipeline, edit: MeshEdit): void {
   if (edit.kind === 'apply') objects.apply(edit.objects);
   else if (edit.kind === 'remove') objects.delete(edit.of, edit.namespace, edit.name);
   else objects.applyMeshConfig(edit.config);
-}
-
-/** Without fields that are undefined. */
-function present<T extends object>(value: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
 }

@@ -1,9 +1,10 @@
+import { unhonouredMeshFields } from '#api/index.ts';
 import { resolveGateways } from './gateways.ts';
 import { resolveImage } from './image.ts';
 import { injectorValues, resolveInjector } from './injector.ts';
 import type { Installation, Owner, PilotPlan, SharedSettings, WebhookPlan } from './installation.ts';
 import { isObject, type JsonObject, leafPaths, overlayObject, withPath } from './json.ts';
-import { listUnhonouredMesh, resolveMesh, resolveNetworks } from './mesh.ts';
+import { resolveMesh, resolveNetworks } from './mesh.ts';
 import { listUnknownVariables, readVariableNames } from './pilot-env.ts';
 import type { Problem } from './problem.ts';
 import type { Profiles } from './profiles.ts';
@@ -214,8 +215,8 @@ function listUnreadGateways(
 
 function listUnreadMesh(given: JsonObject): readonly string[] {
   return [
-    ...listUnhonouredMesh(readMap(given, 'meshConfig')).map((path) => `spec.meshConfig.${path}`),
-    ...listUnhonouredMesh(readMap(readMap(given, 'values'), 'meshConfig')).map(
+    ...unhonouredMeshFields(readMap(given, 'meshConfig')).map((path) => `spec.meshConfig.${path}`),
+    ...unhonouredMeshFields(readMap(readMap(given, 'values'), 'meshConfig')).map(
       (path) => `spec.values.meshConfig.${path}`,
     ),
   ];

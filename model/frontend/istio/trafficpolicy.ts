@@ -47,9 +47,12 @@ export function resolveLoadBalancing(settings: LoadBalancerSettings | undefined)
 
 type ConnectionPool = NonNullable<Cluster['connectionPool']>;
 
-export function resolveConnectionPool(settings: ConnectionPoolSettings | undefined): ConnectionPool | undefined {
-  if (settings === undefined) return undefined;
-  const { tcp, http } = settings;
+/** `meshKeepalive` holds where the settings say nothing, field by field. */
+export function resolveConnectionPool(
+  settings: ConnectionPoolSettings | undefined,
+  meshKeepalive?: ConnectionPool['tcpKeepalive'],
+): ConnectionPool | undefined {
+  const { tcp, http } = settings ?? {};
   const keepalive = tcp?.tcpKeepalive;
   const pool: ConnectionPool = {
     ...limit('maxConnections', tcp?.maxConnections),
@@ -58,13 +61,14 @@ export function resolveConnectionPool(settings: ConnectionPoolSettings | undefin
     ...limit('maxRequestsPerConnection', http?.maxRequestsPerConnection),
     ...limit('maxRetries', http?.maxRetries),
     ...milliseconds('idleTimeoutMs', http?.idleTimeout ?? tcp?.idleTimeout),
-    ...(keepalive === undefined
+    ...(keepalive === undefined && meshKeepalive === undefined
       ? {}
       : {
           tcpKeepalive: {
-            ...limit('probes', keepalive.probes),
-            ...milliseconds('timeMs', keepalive.time),
-            ...milliseconds('intervalMs', keepalive.interval),
+            ...meshKeepalive,
+            ...limit('probes', keepalive?.probes),
+            ...milliseconds('timeMs', keepalive?.time),
+            ...milliseconds('intervalMs', keepalive?.interval),
           },
         }),
   };
