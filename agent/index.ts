@@ -1,5 +1,6 @@
 /**
- * Owns: what runs beside a workload: redirection, bootstrap, certificates and SDS, Envoy's life cycle, probes, metrics.
+ * Owns: what runs beside a workload: redirection, bootstrap, certificates and SDS, Envoy's life cycle, probes, metrics,
+ * DNS.
  * May import: api/constants, runtime/core, wire/agent, envoy/bootstrap, Node's own modules. No other package: it is paid
  * for in every pod, and a test lists what its bundle holds.
  * Invariants: private keys live in memory only and are never logged; Envoy speaks to the control plane itself, the agent

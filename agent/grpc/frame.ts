@@ -14,24 +14,45 @@ export function buildFrame(message: Uint8Array): Buffer {
 /** Puts messages together from the chunks of one stream; a message beyond `limit` bytes or a compressed one is an error. */
 export class FrameReader {
   readonly #limit: number;
-  #buffered: Buffer = Buffer.alloc(0);
+  /** Joined only when a message is complete: a big one comes in many chunks. */
+  #chunks: Buffer[] = [];
+  #buffered = 0;
 
   constructor(limit: number) {
     this.#limit = limit;
   }
 
-  /** The messages that are complete with this chunk, in order. */
+  /** The messages that are complete with this chunk, in order. They are views into what was received. */
   push(chunk: Buffer): readonly Uint8Array[] {
-    this.#buffered = this.#buffered.length === 0 ? chunk : Buffer.concat([this.#buffered, chunk]);
+    this.#chunks.push(chunk);
+    this.#buffered += chunk.length;
     const messages: Uint8Array[] = [];
-    while (this.#buffered.length >= headerLength) {
-      if (this.#buffered.readUInt8(0) !== 0) throw new LateenError('invalid', 'compressed gRPC message');
-      const length = this.#buffered.readUInt32BE(1);
-      if (length > this.#limit) throw new LateenError('invalid', `gRPC message of ${length} bytes is over the limit`);
-      if (this.#buffered.length < headerLength + length) break;
-      messages.push(Uint8Array.prototype.slice.call(this.#buffered, headerLength, headerLength + length));
-      this.#buffered = this.#buffered.subarray(headerLength + length);
+    for (let length = this.#nextLength(); length !== undefined; length = this.#nextLength()) {
+      const end = headerLength + length;
+      if (this.#buffered < end) break;
+      const joined = this.#join();
+      messages.push(joined.subarray(headerLength, end));
+      this.#chunks = end < joined.length ? [joined.subarray(end)] : [];
+      this.#buffered -= end;
     }
     return messages;
+  }
+
+  /** Of the message that comes next; undefined while its header is not there. */
+  #nextLength(): number | undefined {
+    if (this.#buffered < headerLength) return undefined;
+    const [first] = this.#chunks;
+    const head = first !== undefined && first.length >= headerLength ? first : this.#join();
+    if (head.readUInt8(0) !== 0) throw new LateenError('invalid', 'compressed gRPC message');
+    const length = head.readUInt32BE(1);
+    if (length > this.#limit) throw new LateenError('invalid', `gRPC message of ${length} bytes is over the limit`);
+    return length;
+  }
+
+  #join(): Buffer {
+    const [first] = this.#chunks;
+    const joined = this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks);
+    this.#chunks = [joined];
+    return joined;
   }
 }

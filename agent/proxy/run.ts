@@ -95,6 +95,7 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
       serviceCluster: settings.serviceCluster,
       metadata: settings.metadata,
       secrets: [workloadSecret, rootSecret].map((name) => ({ name, version: store.get(name)?.version ?? '' })),
+      ...(dns === undefined ? {} : { names: dns.table.size }),
     }),
     quit: () => stop.abort(),
   });

@@ -42,6 +42,8 @@ export interface MeshPeerOptions {
   readonly serviceAccount: string;
   /** Resources by type name, sent to every Envoy that asks for the type. */
   readonly resources: Readonly<Record<string, readonly { readonly name: string; readonly resource: Any }[]>>;
+  /** Types that are asked for and never answered. */
+  readonly unanswered?: readonly string[];
   /** Where a root was kept before, to come back with the same one. */
   readonly files?: Files;
   readonly port?: number;
@@ -119,7 +121,7 @@ export class MeshPeer {
     addCertificateService(server, { authority, callers, metrics, logger: silentLogger });
     const seen = { nodes: [], identities: [], rejections: [] };
     server.addService(deltaAds, {
-      deltaAggregatedResources: (call: ServerDuplexStream<Request, Response>) => serve(call, options.resources, seen),
+      deltaAggregatedResources: (call: ServerDuplexStream<Request, Response>) => serve(call, options, seen),
     });
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`127.0.0.1:${options.port ?? 0}`, buildServerCredentials(certificate), (error, bound) => {
@@ -140,7 +142,7 @@ export class MeshPeer {
 
 function serve(
   call: ServerDuplexStream<Request, Response> & { readonly metadata: Metadata },
-  resources: MeshPeerOptions['resources'],
+  { resources, unanswered = [] }: Pick<MeshPeerOptions, 'resources' | 'unanswered'>,
   seen: {
     readonly nodes: Message<'envoy.config.core.v3.Node'>[];
     readonly identities: string[];
@@ -156,9 +158,9 @@ function serve(
     }
     if (request.errorDetail) seen.rejections.push(request.errorDetail.message ?? '');
     const type = request.typeUrl ?? '';
-    if (answered.has(type)) return;
-    answered.add(type);
     const typeName = type.slice(typeUrl('').length);
+    if (answered.has(type) || unanswered.includes(typeName)) return;
+    answered.add(type);
     call.write({
       typeUrl: type,
       nonce: String(answered.size),
