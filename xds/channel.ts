@@ -149,6 +149,12 @@ export class Channel {
     return this.forced.size + this.introduced.size + this.suspects.length === 0 && this.holdings.isAt(target);
   }
 
+  /** Something is certain to be sent: it was asked for, or belongs to what was sent just now. */
+  isDue(target: Resources): boolean {
+    if (this.refused.size > 0) return false;
+    return (this.type.removal !== 'never' && this.forced.size > 0) || this.hasBelongings(target);
+  }
+
   /**
    * What the client holds from an earlier stream, by version. What belongs to a parent that it let go of and took up again
    * it claims to hold still.

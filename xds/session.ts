@@ -53,6 +53,8 @@ const NAMING = RESOURCE_TYPES.filter(
   ({ typeUrl }) => typeUrl !== CLUSTER && typeUrl !== ENDPOINT && typeUrl !== SECRET,
 );
 
+const NONE: readonly string[] = [];
+
 /** More CDS responses than this are never in flight at once, however long clusters take to warm. */
 const MOST_OVERLAPPING = 8;
 
@@ -158,12 +160,26 @@ export class Session {
         continue;
       }
       if (channel.inFlight.length > 0 || channel.suspects.length > 0 || channel.owed) return false;
-      if (channel.isSettled(this.target(channel.type))) continue;
-      const left = this.changes(channel);
+      const target = this.target(channel.type);
+      if (channel.isSettled(target)) continue;
+      if (channel.isDue(target)) return false;
+      const left = this.#way(channel, target)?.flatMap(({ changes }) => changes) ?? this.changes(channel);
       // The removal of a cluster that something draining still names may take its time.
       if (left.some(({ resource }) => resource !== undefined || channel.type.typeUrl !== CLUSTER)) return false;
     }
     return this.#namedRoutes().every((name) => !this.#exists(ROUTE, name) || this.#channel(ROUTE).holdings.holds(name));
+  }
+
+  /** The steps left on the way that the client shares with others, if it does. */
+  #way(channel: Channel, target: Resources): readonly Step[] | undefined {
+    if (!this.#delta || channel.forced.size > 0 || channel.type.parent !== undefined) return undefined;
+    channel.follow(target);
+    return channel.holdings.way(target, this.#pace(channel))?.steps;
+  }
+
+  #pace({ type }: Channel): Pace {
+    const { parent, removal } = type;
+    return { chunkBytes: this.#settings.chunkBytes, removals: removal === 'send', byParent: parent !== undefined };
   }
 
   /** The route configurations that the listeners ask for which the client holds. */
@@ -196,15 +212,16 @@ export class Session {
 
   /** Clusters that routes or listeners wait for, or went without. */
   waitingFor(): readonly string[] {
-    const clusters = [...this.#gates.values()].flatMap((gate) =>
-      gate.idle
-        ? []
-        : gate.missingClusters(
-            (cluster) => this.#holdsCluster(cluster),
-            (cluster) => this.#naming(cluster) !== 'nothing',
-          ),
-    );
-    return [...new Set(clusters)].sort();
+    let clusters: Set<string> | undefined;
+    for (const gate of this.#gates.values()) {
+      if (gate.idle) continue;
+      const missing = gate.missingClusters(
+        (cluster) => this.#holdsCluster(cluster),
+        (cluster) => this.#naming(cluster) !== 'nothing',
+      );
+      clusters = new Set([...(clusters ?? []), ...missing]);
+    }
+    return clusters === undefined ? NONE : [...clusters].sort();
   }
 
   #deltaRequest(channel: Channel, request: DeltaRequest, now: number): 'subscription' | 'answer' {
@@ -262,9 +279,7 @@ export class Session {
 
   /** What many clients are sent in the same words, when nothing has to be looked at one by one. */
   #planShared(channel: Channel, target: Resources): Batch | undefined {
-    const { parent, removal } = channel.type;
-    const { chunkBytes } = this.#settings;
-    const pace: Pace = { chunkBytes, removals: removal === 'send', byParent: parent !== undefined };
+    const pace = this.#pace(channel);
     channel.follow(target);
     const first = channel.firstOfMany(target, pace);
     if (first !== undefined) return this.#gates.has(channel.type.typeUrl) ? undefined : first;
