@@ -8,7 +8,7 @@ import { Gate, type GateBounds } from './gate.ts';
 import type { Reaction, Rejection } from './reaction.ts';
 import type { ClientRequest, DeltaRequest, WorldRequest } from './request.ts';
 import type { ServedResource, Snapshot } from './source.ts';
-import type { Pace, Step } from './steps.ts';
+import { joined, type Pace, type Step } from './steps.ts';
 import {
   CLUSTER,
   ENDPOINT,
@@ -483,13 +483,6 @@ export class Session {
     if (channel === undefined) throw new RangeError(`no channel for ${typeUrl}`);
     return channel;
   }
-}
-
-/** All the steps have of one thing; the list of the step itself when there is only one. */
-function joined<K extends 'resources' | 'removed'>(steps: readonly Step[], what: K): Step[K] {
-  const [only] = steps;
-  if (steps.length === 1 && only !== undefined) return only[what];
-  return steps.flatMap((step) => step[what] as readonly (ServedResource | string)[]) as readonly unknown[] as Step[K];
 }
 
 function applyChanges(content: Map<string, ServedResource>, changes: readonly Change[]): void {

@@ -58,6 +58,13 @@ function resolveNeeds(from: Resources, resources: readonly ServedResource[]): St
   return { fresh: [...fresh], added: [...added] };
 }
 
+/** All the steps have of one thing; the list of the step itself when there is only one. */
+export function joined<K extends 'resources' | 'removed'>(steps: readonly Step[], what: K): Step[K] {
+  const [only] = steps;
+  if (steps.length === 1 && only !== undefined) return only[what];
+  return steps.flatMap((step) => step[what] as readonly (ServedResource | string)[]) as readonly unknown[] as Step[K];
+}
+
 /** A collection that is on the way to another: the first steps are taken. */
 class Waypoint implements Resources {
   readonly from: Resources;
