@@ -35,7 +35,8 @@ export const exchangeUdp: ExchangeWith = ({ query, server, id, timeout, signal }
       if (answersQuery(response, query, id)) succeed(response);
     });
     // Connected: the kernel lets only this server in, and says when nobody listens there.
-    socket.connect(server.port, server.address, () => socket.send(buildForwarded(query, id)));
+    socket.on('connect', () => socket.send(buildForwarded(query, id)));
+    socket.connect(server.port, server.address);
     return () => socket.close();
   });
 

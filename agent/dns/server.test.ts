@@ -52,8 +52,12 @@ describe('the DNS proxy on its port', () => {
   let client: Client;
 
   /** Serves with these servers behind it; resolves once it listens. */
-  async function serve(respond: readonly Respond[], table: 'complete' | 'empty' = 'complete'): Promise<void> {
-    upstreams = [];
+  async function serve(
+    respond: readonly Respond[],
+    table: 'complete' | 'empty' = 'complete',
+    before: readonly TestUpstream[] = [],
+  ): Promise<void> {
+    upstreams = [...before];
     for (const one of respond) upstreams.push(await startUpstream(one));
     const nameTable = new NameTable({
       namespace: 'shop',
@@ -153,6 +157,15 @@ describe('the DNS proxy on its port', () => {
     expect(failures).to.deep.equal([`${dead?.address}: unavailable`]);
     expect(living?.asked).to.have.length(2);
     upstreams = upstreams.slice(1);
+  });
+
+  it('asks the next server when there is no way to one', async () => {
+    // The kernel refuses to connect a socket to the address of everybody.
+    const unreachable = { address: '255.255.255.255', port: 53, asked: [], stop: () => Promise.resolve() };
+    await serve([elsewhere], 'complete', [unreachable]);
+    expect(await client.resolve4('one.example')).to.deep.equal(['192.0.2.1']);
+    expect(failures).to.have.length(1);
+    expect(failures[0]).to.match(/^255\.255\.255\.255: unavailable$/);
   });
 
   it('fails in words of DNS when no server answers, and before it knows any name', async () => {
