@@ -192,6 +192,7 @@ function describeMesh(mesh: TestMesh): string {
       const keys = mesh.keysOf({ type, namespace, podName: 'p0', labels: { app: 's0' } });
       const view = parseViewKey(keys.view);
       parts.push(keys);
+      parts.push(mesh.read(queries.viewNames, keys.view).map((part) => mesh.read(queries.names, part)));
       for (const key of mesh.flatten(queries.clusterSlice, mesh.read(queries.viewClusters, keys.view))) {
         parts.push(mesh.read(queries.cluster, key), mesh.read(queries.endpointGroup, endpointKeyOf(key, view)));
       }

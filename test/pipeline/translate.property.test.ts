@@ -9,7 +9,7 @@ import type { Proxy as MeshProxy, Snapshot } from '#xds/source.ts';
 /** What passes after an edit: nothing, a turn of the event loop (so that edits meet a running build), or a whole build. */
 type Pause = 'none' | 'turn' | 'built';
 
-/** A sidecar in each namespace, two whose labels and addresses make views of their own, and a gateway. */
+/** A sidecar in each namespace, two whose labels and addresses make views of their own, a gateway, and agents. */
 const proxies: readonly MeshProxy[] = [
   ...editedNamespaces.map((namespace, at) =>
     describeProxy({ namespace, podName: `reviews-v${1 + (at % 2)}-0`, ipAddresses: [`10.1.1.${1 + at}`] }),
@@ -17,6 +17,8 @@ const proxies: readonly MeshProxy[] = [
   describeProxy({ podName: 'stranger-0', ipAddresses: ['10.1.1.4', 'fd01::4'], labels: { app: 'reviews' } }),
   describeProxy({ podName: 'tproxy-0', namespace: 'shop', interceptionMode: 'TPROXY', network: 'net-2' }),
   describeProxy(ingressProxy),
+  describeProxy({ podName: 'agent-0', client: 'agent' }),
+  describeProxy({ podName: 'agent-1', namespace: 'shop', client: 'agent', ipAddresses: ['10.1.1.5', 'fd01::5'] }),
 ];
 
 /** Everything that a session reads of a snapshot, as text. */
@@ -77,5 +79,6 @@ describe('any sequence of edits', () => {
     // The edits meet, or the comparison would prove little.
     for (const type of ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration'])
       expect([...seen].filter((name) => name.startsWith(`${type} `)).length, type).to.be.greaterThan(10);
+    expect([...seen].filter((name) => name.startsWith('NameTable ')).length, 'parts of names').to.be.greaterThan(2);
   }).timeout(60_000);
 });
