@@ -1,7 +1,6 @@
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { pod } from '#test/support/bookinfo.ts';
 import type { RunningEnvoy } from '#test/support/envoy.ts';
@@ -9,8 +8,8 @@ import { eventually } from '#test/support/eventually.ts';
 import { MeshNetwork } from '#test/support/meshnetwork.ts';
 import { type NameServer, startNameServer } from '#test/support/nameserver.ts';
 import { NetworkPair } from '#test/support/netns.ts';
+import { askFrom, redirectPod } from '#test/support/redirected.ts';
 
-const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
 /** Nobody has this address: whatever gets an answer was led elsewhere by the sidecar. */
 const NOWHERE = '10.99.99.99';
 const [A, B, C] = ['10.98.0.3', '10.98.0.4', '10.98.0.5'] as const;
@@ -67,13 +66,7 @@ describe('ServiceEntries on a sidecar with real redirection, where nothing else 
     const { chain, privateKey } = mesh.authority.issueServer(['*.example.com']);
     stops.push(await network.serve('peer', servers({ key: privateKey, cert: chain.join('') }), 0));
     stops.push(await network.serve('pod', onSocket(join(folder, 'api.sock')), 0));
-    const redirect = await network.run('pod', [
-      ...[process.execPath, agent, 'istio-iptables', '-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT'],
-      ...['-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info'],
-    ]);
-    expect(redirect.stderr + redirect.stdout).to.satisfy(() => redirect.code === 0);
-    const route = await network.run('pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
-    expect(route.stderr).to.equal('');
+    await redirectPod(network);
     mesh.pipeline.objects.applyMeshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' }, dnsRefreshRate: '1s' });
     mesh.pipeline.objects.apply(pod({ app: 'client', version: 'v1', ip: network.addresses.pod }));
     sidecar = await mesh.startProxy({
@@ -102,18 +95,8 @@ describe('ServiceEntries on a sidecar with real redirection, where nothing else 
 
   /** A request of the application; status 0 when there was no answer. */
   const ask = async (url: string, headers: Record<string, string> = {}, servername?: string): Promise<Answer> => {
-    const options = { headers, timeout: 5000, rejectUnauthorized: false, ...(servername ? { servername } : {}) };
-    const script = `
-      const request = require('node:${url.startsWith('https') ? 'https' : 'http'}').get(${JSON.stringify(url)}, ${JSON.stringify(options)}, (response) => {
-        let body = '';
-        response.on('data', (chunk) => { body += chunk; });
-        response.on('end', () => console.log(JSON.stringify({ status: response.statusCode, body })));
-      });
-      request.on('timeout', () => request.destroy(new Error('timeout')));
-      request.on('error', () => console.log(JSON.stringify({ status: 0, body: '' })));`;
-    const { stdout } = await network.run('pod', [process.execPath, '-e', script], 1000);
-    const { status, body } = JSON.parse(stdout) as { status: number; body: string };
-    return { status, ...(body.startsWith('{') ? (JSON.parse(body) as object) : {}) };
+    const options = { headers, rejectUnauthorized: false, ...(servername ? { servername } : {}) };
+    return await askFrom<Answer>(network, 'pod', url, options);
   };
   const askHost = (host: string, url = `http://${NOWHERE}/`) => ask(url, { host });
   const askName = (servername: string, address: string = NOWHERE) => ask(`https://${address}/`, {}, servername);

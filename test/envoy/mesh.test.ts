@@ -1,12 +1,11 @@
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { endpointSlice, ingress, ingressProxy, pod, service } from '#test/support/bookinfo.ts';
 import type { RunningEnvoy } from '#test/support/envoy.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { MeshNetwork } from '#test/support/meshnetwork.ts';
 import { NetworkPair } from '#test/support/netns.ts';
+import { askFrom, redirectPod } from '#test/support/redirected.ts';
 
-const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
 const REVIEWS_VIP = '10.96.0.20';
 
 /** An application: answers every request with its path and headers. */
@@ -144,9 +143,8 @@ spec: {mtls: {mode: ${mode}}}
 ---`;
 
 interface Reply {
-  readonly status: number;
-  readonly path?: string;
-  readonly headers?: Readonly<Record<string, string>>;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
 }
 
 describe('a mesh of a gateway and a sidecar with real redirection', () => {
@@ -181,14 +179,8 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
         bookinfoRoute({ route: [{ destination: { host: 'reviews', port: { number: 9080 } } }] }),
       ].join('\n'),
     );
-    const redirect = await network.run('pod', [
-      ...[process.execPath, agent, 'istio-iptables', '-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT'],
-      ...['-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info'],
-    ]);
-    expect(redirect.stderr + redirect.stdout).to.satisfy(() => redirect.code === 0);
+    await redirectPod(network);
     stopApplication = await network.serve('pod', application(9080, 9082, 9084));
-    const route = await network.run('pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
-    expect(route.stderr).to.equal('');
     sidecar = await mesh.startProxy({
       type: 'sidecar',
       pod: 'reviews-v1-0',
@@ -216,20 +208,8 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
     expect(mesh.pipeline.faults).to.deep.equal([]);
   });
 
-  /** A request from inside; status 0 when there was no answer. */
-  const ask = async (inside: 'pod' | 'peer', url: string, headers: Record<string, string> = {}): Promise<Reply> => {
-    const script = `
-      const request = require('node:http').get(${JSON.stringify(url)}, { headers: ${JSON.stringify(headers)}, timeout: 5000 }, (response) => {
-        let body = '';
-        response.on('data', (chunk) => { body += chunk; });
-        response.on('end', () => console.log(JSON.stringify({ status: response.statusCode, body })));
-      });
-      request.on('timeout', () => request.destroy(new Error('timeout')));
-      request.on('error', () => console.log(JSON.stringify({ status: 0, body: '' })));`;
-    const { stdout } = await network.run(inside, [process.execPath, '-e', script], 1000);
-    const { status, body } = JSON.parse(stdout) as { status: number; body: string };
-    return { status, ...(body.startsWith('{') ? (JSON.parse(body) as object) : {}) };
-  };
+  const ask = (inside: 'pod' | 'peer', url: string, headers: Record<string, string> = {}) =>
+    askFrom<Reply>(network, inside, url, { headers });
   const throughGateway = (path = '/', headers: Record<string, string> = {}) =>
     ask('peer', `http://${network.addresses.peer}:8080${path}`, { host: 'bookinfo.example.com', ...headers });
 

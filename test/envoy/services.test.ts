@@ -1,11 +1,9 @@
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import type { RunningEnvoy } from '#test/support/envoy.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { MeshNetwork } from '#test/support/meshnetwork.ts';
 import { NetworkPair } from '#test/support/netns.ts';
-
-const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
+import { redirectPod } from '#test/support/redirected.ts';
 
 /** Two pods at the other end of the cable, which say who they are; the node of the first is the client's own. */
 const pods = [
@@ -92,13 +90,7 @@ describe('Services through a sidecar with real redirection', function () {
       ...web('stateful', { clusterIP: 'None' }),
       ...web('web', { clusterIP: VIP }),
     ]);
-    const redirect = await network.run('pod', [
-      ...[process.execPath, agent, 'istio-iptables', '-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT'],
-      ...['-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info'],
-    ]);
-    expect(redirect.stderr + redirect.stdout).to.satisfy(() => redirect.code === 0);
-    const route = await network.run('pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
-    expect(route.stderr).to.equal('');
+    await redirectPod(network);
     sidecar = await mesh.startProxy({
       ...{ type: 'sidecar', pod: 'client', namespace: 'shop', serviceAccount: 'default', ip: '10.98.0.1' },
       ...{ labels: {}, within: network.command('pod', 1337) },

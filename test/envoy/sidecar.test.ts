@@ -1,13 +1,11 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect } from 'chai';
 import { endpointSlice, pod, service } from '#test/support/bookinfo.ts';
 import { MeshNetwork } from '#test/support/meshnetwork.ts';
 import { NetworkPair } from '#test/support/netns.ts';
-
-const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
+import { askFrom, redirectPod } from '#test/support/redirected.ts';
 
 /** Answers every request with its own port and the request's host. */
 const application = (...ports: readonly (number | string)[]) => `
@@ -19,9 +17,7 @@ const application = (...ports: readonly (number | string)[]) => `
   }).listen(port, () => { if (--open === 0) console.log('ready'); });`;
 
 interface Reply {
-  /** 0 when there was no answer. */
-  readonly status: number;
-  readonly port?: number | string;
+  readonly port: number | string;
 }
 
 const sidecar = (spec: string) => `
@@ -51,13 +47,7 @@ describe('a Sidecar on a real proxy with real redirection', () => {
         service('client', '10.96.0.61', 9080),
       ].join('\n'),
     );
-    const redirect = await network.run('pod', [
-      ...[process.execPath, agent, 'istio-iptables', '-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT'],
-      ...['-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info'],
-    ]);
-    expect(redirect.stderr + redirect.stdout).to.satisfy(() => redirect.code === 0);
-    const route = await network.run('pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
-    expect(route.stderr).to.equal('');
+    await redirectPod(network);
     stops.push(await network.serve('peer', application(7080, 7777)));
     stops.push(await network.serve('pod', application(9090, '\0lateen-app')));
     await mesh.startProxy({
@@ -87,20 +77,7 @@ describe('a Sidecar on a real proxy with real redirection', () => {
     await mesh.converged();
   };
   /** A request from inside, to a URL or a socket. */
-  const ask = async (inside: 'pod' | 'peer', url: string, more: object = {}): Promise<Reply> => {
-    const script = `
-      const options = { timeout: 5000, agent: false, ...${JSON.stringify(more)} };
-      const request = require('node:http').get(${JSON.stringify(url)}, options, (response) => {
-        let body = '';
-        response.on('data', (chunk) => { body += chunk; });
-        response.on('end', () => console.log(JSON.stringify({ status: response.statusCode, body })));
-      });
-      request.on('timeout', () => request.destroy(new Error('timeout')));
-      request.on('error', () => console.log(JSON.stringify({ status: 0, body: '' })));`;
-    const { stdout } = await network.run(inside, [process.execPath, '-e', script], 1000);
-    const { status, body } = JSON.parse(stdout) as { status: number; body: string };
-    return { status, ...(body.startsWith('{') ? (JSON.parse(body) as object) : {}) };
-  };
+  const ask = (inside: 'pod' | 'peer', url: string, more: object = {}) => askFrom<Reply>(network, inside, url, more);
   const shop = () => ask('pod', 'http://10.96.0.60/', { headers: { host: 'shop' } });
   const unknown = () => ask('pod', `http://${network.addresses.peer}:7777/`);
 
@@ -242,5 +219,38 @@ spec: {mtls: {mode: DISABLE}}
     mesh.pipeline.objects.applyMeshConfig({ protocolDetectionTimeout: '100ms' });
     await mesh.converged();
     expect(await network.dial('pod', '10.96.0.63', 7778, { uid: 1000 })).to.equal('peer 7778');
+  });
+
+  it('is all there is without redirection: whatever it lists listens, and nothing is caught', async () => {
+    const { addresses } = network;
+    mesh.pipeline.objects.apply(
+      [
+        service('store', '10.96.0.64', 8000),
+        pod({ app: 'store', version: 'v1', ip: addresses.peer, mesh: false }),
+        endpointSlice('store', [{ ip: addresses.peer, pod: 'store-v1-0' }], 7080),
+        pod({ app: 'plain', version: 'v1', ip: addresses.peer, namespace: 'plain' }),
+        sidecar(
+          `{ingress: [{${at(8081)}, defaultEndpoint: "127.0.0.1:7080"}], egress: [{hosts: [bookinfo/store.bookinfo.svc.cluster.local]}]}`,
+        ).replace('namespace: bookinfo', 'namespace: plain'),
+      ].join('\n'),
+    );
+    const plain = await mesh.startProxy({
+      ...{
+        type: 'sidecar',
+        pod: 'plain-v1-0',
+        namespace: 'plain',
+        serviceAccount: 'default',
+        interceptionMode: 'NONE',
+      },
+      ...{ ip: addresses.peer, labels: { app: 'plain', version: 'v1' }, within: network.command('peer', 1337) },
+    });
+    await mesh.converged();
+    expect(await ask('peer', 'http://127.0.0.1:8000/', { headers: { host: 'store.bookinfo' } })).to.include({
+      status: 200,
+      port: 7080,
+    });
+    expect(await ask('peer', 'http://127.0.0.1:8081/')).to.include({ status: 200, port: 7080 });
+    const listeners = (await plain.admin('/listeners')).split('\n').map((line) => line.split('::')[0]);
+    expect(listeners).to.include.members(['127.0.0.1_8000', 'inbound_0.0.0.0_8081']).and.not.include('virtualOutbound');
   });
 });

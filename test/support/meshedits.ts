@@ -180,6 +180,36 @@ const peerAuthentication: Shape = {
   ),
 };
 
+const egressHosts = fc.constantFrom<readonly string[]>(
+  ...[['./*'], ['bookinfo/*'], ['~/*'], ['*/*'], ['*/reviews.bookinfo.svc.cluster.local']],
+  ...[
+    ['*/*', '~bookinfo/*'],
+    ['*/*.bookinfo.svc.cluster.local', '~*/ratings.bookinfo.svc.cluster.local'],
+  ],
+  ['bookinfo/reviews.bookinfo.svc.cluster.local', 'shop/*.example.com'],
+);
+/** Those with ports go first. */
+const egressListeners = fc
+  .tuple(
+    fc.subarray<object>([
+      { port: { number: 9080, name: 'http', protocol: 'HTTP' } },
+      { port: { number: 5432, name: 'tcp', protocol: 'TCP' } },
+      { port: { number: 7070, name: 'any' }, bind: '127.0.0.1', captureMode: 'NONE' },
+      { port: { number: 3128, name: 'proxy', protocol: 'HTTP_PROXY' }, bind: '127.0.0.1', captureMode: 'NONE' },
+      { port: { number: 0, name: 'socket', protocol: 'HTTP' }, bind: 'unix:///run/out.sock' },
+    ]),
+    fc.array(egressHosts, { minLength: 6, maxLength: 6 }),
+    fc.constantFrom<object>({}, {}, {}, { captureMode: 'NONE' }),
+  )
+  .map(([listeners, hosts, last]) => [...listeners, last].map((listener, at) => ({ ...listener, hosts: hosts[at] })));
+const ingressListeners = fc.subarray<object>(
+  [
+    { port: { number: 9080, name: 'http', protocol: 'HTTP' }, defaultEndpoint: '127.0.0.1:9080' },
+    { port: { number: 9081, name: 'own', protocol: 'GRPC' }, captureMode: 'NONE', defaultEndpoint: '0.0.0.0:9080' },
+    { port: { number: 9082, name: 'tcp', protocol: 'TCP' }, defaultEndpoint: 'unix:///run/app.sock' },
+  ],
+  { minLength: 1 },
+);
 const sidecar: Shape = {
   apiVersion: 'networking.istio.io/v1',
   kind: 'Sidecar',
@@ -189,16 +219,15 @@ const sidecar: Shape = {
     fc
       .record({
         workloadSelector: often(app.map((name) => ({ labels: { app: name } }))),
-        egress: fc.array(
-          fc
-            .constantFrom(['./*'], ['bookinfo/*'], ['~/*'], ['*/reviews.bookinfo.svc.cluster.local'], ['*/*'])
-            .map((hosts) => ({ hosts })),
-          { minLength: 1, maxLength: 1 },
+        egress: egressListeners,
+        ingress: rarely(ingressListeners),
+        inboundConnectionPool: rarely(fc.constant({ tcp: { maxConnections: 10 } })),
+        outboundTrafficPolicy: rarely(
+          fc.constantFrom<object>(
+            { mode: 'REGISTRY_ONLY' },
+            { mode: 'ALLOW_ANY', egressProxy: { host: 'reviews.bookinfo.svc.cluster.local', port: { number: 9080 } } },
+          ),
         ),
-        ingress: rarely(
-          fc.constant([{ port: { number: 9080, name: 'http', protocol: 'HTTP' }, defaultEndpoint: '127.0.0.1:9080' }]),
-        ),
-        outboundTrafficPolicy: rarely(fc.constant({ mode: 'REGISTRY_ONLY' })),
       })
       .map(present),
   ),

@@ -2,15 +2,14 @@
  * A mesh under constant load: a sidecar and a gateway on real Envoys, services whose pods come and go, and requests that
  * never stop, from inside the sidecar's pod through its real redirection and through the gateway's listener.
  */
-import { fileURLToPath } from 'node:url';
 import { type DeployedPod, Deployment, type DeploymentOptions } from './deployment.ts';
 import type { RunningEnvoy } from './envoy.ts';
 import type { LoadFailure, LoadTarget } from './inside/load.ts';
 import { Load, PodApplications } from './insider.ts';
 import { MeshNetwork } from './meshnetwork.ts';
 import { NetworkPair } from './netns.ts';
+import { redirectPod } from './redirected.ts';
 
-const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
 const NAMESPACE = 'shop';
 /** How long a pod goes on serving after every proxy has acknowledged that it is gone, as it does in its grace period. */
 const GRACE_MS = 500;
@@ -72,12 +71,7 @@ export class MeshUnderLoad {
   /** The proxies do not run yet: apply first what they are to find. */
   static async start(): Promise<MeshUnderLoad> {
     const network = await NetworkPair.create();
-    const redirect = await network.run('pod', [
-      ...[process.execPath, agent, 'istio-iptables', '-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT'],
-      ...['-i', '*', '-x', '', '-b', '*', '-d', '15090,15021,15020', '--log_output_level=default:info'],
-    ]);
-    if (redirect.code !== 0) throw new Error(redirect.stderr + redirect.stdout);
-    await must(network, 'pod', ['ip', 'route', 'add', 'default', 'dev', 'eth0']);
+    await redirectPod(network);
     // Addresses of pods, many of them: the whole network is the namespace's own.
     await must(network, 'peer', ['ip', 'route', 'add', 'local', '10.97.0.0/16', 'dev', 'lo']);
     const mesh = await MeshNetwork.start({ drainMs: DRAIN_SECONDS * 1000 });

@@ -33,6 +33,8 @@ export interface MeshProxyOptions {
   readonly labels: Readonly<Record<string, string>>;
   /** A command that runs what follows it where the proxy lives. */
   readonly within: readonly string[];
+  /** How traffic reaches the proxy; REDIRECT when absent. */
+  readonly interceptionMode?: 'REDIRECT' | 'NONE';
   /** Further arguments of Envoy. */
   readonly args?: readonly string[];
 }
@@ -104,7 +106,7 @@ export class MeshNetwork {
           INSTANCE_IPS: ip,
           LABELS: labels,
           WORKLOAD_NAME: pod,
-          INTERCEPTION_MODE: 'REDIRECT',
+          INTERCEPTION_MODE: options.interceptionMode ?? 'REDIRECT',
         },
         locality: { region: '', zone: '', subzone: '' },
         discovery: { host: '127.0.0.1', port: 15012, serverName: 'istiod.istio-system.svc' },
