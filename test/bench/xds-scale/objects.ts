@@ -26,7 +26,7 @@ export function describeMesh(size: MeshSize): readonly KubernetesObject[] {
   ]).flat();
 }
 
-function describeService(index: number, size: MeshSize): KubernetesObject {
+export function describeService(index: number, size: MeshSize): KubernetesObject {
   const address = `10.${200 + (index >> 14)}.${(index >> 7) & 127}.${(index & 127) + 1}`;
   return {
     apiVersion: 'v1',
@@ -84,5 +84,21 @@ export function describeRoute(service: number, size: MeshSize, version: number):
     kind: 'VirtualService',
     metadata: { name: host, namespace: namespaceOf(service, size) },
     spec: { hosts: [host], http: [{ timeout: `${version}s`, route: [{ destination: { host } }] }] },
+  };
+}
+
+/** Two subsets and a connection pool whose size tells its versions apart. */
+export function describeRule(service: number, size: MeshSize, version: number): KubernetesObject {
+  const host = `s${service}`;
+  const subset = (name: string) => ({ name, labels: { version: name } });
+  return {
+    apiVersion: 'networking.istio.io/v1',
+    kind: 'DestinationRule',
+    metadata: { name: host, namespace: namespaceOf(service, size) },
+    spec: {
+      host,
+      trafficPolicy: { connectionPool: { tcp: { maxConnections: version } } },
+      subsets: [subset('v1'), subset('v2')],
+    },
   };
 }
