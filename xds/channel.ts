@@ -70,7 +70,7 @@ export class Channel {
   subscribe(names: readonly string[]): void {
     for (const name of names) {
       if (this.type.parent !== undefined) {
-        this.forced.set(name, 'again');
+        if (this.holdings.subscribed(name)) this.forced.set(name, 'again');
         continue;
       }
       if (name === '*') {
@@ -302,6 +302,15 @@ export class Channel {
     this.refused.delete(name);
   }
 
+  /** What the client asked for though it belongs to a parent that it has all of, and that is not there. */
+  absentNames(changes: readonly Change[]): ReadonlySet<string> {
+    if (this.type.parent === undefined || this.forced.size === 0) return NO_NAMES;
+    const absent = changes.filter(
+      ({ name, resource }) => resource === undefined && this.holdings.held(name) === undefined,
+    );
+    return new Set(absent.map(({ name }) => name));
+  }
+
   #underway(name: string, resource: ServedResource | undefined): boolean {
     if (this.forced.has(name)) return false;
     return this.inFlight.some(({ changes }) =>
@@ -354,6 +363,7 @@ export class Channel {
 /** Fewer names than this are sent one by one. */
 const MANY = 32;
 
+const NO_NAMES: ReadonlySet<string> = new Set();
 const NOTHING_HELD: readonly undefined[] = [];
 
 function changesOf(steps: readonly Step[]): readonly Change[] {

@@ -43,6 +43,7 @@ export class Holdings {
     const fresh = new Set(parents.filter((parent) => !this.interest.names(parent)));
     if (fresh.size === 0) return;
     for (const parent of fresh) this.interest.add(parent);
+    for (const name of this.#overlay.keys()) if (fresh.has(parentOf(name))) this.#overlay.delete(name);
     for (const name of this.#base.keys()) if (fresh.has(parentOf(name))) this.#overlay.set(name, null);
   }
 

@@ -29,6 +29,19 @@ describe('response encoding', () => {
     });
   });
 
+  it('names what is absent in resources without content, as their own alias', () => {
+    const bytes = joinResponse(createResponseEncoder(0).encode('delta', outgoing({ absent: ['none', 'keine'] })));
+    expect(decode('envoy.service.discovery.v3.DeltaDiscoveryResponse', bytes)).to.deep.equal({
+      systemVersionInfo: '42',
+      nonce: '7',
+      typeUrl: CLUSTER,
+      resources: [
+        { name: 'none', aliases: ['none'] },
+        { name: 'keine', aliases: ['keine'] },
+      ],
+    });
+  });
+
   it('gives state-of-the-world responses that any protobuf codec reads', () => {
     const resource = { ...cluster('a', 'v1'), bytes: Buffer.from('0a0161', 'hex') };
     const bytes = joinResponse(createResponseEncoder(0).encode('sotw', outgoing({ resources: [resource] })));

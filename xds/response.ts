@@ -21,6 +21,7 @@ const REMOVED = field(6);
 const RESOURCE_VERSION = field(1);
 const RESOURCE_BODY = field(2);
 const RESOURCE_NAME = field(3);
+const RESOURCE_ALIAS = field(4);
 /** `google.protobuf.Any` */
 const ANY_TYPE_URL = field(1);
 const ANY_VALUE = field(2);
@@ -121,9 +122,15 @@ export class ResponseParts {
   }
 }
 
-function encodeTail({ type: { typeUrl }, revision, nonce }: Outgoing): Buffer {
+function encodeTail({ type: { typeUrl }, absent = [], revision, nonce }: Outgoing): Buffer {
   const version = String(revision);
-  const writer = new Writer(textSize(typeUrl) + textSize(version) + textSize(nonce));
+  const named = absent.reduce((size, name) => size + delimitedSize(2 * textSize(name)), 0);
+  const writer = new Writer(named + textSize(typeUrl) + textSize(version) + textSize(nonce));
+  for (const name of absent) {
+    writer.header(RESOURCES, 2 * textSize(name));
+    writer.text(RESOURCE_NAME, name);
+    writer.text(RESOURCE_ALIAS, name);
+  }
   writer.text(TYPE_URL, typeUrl);
   writer.text(VERSION, version);
   writer.text(NONCE, nonce);

@@ -3,6 +3,7 @@
  * snapshots go in, responses come out of `pump`; time is passed in, `deadline` says when to pump again if nothing happens.
  */
 import { type Batch, type Change, Channel } from './channel.ts';
+import { chooseChunk, completeUnits } from './chunks.ts';
 import { NO_RESOURCES, type Resources, routesNamedIn } from './difference.ts';
 import { Gate, type GateBounds } from './gate.ts';
 import type { Reaction, Rejection } from './reaction.ts';
@@ -20,7 +21,6 @@ import {
   SECRET,
   VIRTUAL_HOST,
 } from './types.ts';
-import { resolveUnits, type Unit } from './units.ts';
 
 export interface SessionSettings extends GateBounds {
   /** How long Envoy may go on using what a replaced or removed listener named, in milliseconds. */
@@ -42,6 +42,11 @@ export interface Outgoing {
   readonly resources: readonly ServedResource[];
   /** Names only; empty in the state-of-the-world protocol. */
   readonly removed: readonly string[];
+  /**
+   * Names that the client asked for and that do not exist, where it wants to be told by a resource without content: a
+   * request that waits for an unknown virtual host hears of a removal nothing.
+   */
+  readonly absent?: readonly string[];
   /** What resources and removed names consist of, where other streams are sent the same. */
   readonly steps?: readonly Step[];
   readonly nonce: string;
@@ -274,7 +279,7 @@ export class Session {
     if (suspects !== undefined) return { changes: suspects };
     const due = this.#due(channel, this.changes(channel), now);
     if (due.length === 0 && !(channel.owed && channel.inFlight.length === 0)) return undefined;
-    return { changes: this.#delta ? this.#firstChunk(channel, due) : due };
+    return { changes: this.#delta ? chooseChunk(channel, due, this.#settings.chunkBytes) : due };
   }
 
   /** What many clients are sent in the same words, when nothing has to be looked at one by one. */
@@ -329,26 +334,7 @@ export class Session {
       held: (name) => channel.holdings.held(name),
     });
     if (admitted.length === changes.length || channel.type.parent === undefined) return admitted;
-    const ready = new Set(admitted);
-    return this.#units(channel, changes)
-      .filter((unit) => unit.every((change) => ready.has(change)))
-      .flat();
-  }
-
-  /** What must travel in one response: all that belongs to a parent that the client was sent just now, and hand-overs. */
-  #units(channel: Channel, changes: readonly Change[]): readonly Unit[] {
-    const whole = new Map<string, Change[]>();
-    const single: Change[] = [];
-    for (const change of changes) {
-      const parent = parentOf(change.name);
-      if (!channel.introduced.has(parent)) single.push(change);
-      else {
-        const unit = whole.get(parent);
-        if (unit === undefined) whole.set(parent, [change]);
-        else unit.push(change);
-      }
-    }
-    return [...whole.values(), ...resolveUnits(single, (name) => channel.holdings.held(name))];
+    return completeUnits(channel, changes, new Set(admitted));
   }
 
   /** Envoy withholds the acknowledgement while a cluster warms; one that never warms must not stop all others. */
@@ -358,45 +344,21 @@ export class Session {
     return last !== undefined && now - last.sentAt >= this.#settings.warmMs;
   }
 
-  #firstChunk(channel: Channel, changes: readonly Change[]): readonly Change[] {
-    if (channel.type.parent !== undefined) return this.#firstUnits(channel, changes);
-    let bytes = 0;
-    for (let at = 0; at < changes.length; at += 1) {
-      bytes += changes[at]?.resource?.bytes.length ?? 0;
-      if (bytes > this.#settings.chunkBytes && at > 0) return changes.slice(0, at);
-    }
-    return changes;
-  }
-
-  /**
-   * Of one parent: Envoy takes up all that a response has for a table or nothing, but of a response for several tables it
-   * takes up some and refuses the rest, and does not say on another stream what it has taken up.
-   */
-  #firstUnits(channel: Channel, changes: readonly Change[]): readonly Change[] {
-    const chunk: Change[] = [];
-    let bytes = 0;
-    for (const unit of this.#units(channel, changes)) {
-      if (chunk[0] !== undefined && parentOf(unit[0]?.name ?? '') !== parentOf(chunk[0].name)) continue;
-      bytes += unit.reduce((sum, { resource }) => sum + (resource?.bytes.length ?? 0), 0);
-      if (bytes > this.#settings.chunkBytes && chunk.length > 0) break;
-      chunk.push(...unit);
-    }
-    return chunk;
-  }
-
   #send(channel: Channel, batch: Batch, revision: number, now: number): Outgoing {
     this.#nonce += 1;
     const nonce = String(this.#nonce);
     const { type } = channel;
     const { changes, steps } = batch;
     const resources = steps === undefined ? this.#content(channel, changes) : joined(steps, 'resources');
+    const absent = channel.absentNames(changes);
     channel.sent({ ...batch, nonce, sentAt: now, revision });
     if (type.typeUrl === CLUSTER) this.#sendEndpointsAgain(changes);
     for (const belonging of this.#belongingTo(channel))
       belonging.introduce(changes.flatMap(({ name, resource }) => (resource === undefined ? [] : [name])));
     if (steps !== undefined) return { type, resources, removed: joined(steps, 'removed'), steps, nonce, revision };
-    const removed = this.#delta ? changes.filter(({ resource }) => resource === undefined).map(({ name }) => name) : [];
-    return { type, resources, removed, nonce, revision };
+    const gone = this.#delta ? changes.filter(({ resource }) => resource === undefined).map(({ name }) => name) : [];
+    if (absent.size === 0) return { type, resources, removed: gone, nonce, revision };
+    return { type, resources, removed: gone.filter((name) => !absent.has(name)), absent: [...absent], nonce, revision };
   }
 
   #content(channel: Channel, changes: readonly Change[]): readonly ServedResource[] {

@@ -61,6 +61,16 @@ describe('session, virtual hosts', () => {
     expect(client.aim(snapshot(3, ...tables, host('80/b'), host('90/c')))).to.deep.equal(['vhds 80/b@1 -80/a']);
   });
 
+  it('of a table that is dropped and taken up again are not thought to be held, while a response is in flight', () => {
+    const client = holding(host('80/a'), host('90/c'), host('90/d'));
+    const [first = route('80', [])] = tables;
+    expect(client.aim(snapshot(2, first, host('80/a', ['a'], '2')))).to.deep.equal(['vhds 80/a@2']);
+    client.unsubscribe('rds', ['90']);
+    client.aim(snapshot(3, ...tables, host('80/a', ['a'], '2'), host('90/c')));
+    expect(client.subscribe('rds', ['90'])).to.deep.equal(['rds 90@t']);
+    expect(client.ack('vhds')).to.deep.equal(['vhds 90/c@1']);
+  });
+
   it('are sent whole after a reconnect, with what is gone in the meantime', () => {
     const client = new TestClient();
     client.aim(snapshot(5, listener('x'), ...tables, host('80/a'), host('80/b')));
@@ -69,9 +79,9 @@ describe('session, virtual hosts', () => {
     expect(client.subscribe('vhds', [], brought)).to.deep.equal(['vhds 80/a@1 80/b@1 -80/old']);
   });
 
-  it('are kept from a client that asks for names by the on-demand filter', () => {
+  it('are told to be absent to a client that asks for one by name, as the on-demand filter does', () => {
     const client = holding(host('80/a'));
-    expect(client.subscribe('vhds', ['80/a', '80/x'])).to.deep.equal(['vhds 80/a@1 -80/x']);
+    expect(client.subscribe('vhds', ['80/a', '80/x', '70/y'])).to.deep.equal(['vhds 80/a@1 ?80/x']);
     expect(client.unsubscribe('vhds', ['80/a'])).to.deep.equal([]);
     client.ack('vhds');
     expect(client.aim(snapshot(2, ...tables, host('80/a', ['a'], '2')))).to.deep.equal(['vhds 80/a@2']);

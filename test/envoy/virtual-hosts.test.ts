@@ -192,6 +192,26 @@ describe('a real Envoy whose virtual hosts are resources of their own', () => {
     await answers({ a: 'blue', c: '404' });
   });
 
+  it('is told what does not exist when it asks for it by itself, and answers 404', async () => {
+    const second = await freePort();
+    const hosts = [virtualHost('a', 'blue'), virtualHost('b', 'green')];
+    const listeners = [httpListener('http', port), httpListener('asking', second, { onDemand: true })];
+    await acknowledged(server.source.publish(...clusters(), splitTable(), ...listeners, ...hosts));
+    const pushes = async () => /pilot_xds_pushes\{type="vhds"\} (\d+)/.exec((await server.metrics.render()).text)?.[1];
+    const before = await pushes();
+    expect((await request(second, '/', { host: 'a' })).status).to.equal(200);
+    expect(await pushes()).to.equal(before);
+    expect((await request(second, '/', { host: 'unknown' })).status).to.equal(404);
+    expect(await pushes()).to.equal(String(Number(before) + 1));
+    // Where a table has a host for everything else, as the tables of sidecars have, it never asks.
+    await acknowledged(
+      server.source.publish(...clusters(), splitTable(), ...listeners, ...hosts, virtualHost('rest', 'blue', ['*'])),
+    );
+    const settled = await pushes();
+    expect((await request(second, '/', { host: 'other' })).status).to.equal(200);
+    expect(await pushes()).to.equal(settled);
+  });
+
   it('shows the whole table to its administrator', async () => {
     const dump = JSON.parse(await envoy.admin('/config_dump?resource=dynamic_route_configs'));
     const [{ route_config: table }] = dump.configs;

@@ -114,11 +114,16 @@ export function brokenVirtualHost(host: string): ServedResource {
   );
 }
 
-export function httpListener(name: string, port: number): ServedResource {
+/** With `onDemand` it asks for the virtual host of a request that no route matches. */
+export function httpListener(name: string, port: number, { onDemand = false } = {}): ServedResource {
+  const asking = { name: 'ask', typedConfig: pack('envoy.extensions.filters.http.on_demand.v3.OnDemand', {}) };
   const manager = pack('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     statPrefix: name,
     rds: { routeConfigName: 'web', configSource: ADS },
-    httpFilters: [{ name: 'router', typedConfig: pack('envoy.extensions.filters.http.router.v3.Router', {}) }],
+    httpFilters: [
+      ...(onDemand ? [asking] : []),
+      { name: 'router', typedConfig: pack('envoy.extensions.filters.http.router.v3.Router', {}) },
+    ],
   });
   return serve(
     'envoy.config.listener.v3.Listener',

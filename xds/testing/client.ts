@@ -66,7 +66,10 @@ export class TestClient {
     return this.session.pump(this.now).map((response) => {
       this.#last.set(response.type.label, response);
       const sent = response.resources.map(({ name, version }) => `${name}@${version}`);
-      const removed = response.removed.map((name) => `-${name}`);
+      const removed = [
+        ...response.removed.map((name) => `-${name}`),
+        ...(response.absent ?? []).map((name) => `?${name}`),
+      ];
       return [response.type.label, ...sent, ...removed].join(' ');
     });
   }
