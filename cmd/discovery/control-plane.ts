@@ -1,8 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { type ChannelCredentials, credentials, ServerCredentials, type ServerWritableStream } from '@grpc/grpc-js';
+import { type ChannelCredentials, credentials, type ServerWritableStream } from '@grpc/grpc-js';
 import {
-  addCertificateService,
-  buildServerCredentials,
   CallerAuthenticator,
   CertificateAuthority,
   declareCaMetrics,
@@ -14,19 +12,14 @@ import {
   createAddressAllocator,
   createRootCertificates,
   createStatusController,
-  DeliveryLedger,
   type DeliveryReport,
 } from '#controllers/index.ts';
 import type { KubeClient } from '#kube/index.ts';
 import { createClusterSource } from '#registry/index.ts';
 import { type Component, type Logger, type Metrics, runComponents, systemClock } from '#runtime/index.ts';
-import { createSnapshotSource } from '#translate/index.ts';
-import { createDiscoveryService, createGrpcListener } from '#xds/index.ts';
 import type { HttpServer } from '../http-server.ts';
-import { version } from '../version.ts';
 import { createAddressClaims } from './address-claims.ts';
 import { createAdmission } from './admission.ts';
-import { createDebug } from './debug/index.ts';
 import { createDeliveryClient } from './delivery-client.ts';
 import { createDeliveryService, deliveryDefinition, type Empty } from './delivery-service.ts';
 import { createRootStore, createSecretAuthorizer, createTokenVerifier } from './kube-adapters.ts';
@@ -34,8 +27,8 @@ import { createLeader } from './leader.ts';
 import { createMesh } from './mesh.ts';
 import { createMeshConfigEvents, type MeshConfigEvents } from './mesh-config-events.ts';
 import { createReplicas } from './replicas.ts';
+import { createServing } from './serving.ts';
 import type { DiscoverySettings } from './settings.ts';
-import { createSourceIndex } from './source-index.ts';
 import { createStatusSubjects } from './status-subjects.ts';
 import { createTrustDomains, meshConfigMap, readTrustDomain, revisioned } from './trust-domain.ts';
 
@@ -163,45 +156,9 @@ function join(
     clock,
   });
 
-  const faults = scoped('translate');
-  const snapshots = createSnapshotSource({
-    graph: mesh.graph,
-    builder: mesh.builder,
-    model: mesh.model,
-    synced: source.synced,
-    secrets: createSecretAuthorizer(client),
-    clock,
-    onFault: (what, error) => faults.error('a resource could not be built', { resource: what, error }),
-    onSettled: () => ledger.touch(),
-  });
-  mesh.onEdited(() => snapshots.edited());
-  const ledger = new DeliveryLedger(settings.podName, createSourceIndex(snapshots, mesh.generations));
-  const debug = createDebug({
-    ...mesh,
-    snapshots,
-    streams: () => discovery.streams(),
-    callers,
-    administrators: () => new Set([settings.namespace, mesh.graph.read(mesh.model.settings, '').rootNamespace]),
-    clock,
-    clusterId: settings.clusterId,
-    podName: settings.podName,
-    version,
-    logger: scoped('debug'),
-  });
-  const discovery = createDiscoveryService({
-    source: snapshots,
-    observer: ledger,
-    debug: debug.responder,
-    logger: scoped('xds'),
-    metrics,
-    clock,
-    settings: {
-      warmMs: settings.xds.warmTimeout,
-      missingMs: settings.xds.missingClusterTimeout,
-      maxPendingBytes: settings.xds.maxPendingBytes,
-    },
-  });
-
+  const secrets = createSecretAuthorizer(client);
+  const serving = createServing({ settings, mesh, synced: source.synced, secrets, callers, clock, logger, metrics });
+  const { snapshots, ledger, debug } = serving;
   const isReplica = async (call: ServerWritableStream<Empty, DeliveryReport>) => {
     const verdict = await callers.authenticate({ ...readCredentials(call), authorization: [] });
     return (
@@ -215,35 +172,10 @@ function join(
     service: `${settings.clusterId}/${settings.namespace}/${serviceName}`,
     ownAddress: settings.podIp,
   });
-  const plaintext =
-    settings.grpcAddr === ''
-      ? []
-      : [
-          createGrpcListener({
-            name: 'plaintext xds',
-            address: settings.grpcAddr,
-            credentials: ServerCredentials.createInsecure(),
-            services: [(server, connections) => discovery.register(server, undefined, connections)],
-            onStop: () => discovery.close(),
-            logger,
-          }),
-        ];
-  const listeners = [
-    ...plaintext,
-    createGrpcListener({
-      name: 'secure xds',
-      address: settings.secureGrpcAddr,
-      credentials: buildServerCredentials(certificate),
-      maxConnectionAgeMs: settings.xds.maxConnectionAge,
-      services: [
-        (server, connections) => discovery.register(server, callers, connections),
-        (server) => addCertificateService(server, { authority, callers, metrics: caMetrics, logger: scoped('ca') }),
-        (server) => server.addService(deliveryDefinition, createDeliveryService(ledger, clock, isReplica)),
-      ],
-      onStop: () => discovery.close(),
-      logger,
-    }),
-  ];
+  const secure = serving.secure({
+    ...{ authority, certificate, callers, caMetrics },
+    more: [(server) => server.addService(deliveryDefinition, createDeliveryService(ledger, clock, isReplica))],
+  });
 
   // Once, not with each term of leadership: its query lives as long as the graph.
   const subjects = createStatusSubjects({ ...mesh, clusterId: settings.clusterId });
@@ -287,7 +219,7 @@ function join(
   });
   monitoring?.delegate('/debug', debug.handler);
   const leader = createLeader({ settings, client, logger, work: leaderWork, synced: source.synced });
-  return [source, authority, certificate, snapshots, admission, ...listeners, leader];
+  return [source, authority, certificate, snapshots, admission, ...serving.plaintext, secure, leader];
 }
 
 function buildClientCredentials(authority: CertificateAuthority, own: Identity): ChannelCredentials {

@@ -1,10 +1,7 @@
 /** Istiod without Kubernetes: objects from files; no injection, no status, certificates only where an authority is plugged in. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ServerCredentials } from '@grpc/grpc-js';
 import {
-  addCertificateService,
-  buildServerCredentials,
   CallerAuthenticator,
   CertificateAuthority,
   declareCaMetrics,
@@ -12,18 +9,13 @@ import {
   ServerCertificate,
   type TokenVerifier,
 } from '#ca/index.ts';
-import { DeliveryLedger } from '#controllers/index.ts';
 import { createFileSource } from '#registry/index.ts';
 import { type Component, LateenError, type Logger, type Metrics, runComponents, systemClock } from '#runtime/index.ts';
-import { createSnapshotSource } from '#translate/index.ts';
-import { createDiscoveryService, createGrpcListener } from '#xds/index.ts';
 import type { HttpServer } from '../http-server.ts';
-import { version } from '../version.ts';
 import type { ControlPlane } from './control-plane.ts';
-import { createDebug } from './debug/index.ts';
 import { createMesh } from './mesh.ts';
+import { createServing } from './serving.ts';
 import type { DiscoverySettings } from './settings.ts';
-import { createSourceIndex } from './source-index.ts';
 import { createTrustDomains, meshConfigMap } from './trust-domain.ts';
 
 export interface FilePlaneOptions {
@@ -77,59 +69,13 @@ function joinParts(
   });
   void source.synced.then(() => waiting.clear());
 
-  const snapshots = createSnapshotSource({
-    graph: mesh.graph,
-    builder: mesh.builder,
-    model: mesh.model,
-    synced: source.synced,
+  const { snapshots, debug, plaintext, secure } = createServing({
+    ...{ settings, mesh, synced: source.synced, clock, logger, metrics },
     // A proxy gets secrets of its proven namespace only; there is nobody else to ask.
     secrets: { mayReadSecrets: () => Promise.resolve(true) },
-    clock,
-    onFault: (what, error) => scoped('translate').error('a resource could not be built', { resource: what, error }),
-    onSettled: () => ledger.touch(),
-  });
-  mesh.onEdited(() => snapshots.edited());
-  const ledger = new DeliveryLedger(settings.podName, createSourceIndex(snapshots, mesh.generations));
-  const debug = createDebug({
-    ...mesh,
-    snapshots,
-    streams: () => discovery.streams(),
     // Nobody asks before there is an authority.
     callers: { authenticate: (credentials) => callers.authenticate(credentials) },
-    administrators: () => new Set([settings.namespace, mesh.graph.read(mesh.model.settings, '').rootNamespace]),
-    clock,
-    clusterId: settings.clusterId,
-    podName: settings.podName,
-    version,
-    logger: scoped('debug'),
   });
-  const discovery = createDiscoveryService({
-    source: snapshots,
-    observer: ledger,
-    debug: debug.responder,
-    logger: scoped('xds'),
-    metrics,
-    clock,
-    settings: {
-      warmMs: settings.xds.warmTimeout,
-      missingMs: settings.xds.missingClusterTimeout,
-      maxPendingBytes: settings.xds.maxPendingBytes,
-    },
-  });
-  const onStop = () => discovery.close();
-  const plaintext =
-    settings.grpcAddr === ''
-      ? []
-      : [
-          createGrpcListener({
-            name: 'plaintext xds',
-            address: settings.grpcAddr,
-            credentials: ServerCredentials.createInsecure(),
-            services: [(server, connections) => discovery.register(server, undefined, connections)],
-            onStop,
-            logger,
-          }),
-        ];
   if (store === undefined) {
     if (plaintext.length === 0)
       throw new LateenError(
@@ -159,21 +105,10 @@ function joinParts(
     trust: () => authority.trust,
     clock,
   });
-  const secure = createGrpcListener({
-    name: 'secure xds',
-    address: settings.secureGrpcAddr,
-    credentials: buildServerCredentials(certificate),
-    maxConnectionAgeMs: settings.xds.maxConnectionAge,
-    services: [
-      (server, connections) => discovery.register(server, callers, connections),
-      (server) => addCertificateService(server, { authority, callers, metrics: caMetrics, logger: scoped('ca') }),
-    ],
-    onStop,
-    logger,
-  });
   certificate.onChange((pair) => monitoring?.useCertificate(pair));
   monitoring?.delegate('/debug', debug.handler);
-  return [source, authority, certificate, snapshots, ...plaintext, secure];
+  const port = secure({ authority, certificate, callers, caMetrics });
+  return [source, authority, certificate, snapshots, ...plaintext, port];
 }
 
 const noTokens: TokenVerifier = {

@@ -1,0 +1,125 @@
+/** What every istiod has, wherever its objects come from: snapshots, sessions, the ledger of what was delivered, and ports. */
+import { ServerCredentials } from '@grpc/grpc-js';
+import {
+  addCertificateService,
+  buildServerCredentials,
+  type CallerAuthenticator,
+  type CaMetrics,
+  type CertificateAuthority,
+  type ServerCertificate,
+} from '#ca/index.ts';
+import { DeliveryLedger } from '#controllers/index.ts';
+import type { Clock, Component, Logger, Metrics } from '#runtime/index.ts';
+import { createSnapshotSource, type MeshSnapshotSource, type SecretAuthorizer } from '#translate/index.ts';
+import { createDiscoveryService, createGrpcListener, type GrpcListenerOptions } from '#xds/index.ts';
+import { version } from '../version.ts';
+import { createDebug, type Debug } from './debug/index.ts';
+import type { Mesh } from './mesh.ts';
+import type { DiscoverySettings } from './settings.ts';
+import { createSourceIndex } from './source-index.ts';
+
+export interface ServingOptions {
+  readonly settings: DiscoverySettings;
+  readonly mesh: Mesh;
+  /** Settles once every source has delivered its first list. */
+  readonly synced: Promise<void>;
+  readonly secrets: SecretAuthorizer;
+  /** Proves who asks for debug pages. */
+  readonly callers: Pick<CallerAuthenticator, 'authenticate'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+/** What the secure port is made of. */
+export interface SecureParts {
+  readonly authority: CertificateAuthority;
+  readonly certificate: ServerCertificate;
+  readonly callers: CallerAuthenticator;
+  readonly caMetrics: CaMetrics;
+  /** Services beside discovery and certificates. */
+  readonly more?: GrpcListenerOptions['services'];
+}
+
+export interface Serving {
+  readonly snapshots: MeshSnapshotSource;
+  readonly ledger: DeliveryLedger;
+  readonly debug: Debug;
+  /** The plaintext port, where one is asked for. */
+  readonly plaintext: readonly Component[];
+  /** The port for proven identities. */
+  secure(parts: SecureParts): Component;
+}
+
+export function createServing(options: ServingOptions): Serving {
+  const { settings, mesh, callers, clock, logger, metrics } = options;
+  const scoped = (scope: string) => logger.child({ scope });
+  const faults = scoped('translate');
+  const snapshots = createSnapshotSource({
+    graph: mesh.graph,
+    builder: mesh.builder,
+    model: mesh.model,
+    synced: options.synced,
+    secrets: options.secrets,
+    clock,
+    onFault: (what, error) => faults.error('a resource could not be built', { resource: what, error }),
+    onSettled: () => ledger.touch(),
+  });
+  mesh.onEdited(() => snapshots.edited());
+  const ledger = new DeliveryLedger(settings.podName, createSourceIndex(snapshots, mesh.generations));
+  const debug = createDebug({
+    ...mesh,
+    snapshots,
+    streams: () => discovery.streams(),
+    callers,
+    administrators: () => new Set([settings.namespace, mesh.graph.read(mesh.model.settings, '').rootNamespace]),
+    clock,
+    clusterId: settings.clusterId,
+    podName: settings.podName,
+    version,
+    logger: scoped('debug'),
+  });
+  const discovery = createDiscoveryService({
+    source: snapshots,
+    observer: ledger,
+    debug: debug.responder,
+    logger: scoped('xds'),
+    metrics,
+    clock,
+    settings: {
+      warmMs: settings.xds.warmTimeout,
+      missingMs: settings.xds.missingClusterTimeout,
+      maxPendingBytes: settings.xds.maxPendingBytes,
+    },
+  });
+  const onStop = () => discovery.close();
+  const plaintext = createGrpcListener({
+    name: 'plaintext xds',
+    address: settings.grpcAddr,
+    credentials: ServerCredentials.createInsecure(),
+    services: [(server, connections) => discovery.register(server, undefined, connections)],
+    onStop,
+    logger,
+  });
+  return {
+    snapshots,
+    ledger,
+    debug,
+    plaintext: settings.grpcAddr === '' ? [] : [plaintext],
+    secure: ({ authority, certificate, callers: proven, caMetrics, more = [] }) =>
+      createGrpcListener({
+        name: 'secure xds',
+        address: settings.secureGrpcAddr,
+        credentials: buildServerCredentials(certificate),
+        maxConnectionAgeMs: settings.xds.maxConnectionAge,
+        services: [
+          (server, connections) => discovery.register(server, proven, connections),
+          (server) =>
+            addCertificateService(server, { authority, callers: proven, metrics: caMetrics, logger: scoped('ca') }),
+          ...more,
+        ],
+        onStop,
+        logger,
+      }),
+  };
+}
