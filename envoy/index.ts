@@ -7,6 +7,7 @@
  */
 export { buildCluster } from './cluster.ts';
 export { buildLoadAssignment } from './endpoint.ts';
+export { BLACK_HOLE, buildGrpcCluster, buildGrpcListener, buildGrpcRouteTable } from './grpc.ts';
 export { buildListener } from './listener.ts';
 export { buildNameTable } from './name-table.ts';
 export { KUBERNETES_SECRET_PREFIX, renderClusterName, renderVirtualHostName } from './names.ts';

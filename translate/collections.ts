@@ -45,7 +45,7 @@ export interface ViewCollections {
 
 /** What of a view its endpoints depend on. */
 const endpointViewFields = ['network', 'cluster', 'families'] as const;
-type EndpointView = Pick<ViewKey, (typeof endpointViewFields)[number]>;
+export type EndpointView = Pick<ViewKey, (typeof endpointViewFields)[number]>;
 
 export function createViewCollections(graph: Graph, model: MeshQueries, queries: EntryQueries): ViewCollections {
   const clusters = (reader: Reader, key: string): readonly Entry[] => [reader.read(queries.cluster, key)];
@@ -122,7 +122,7 @@ interface ServiceEntries {
  * same slices share it; a view that sees some services differently has a thin layer of its own before it. So a changed
  * member makes its slice anew and otherwise costs lists of layers, however many services and views there are.
  */
-function compose(
+export function compose(
   graph: Graph,
   name: string,
   compositions: Query<Composition>,

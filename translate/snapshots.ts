@@ -5,6 +5,7 @@ import type { Resources } from '#xds/source.ts';
 import { type Collection, collect, createViewCollections } from './collections.ts';
 import type { EntryQueries } from './entries.ts';
 import { type Entry, mergeSummaries, type Summary, sameSummary } from './entry.ts';
+import { createGrpcCollections } from './grpc.ts';
 import { layer, sameLayers } from './layered.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
 import { createSplitGatewayTables, createSplitPortTables, type SplitTables } from './split-tables.ts';
@@ -51,13 +52,23 @@ export function createSnapshotQueries(graph: Graph, model: MeshQueries, queries:
 
   const splitPortTables = createSplitPortTables(graph, model, queries);
   const splitGatewayTables = createSplitGatewayTables(graph, model, queries);
+  const grpc = createGrpcCollections(graph, model, queries);
 
   const viewShape = (viewPart: string): Shape => {
     const { form, view, place } = parseViewPart(viewPart);
+    const placed: Shape = place === '' ? [] : [[ENDPOINT_TYPE, views.placedEndpoints, `${view}\t${place}`]];
+    if (form === 'grpc')
+      return [
+        [CLUSTER_TYPE, grpc.clusters, view],
+        [ENDPOINT_TYPE, grpc.endpoints, view],
+        ...placed,
+        [LISTENER_TYPE, grpc.listeners, view],
+        [ROUTE_TYPE, grpc.tables, view],
+      ];
     return [
       [CLUSTER_TYPE, views.clusters, view],
       [ENDPOINT_TYPE, views.endpoints, view],
-      ...(place === '' ? [] : [[ENDPOINT_TYPE, views.placedEndpoints, `${view}\t${place}`] as const]),
+      ...placed,
       [LISTENER_TYPE, views.listeners, view],
       ...tableShape(form, views.portTables, splitPortTables, view),
       [ROUTE_TYPE, views.listenerTables, view],
@@ -136,11 +147,14 @@ function defineParts(
   );
 }
 
-/** How a proxy takes route tables: as a whole, or their virtual hosts as resources of their own. */
-export type TableForm = 'whole' | 'split';
+/**
+ * How a proxy takes route tables: as a whole, their virtual hosts as resources of their own, or, being no proxy but a gRPC
+ * client, one table for each service port, with all else in forms of its own as well.
+ */
+export type TableForm = 'whole' | 'split' | 'grpc';
 
 function tableShape(form: TableForm, whole: Collection, split: SplitTables, key: string): Shape {
-  if (form === 'whole') return [[ROUTE_TYPE, whole, key]];
+  if (form !== 'split') return [[ROUTE_TYPE, whole, key]];
   return [
     [ROUTE_TYPE, split.tables, key],
     [VIRTUAL_HOST_TYPE, split.virtualHosts, key],
@@ -154,7 +168,7 @@ export function renderProxyKey(form: TableForm, facts: string): string {
 
 function parseProxyKey(key: string): { readonly form: TableForm; readonly facts: string } {
   const [form, facts = ''] = key.split('\n');
-  return { form: form === 'split' ? 'split' : 'whole', facts };
+  return { form: parseForm(form), facts };
 }
 
 const SPLIT_GATEWAY = 'split gateway\n';
@@ -171,7 +185,11 @@ export function parseViewPart(part: string): {
   readonly form: TableForm;
 } {
   const [view = '', place = '', form] = part.split('\t');
-  return { view, place, form: form === 'split' ? 'split' : 'whole' };
+  return { view, place, form: parseForm(form) };
+}
+
+function parseForm(form: string | undefined): TableForm {
+  return form === 'split' || form === 'grpc' ? form : 'whole';
 }
 
 /** The keys of the two parts of a combination. */

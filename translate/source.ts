@@ -287,7 +287,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
 function rootKeyOf(proxy: MeshProxy): string {
   const facts = renderProxyFacts(factsOf(proxy));
-  return proxy.client === 'agent' ? facts : renderProxyKey(proxy.virtualHosts ? 'split' : 'whole', facts);
+  if (proxy.client === 'agent') return facts;
+  return renderProxyKey(proxy.client === 'grpc' ? 'grpc' : proxy.virtualHosts ? 'split' : 'whole', facts);
 }
 
 function sourcesOf({ built }: Subscriber): readonly (readonly SourceRef[])[] {
