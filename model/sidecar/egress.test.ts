@@ -99,6 +99,22 @@ describe('VirtualServices and DestinationRules behind a Sidecar', () => {
     expect(cartGoesTo()).to.deep.equal(['card.pay:80']);
   });
 
+  it('are built once for all namespaces that choose alike', () => {
+    const mesh = shops();
+    mesh.source.apply(
+      `${route('first', 'pay', cart, card)}---${route('second', 'shop', cart, 'bank.pay.svc.cluster.local')}`,
+    );
+    const clients = Array.from({ length: 50 }, (_, at) => `client-${at}`);
+    mesh.source.apply(
+      clients.map((namespace) => sidecar('{egress: [{hosts: ["shop/*"]}]}', 'default', namespace)).join('---'),
+    );
+    const before = mesh.graph.statistics().queries.virtualHost?.nodes ?? 0;
+    for (const namespace of clients)
+      expect(targetsOf(mesh, '80', 'cart.shop', { namespace })).to.deep.equal(['bank.pay:80']);
+    // The host of the service on its two ports, and the rest that no host claims.
+    expect((mesh.graph.statistics().queries.virtualHost?.nodes ?? 0) - before).to.equal(3);
+  });
+
   it('fall back to the next claim where the one in force for everybody is not imported', () => {
     const mesh = shops();
     mesh.source.apply(route('first', 'pay', cart, card));

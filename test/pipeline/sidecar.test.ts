@@ -8,6 +8,7 @@ import {
   type Pipeline,
   startPipeline,
 } from '#test/support/pipeline.ts';
+import { CLUSTER_TYPE, LISTENER_TYPE } from '#translate/index.ts';
 
 const productpage = describeProxy({ podName: 'productpage-v1-0', ipAddresses: ['10.1.0.1'] });
 const outsider = describeProxy({ podName: 'outsider-0', namespace: 'elsewhere', ipAddresses: ['10.1.9.9'] });
@@ -83,6 +84,24 @@ describe('a Sidecar', () => {
     await connect(pipeline, outsider);
     const resource = { cluster: 'Kubernetes', kind: 'Sidecar', namespace: 'bookinfo', name: 'default' };
     expect(pipeline.source.affected(resource)).to.deep.equal([productpage.connectionId]);
+  });
+
+  it('is blamed for the listeners that it asks for', async () => {
+    pipeline.objects.apply(
+      sidecar(`{
+        egress: [{port: {number: 3128, protocol: HTTP_PROXY, name: p}, bind: 127.0.0.1, captureMode: NONE, hosts: [./*]}],
+        ingress: [{port: {number: 8443, protocol: HTTP, name: p}, bind: 127.0.0.1, captureMode: NONE}]}`),
+    );
+    await connect(pipeline, productpage);
+    for (const name of ['127.0.0.1_3128', 'inbound_127.0.0.1_8443', 'virtualInbound']) {
+      const blamed = pipeline.source.blame(productpage.connectionId, LISTENER_TYPE, [name]);
+      expect(
+        blamed.map(({ kind, name }) => `${kind}/${name}`),
+        name,
+      ).to.deep.equal(['Sidecar/default']);
+    }
+    const clusters = pipeline.source.blame(productpage.connectionId, CLUSTER_TYPE, ['inbound|8443||']);
+    expect(clusters.map(({ kind }) => kind)).to.deep.equal(['Sidecar']);
   });
 
   it('of the root namespace is for every namespace, and views of one namespace share their resources', async () => {
