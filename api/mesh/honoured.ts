@@ -14,6 +14,7 @@ const honouredFields: ReadonlySet<string> = new Set([
   'defaultServiceExportTo',
   'defaultVirtualServiceExportTo',
   'discoverySelectors',
+  'dnsRefreshRate',
   'enableAutoMtls',
   'enablePrometheusMerge',
   'h2UpgradePolicy',

@@ -71,6 +71,12 @@ describe('a changed mesh configuration takes effect at once', () => {
       { outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } },
       /^~ (Listener|RouteConfiguration|VirtualHost) /,
     ],
+    [
+      'outboundTrafficPolicy, hosts looked up',
+      { outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS' } },
+      /^(~ (Listener|RouteConfiguration|VirtualHost) |\+ Cluster AllowAnyDynamicDNSCluster$|[-+] VirtualHost .*allow_any)/,
+    ],
+    ['inboundTrafficPolicy', { inboundTrafficPolicy: { mode: 'LOCALHOST' } }, /^~ Cluster inbound/],
     ['protocolDetectionTimeout', { protocolDetectionTimeout: '7s' }, /^~ Listener /],
     ['proxyInboundListenPort', { proxyInboundListenPort: 25006 }, /^~ Listener virtualInbound$/],
     ['proxyListenPort', { proxyListenPort: 25001 }, /^~ Listener virtualOutbound$/],
