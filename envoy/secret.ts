@@ -6,7 +6,7 @@ import { buildDuration } from './values.ts';
 type SdsSecretConfig = Message<'envoy.extensions.transport_sockets.tls.v3.SdsSecretConfig'>;
 
 /** How long a cluster or listener waits for a secret that may not exist before it counts as warm without it. */
-const OPTIONAL_SECRET_MS = 15_000;
+const OPTIONAL_SECRET_MS = 10_000;
 
 /**
  * Where a secret comes from: Kubernetes Secrets from the control plane, everything else (the workload's own certificate

@@ -23,6 +23,7 @@ export interface Batch {
 
 /** A response that was sent. */
 export interface Sent extends Batch {
+  /** A number; later responses of the stream, whatever their type, have higher ones. */
   readonly nonce: string;
   readonly sentAt: number;
   /** The snapshot it was made from. */
@@ -144,15 +145,20 @@ export class Channel {
     if (!this.forced.has(name)) this.forced.set(name, 'again');
   }
 
-  /** Nothing is left to be sent for the client to hold the target. */
+  /** Nothing is left to be sent for the client to hold the target, once it has taken what is under way. */
   isSettled(target: Resources): boolean {
-    return this.forced.size + this.introduced.size + this.suspects.length === 0 && this.holdings.isAt(target);
+    if (this.forced.size + this.introduced.size + this.suspects.length > 0) return false;
+    const last = this.inFlight.at(-1);
+    return last === undefined ? this.holdings.isAt(target) : last.move?.to === target;
   }
 
   /** Something is certain to be sent: it was asked for, or belongs to what was sent just now. */
   isDue(target: Resources): boolean {
     if (this.refused.size > 0) return false;
-    return (this.type.removal !== 'never' && this.forced.size > 0) || this.hasBelongings(target);
+    // What was to be sent again and is gone meanwhile will not be.
+    for (const name of this.forced.keys())
+      if (this.holdings.subscribed(name) && (target.has(name) || this.#tellsAbsence(name))) return true;
+    return this.hasBelongings(target);
   }
 
   /**
@@ -180,7 +186,7 @@ export class Channel {
     const alone = units.length === 1;
     for (const { name, resource } of sent.changes) {
       if (alone) {
-        this.holdings.settleDoubt(name);
+        this.holdings.settleDoubt(name, resource);
         this.refused.set(name, sent.changes);
       } else if (this.type.parent === undefined) {
         this.holdings.doubt(name, resource);
@@ -196,11 +202,18 @@ export class Channel {
     const names = new Set(this.holdings.rebase(target));
     for (const name of this.forced.keys()) if (this.holdings.subscribed(name)) names.add(name);
     for (const name of this.#belongings(target)) names.add(name);
+    const underway = this.#underway();
+    for (const name of underway.keys()) if (this.holdings.subscribed(name)) names.add(name);
     const changes: Change[] = [];
     for (const name of names) {
       const resource = target.get(name);
-      if (this.refuses(name, target) || this.#underway(name, resource)) continue;
-      if (resource === undefined && !this.#tellsAbsence(name)) continue;
+      if (this.refuses(name, target)) continue;
+      const coming = underway.get(name);
+      if (coming !== undefined && !this.forced.has(name)) {
+        // What is under way will be held, whatever is held until then.
+        if (coming.resource?.version === resource?.version) continue;
+        if (resource === undefined && this.type.removal !== 'send') continue;
+      } else if (resource === undefined && !this.#tellsAbsence(name)) continue;
       changes.push({ name, resource });
     }
     return changes.sort((a, b) => (a.name < b.name ? -1 : 1));
@@ -311,11 +324,10 @@ export class Channel {
     return new Set(absent.map(({ name }) => name));
   }
 
-  #underway(name: string, resource: ServedResource | undefined): boolean {
-    if (this.forced.has(name)) return false;
-    return this.inFlight.some(({ changes }) =>
-      changes.some((change) => change.name === name && change.resource?.version === resource?.version),
-    );
+  /** The last change of each name that was sent and not answered. */
+  #underway(): ReadonlyMap<string, Change> {
+    if (this.inFlight.length === 0) return NOTHING_UNDERWAY;
+    return new Map(this.inFlight.flatMap(({ changes }) => changes.map((change) => [change.name, change] as const)));
   }
 
   #tellsAbsence(name: string): boolean {
@@ -365,6 +377,7 @@ const MANY = 32;
 
 const NO_NAMES: ReadonlySet<string> = new Set();
 const NOTHING_HELD: readonly undefined[] = [];
+const NOTHING_UNDERWAY: ReadonlyMap<string, Change> = new Map();
 
 function changesOf(steps: readonly Step[]): readonly Change[] {
   const [only] = steps;

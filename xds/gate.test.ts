@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { TestClient } from './testing/client.ts';
-import { cluster, listener, route, snapshot } from './testing/resources.ts';
+import { cluster, endpoints, listener, route, snapshot } from './testing/resources.ts';
 
 /** A proxy that routes port 80 to cluster a. */
 function routedToA(): TestClient {
@@ -38,8 +38,8 @@ describe('make before break', () => {
   it('lets a route go when its cluster has not warmed for five seconds, and goes on naming the cluster', () => {
     const client = routedToA();
     client.aim(snapshot(2, cluster('a'), cluster('cold'), listener('x'), route('80', ['cold'])));
-    expect(client.session.deadline(client.now)).to.equal(5000);
     expect(client.wait(4999)).to.deep.equal([]);
+    expect(client.session.deadline(client.now)).to.equal(5000);
     expect(client.wait(1)).to.deep.equal(['rds 80@cold']);
     client.ack('rds');
     expect(client.session.waitingFor()).to.deep.equal(['cold']);
@@ -55,7 +55,52 @@ describe('make before break', () => {
     expect(
       client.aim(snapshot(3, cluster('a'), cluster('cold'), cluster('warm'), listener('x'), route('80', ['a']))),
     ).to.deep.equal([]);
-    expect(client.wait(5000)).to.deep.equal(['cds warm@1']);
+    expect(client.session.deadline(client.now)).to.equal(1000);
+    expect(client.wait(1000)).to.deep.equal(['cds warm@1']);
+  });
+
+  it('sends them at once when an answer to something later tells that the client has read the first', () => {
+    const client = routedToA();
+    client.aim(snapshot(2, cluster('a'), cluster('cold'), listener('x', [], 'changed'), route('80', ['a'])));
+    client.ack('lds');
+    const next = [cluster('a'), cluster('cold'), cluster('warm'), listener('x', [], 'changed'), route('80', ['warm'])];
+    expect(client.aim(snapshot(3, ...next))).to.deep.equal(['cds warm@1']);
+  });
+
+  it('counts a cluster as held when its endpoints are acknowledged, though another keeps the response waiting', () => {
+    const held = [cluster('a'), endpoints('a'), listener('x'), route('80', ['a'])];
+    const client = new TestClient().start(snapshot(1, ...held), { eds: ['a'], rds: ['80'] });
+    const next = [cluster('a'), cluster('b'), cluster('cold'), endpoints('a'), endpoints('b'), listener('x')];
+    expect(client.aim(snapshot(2, ...next, route('80', ['b'])))).to.deep.equal(['cds b@1 cold@1']);
+    expect(client.subscribe('eds', ['b'])).to.deep.equal(['eds b@1']);
+    expect(client.session.waitingFor()).to.deep.equal(['b']);
+    expect(client.ack('eds')).to.deep.equal(['rds 80@b']);
+    expect(client.session.waitingFor()).to.deep.equal([]);
+    expect(client.ack('rds')).to.deep.equal([]);
+    expect(client.ack('cds')).to.deep.equal([]);
+    expect(client.session.settled()).to.equal(true);
+  });
+
+  it('takes back a cluster that does not warm, and one that it changed to, without waiting for the answer', () => {
+    const client = routedToA();
+    client.aim(snapshot(2, cluster('a', 'stuck'), cluster('cold'), listener('x'), route('80', ['a'])));
+    client.wait(1000);
+    expect(client.aim(snapshot(3, cluster('a'), listener('x'), route('80', ['a'])))).to.deep.equal(['cds a@1 -cold']);
+    expect(client.wait(5000)).to.deep.equal([]);
+    client.answer('cds', '4');
+    client.ack('cds');
+    expect(client.session.settled()).to.equal(true);
+    expect(client.pump()).to.deep.equal([]);
+  });
+
+  it('does not take endpoints that were acknowledged before for those of a cluster that came since', () => {
+    const held = [cluster('a'), endpoints('a'), listener('x'), route('80', ['a'])];
+    const client = new TestClient().start(snapshot(1, ...held), { eds: ['a', 'b'], rds: ['80'] });
+    const next = [cluster('a'), endpoints('a', '2'), endpoints('b'), listener('x')];
+    expect(client.aim(snapshot(2, ...next, route('80', ['a'])))).to.deep.equal(['eds a@2 b@1']);
+    expect(client.aim(snapshot(3, ...next, cluster('b'), route('80', ['b'])))).to.deep.equal(['cds b@1']);
+    expect(client.ack('eds')).to.deep.equal(['eds b@1']);
+    expect(client.ack('eds')).to.deep.equal(['rds 80@b']);
   });
 
   it('keeps the acknowledged route while a cluster does not exist yet, for ten seconds at most', () => {
@@ -81,6 +126,22 @@ describe('make before break', () => {
     client.wait(6000);
     client.aim(snapshot(3, cluster('a'), listener('x'), route('80', ['late', 'later'])));
     expect(client.wait(4000)).to.deep.equal(['rds 80@late+later']);
+  });
+
+  it('starts the wait anew for what comes after a route that went, or that was taken back', () => {
+    for (const between of [route('80', ['cold']), route('80', ['a'])]) {
+      const client = routedToA();
+      const rest = [cluster('a'), cluster('cold'), listener('x')];
+      client.aim(snapshot(2, ...rest, route('80', ['cold'])));
+      client.wait(4000);
+      client.aim(snapshot(3, ...rest, between));
+      client.wait(1000);
+      client.ack('rds');
+      expect(client.session.waitingFor()).to.deep.equal(between.version === 'cold' ? ['cold'] : []);
+      client.aim(snapshot(4, ...rest, cluster('next'), route('80', ['next'])));
+      expect(client.wait(4999).filter((sent) => sent.startsWith('rds'))).to.deep.equal([]);
+      expect(client.wait(1)).to.deep.equal(['rds 80@next']);
+    }
   });
 
   it('waits for nothing that the route in force lacks as well', () => {
@@ -120,6 +181,25 @@ describe('make before break', () => {
     ).to.deep.equal([]);
     expect(client.ack('cds')).to.deep.equal(['cds a@1']);
     expect(client.ack('cds')).to.deep.equal(['rds 80@back']);
+  });
+
+  it('removes a listener only when one that may take its place has its routes, and not later than in five seconds', () => {
+    const start = () => new TestClient().start(snapshot(1, cluster('a'), listener('tcp', ['a'])));
+    const http = { ...listener('http'), routeNames: ['80'] };
+    const next = snapshot(2, cluster('a'), http, route('80', ['a']));
+    const client = start();
+    expect(client.aim(next)).to.deep.equal(['lds http@v']);
+    expect(client.ack('lds')).to.deep.equal([]);
+    expect(client.subscribe('rds', ['80'])).to.deep.equal(['rds 80@a']);
+    expect(client.ack('rds')).to.deep.equal(['lds -tcp']);
+    client.ack('lds');
+    expect(client.session.settled()).to.equal(true);
+    const silent = start();
+    silent.aim(next);
+    silent.ack('lds');
+    expect(silent.wait(4999)).to.deep.equal([]);
+    expect(silent.session.deadline(silent.now)).to.equal(5000);
+    expect(silent.wait(1)).to.deep.equal(['lds -tcp']);
   });
 
   it('keeps a removed cluster for as long as a replaced listener may drain', () => {

@@ -55,6 +55,11 @@ export class Gate {
     return admitted;
   }
 
+  /** These have gone: a version that names others waits its own time. */
+  sent(changes: readonly Change[]): void {
+    if (this.#since.size > 0) for (const { name } of changes) this.#since.delete(name);
+  }
+
   /** Nothing waits any more. */
   clear(): void {
     if (this.#since.size > 0) this.#since.clear();
@@ -84,7 +89,7 @@ export class Gate {
     const since = this.#since.get(name) ?? view.now;
     this.#since.set(name, since);
     const bound = missing.every(view.clusterExists) ? this.#bounds.warmMs : this.#bounds.missingMs;
-    if (view.now - since >= bound) {
+    if (view.now >= since + bound) {
       for (const cluster of missing) this.#overdue.add(cluster);
       return true;
     }

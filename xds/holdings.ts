@@ -18,8 +18,8 @@ export interface Held {
   readonly resource?: ServedResource;
   /** The client says that it holds it, and may have dropped it without noticing. */
   readonly claimed?: boolean;
-  /** Refused together with others: the client may have done this change all the same. */
-  readonly doubt?: { readonly resource: ServedResource | undefined };
+  /** Refused together with others: the client may have done one of these changes all the same; undefined: a removal. */
+  readonly doubts?: readonly (ServedResource | undefined)[];
 }
 
 export class Holdings {
@@ -61,7 +61,7 @@ export class Holdings {
     const exception = this.#overlay.get(name);
     if (exception === undefined) return this.#base.has(name);
     if (exception?.version === undefined) return false;
-    return exception.doubt === undefined || exception.doubt.resource !== undefined;
+    return exception.doubts?.every((resource) => resource !== undefined) ?? true;
   }
 
   /** Records what the client holds under this name from now on; undefined: nothing. */
@@ -76,15 +76,17 @@ export class Holdings {
   /** The client refused a response that had this change in it, among others. */
   doubt(name: string, resource: ServedResource | undefined): void {
     const before = this.held(name) ?? { version: undefined, needs: [] };
-    this.record(name, { ...before, doubt: { resource } });
+    this.record(name, { ...before, doubts: [...(before.doubts ?? []), resource] });
   }
 
-  /** The client certainly did not do the change that was in doubt. */
-  settleDoubt(name: string): void {
+  /** The client certainly did not do this change; what else is in doubt remains so. */
+  settleDoubt(name: string, resource: ServedResource | undefined): void {
     const before = this.held(name);
-    if (before?.doubt === undefined) return;
-    const { doubt: _, ...certain } = before;
-    this.record(name, certain.version === undefined ? undefined : certain);
+    if (before?.doubts === undefined) return;
+    const { doubts, ...certain } = before;
+    const left = doubts.filter((doubtful) => doubtful?.version !== resource?.version);
+    if (left.length > 0) this.record(name, { ...certain, doubts: left });
+    else this.record(name, certain.version === undefined ? undefined : certain);
   }
 
   /** Parents of what the client claims to hold. */
@@ -141,8 +143,8 @@ export class Holdings {
   exceptionNeeds(cluster: string): boolean {
     for (const [name, held] of this.#overlay) {
       if (held === null || !this.subscribed(name)) continue;
-      if (held.needs === undefined || held.needs.includes(cluster) || held.doubt?.resource?.needs.includes(cluster))
-        return true;
+      if (held.needs === undefined || held.needs.includes(cluster)) return true;
+      if (held.doubts?.some((resource) => resource?.needs.includes(cluster))) return true;
     }
     return false;
   }
@@ -166,5 +168,5 @@ function fromResource(resource: ServedResource): Held {
 
 function same(exception: Held | null, wanted: ServedResource | undefined): boolean {
   if (exception === null || wanted === undefined) return exception === null && wanted === undefined;
-  return exception.version === wanted.version && exception.doubt === undefined && exception.claimed !== true;
+  return exception.version === wanted.version && exception.doubts === undefined && exception.claimed !== true;
 }

@@ -4,7 +4,7 @@ import { NO_RESOURCES } from './difference.ts';
 import { DEFAULT_SESSION_SETTINGS, type Outgoing, Session } from './session.ts';
 import type { ServedResource, Snapshot } from './source.ts';
 import { cluster, endpoints, listener, route, snapshot } from './testing/resources.ts';
-import { RESOURCE_TYPES } from './types.ts';
+import { RESOURCE_TYPES, type ResourceType } from './types.ts';
 
 const TYPES = { cds: 'cds', eds: 'eds', lds: 'lds', rds: 'rds' } as const;
 type Label = keyof typeof TYPES;
@@ -12,9 +12,12 @@ const LABELS: readonly Label[] = ['cds', 'eds', 'lds', 'rds'];
 const CLUSTERS = ['a', 'b', 'c', 'd'];
 const ROUTES = ['80', '90'];
 
+type Refuses = (label: Label, resource: ServedResource) => boolean;
+
 /** What a proxy would make of the responses: applies, subscribes to what it then needs, and keeps books. */
 class ModelProxy {
   readonly session: Session;
+  readonly refuses: Refuses;
   readonly #protocol: 'delta' | 'sotw';
   readonly held: Readonly<Record<Label, Map<string, ServedResource>>> = {
     cds: new Map(),
@@ -22,14 +25,18 @@ class ModelProxy {
     lds: new Map(),
     rds: new Map(),
   };
-  readonly #inbox = new Map<Label, Outgoing[]>();
+  /** Received and not answered, in order of arrival. */
+  readonly #inbox: { readonly label: Label; readonly response: Outgoing; processed?: 'taken' | 'refused' }[] = [];
   readonly #asked = new Set<Label>();
+  readonly #taken = new Set<string>();
   /** What went wrong: a request would have met a cluster that isn't there. */
   readonly breaks: string[] = [];
   now = 0;
 
-  constructor(protocol: 'delta' | 'sotw') {
+  /** `refuses`: what it never takes; tried again, it is refused again. */
+  constructor(protocol: 'delta' | 'sotw', refuses: Refuses = () => false) {
     this.#protocol = protocol;
+    this.refuses = refuses;
     this.session = new Session(protocol, DEFAULT_SESSION_SETTINGS);
   }
 
@@ -43,14 +50,20 @@ class ModelProxy {
     this.#request(label, { names, nonce: '' });
   }
 
-  /** Answers the oldest response of a type. A refusal of several leaves those applied that `applied` says. */
+  /**
+   * Answers the oldest response of a type. A refusal of several leaves those applied that `applied` says. A stream is read
+   * in order: what came before is applied by then, though its answer may take longer.
+   */
   answer(label: Label, verdict: 'ack' | 'nack', applied: (name: string) => boolean): void {
-    const response = this.#inbox.get(label)?.shift();
-    if (response === undefined) return;
-    // No proxy refuses to let go of something.
-    const news = response.resources.some(({ name, version }) => this.held[label].get(name)?.version !== version);
-    const refused = verdict === 'nack' && news;
-    this.#apply(label, response, refused ? (name) => this.#changes(label, response) > 1 && applied(name) : () => true);
+    const at = this.#inbox.findIndex((received) => received.label === label);
+    const received = this.#inbox[at];
+    if (received === undefined) return;
+    for (const earlier of this.#inbox.slice(0, at)) {
+      earlier.processed ??= this.#process(earlier.label, earlier.response, 'ack', () => true);
+    }
+    this.#inbox.splice(at, 1);
+    const { response } = received;
+    const refused = (received.processed ?? this.#process(label, response, verdict, applied)) === 'refused';
     this.#request(label, { names: this.#interest(label), nonce: response.nonce, ...(refused ? { error: 'no' } : {}) });
     if (label === 'cds') this.#followEndpoints();
   }
@@ -59,12 +72,27 @@ class ModelProxy {
     for (const response of this.session.pump(this.now)) {
       const label = LABELS.find((one) => one === response.type.label);
       if (label === undefined) throw new Error(`unexpected ${response.type.label}`);
-      this.#inbox.set(label, [...(this.#inbox.get(label) ?? []), response]);
+      this.#inbox.push({ label, response });
     }
   }
 
   get quiet(): boolean {
-    return [...this.#inbox.values()].every((responses) => responses.length === 0);
+    return this.#inbox.length === 0;
+  }
+
+  #process(
+    label: Label,
+    response: Outgoing,
+    verdict: 'ack' | 'nack',
+    applied: (name: string) => boolean,
+  ): 'taken' | 'refused' {
+    const bad = new Set(response.resources.filter((one) => this.refuses(label, one)).map(({ name }) => name));
+    // No proxy refuses to let go of something, or what it has taken before.
+    const news = response.resources.some(({ name, version }) => !this.#taken.has(`${label} ${name} ${version}`));
+    const refused = bad.size > 0 || (verdict === 'nack' && news);
+    const several = this.#changes(label, response) > 1;
+    this.#apply(label, response, refused ? (name) => several && !bad.has(name) && applied(name) : () => true);
+    return refused ? 'refused' : 'taken';
   }
 
   #changes(label: Label, { resources, removed }: Outgoing): number {
@@ -88,6 +116,7 @@ class ModelProxy {
         this.breaks.push(`${label} ${resource.name} names ${needed} too early`);
       }
       held.set(resource.name, resource);
+      this.#taken.add(`${label} ${resource.name} ${resource.version}`);
     }
     const names = new Set(resources.map(({ name }) => name));
     const whole = this.#protocol === 'sotw' && (label === 'cds' || label === 'lds');
@@ -181,8 +210,8 @@ function build(revision: number, { clusters, routes, listenerNeeds }: Mesh, note
   );
 }
 
-function started(protocol: 'delta' | 'sotw', mesh: Mesh): ModelProxy {
-  const proxy = new ModelProxy(protocol);
+function started(protocol: 'delta' | 'sotw', mesh: Mesh, refuses?: Refuses): ModelProxy {
+  const proxy = new ModelProxy(protocol, refuses);
   proxy.aim(build(1, mesh));
   proxy.subscribe('cds');
   proxy.answer('cds', 'ack', () => true);
@@ -203,6 +232,53 @@ const nack = fc.record({
 });
 const wait = fc.integer({ min: 1, max: 20_000 }).map((ms) => ({ kind: 'wait' as const, ms }));
 
+/** Resources that a proxy never takes, as `TYPE NAME VERSION`. */
+const neverTaken = fc.subarray([
+  'cds a 1',
+  'cds b 2',
+  'cds c 1',
+  'rds 80 a',
+  'rds 90 a+b',
+  'rds 90 ',
+  'lds x a',
+  'lds x ',
+]);
+
+type Action =
+  | { readonly kind: 'publish'; readonly next: Mesh }
+  | { readonly kind: 'ack'; readonly label: Label }
+  | { readonly kind: 'nack'; readonly label: Label; readonly applied: readonly string[] }
+  | { readonly kind: 'wait'; readonly ms: number };
+
+function perform(proxy: ModelProxy, action: Action, revision: number): void {
+  if (action.kind === 'publish') proxy.aim(build(revision, action.next));
+  else if (action.kind === 'ack') proxy.answer(action.label, 'ack', () => true);
+  else if (action.kind === 'nack') proxy.answer(action.label, 'nack', (name) => action.applied.includes(name));
+  else {
+    proxy.now += action.ms;
+    proxy.pump();
+  }
+}
+
+/** Answers until nothing is left to say and every bound is over. */
+function finish(proxy: ModelProxy): void {
+  for (let round = 0; round < 60 && !(proxy.quiet && proxy.session.settled() && round > 20); round += 1) {
+    for (const label of LABELS) proxy.answer(label, 'ack', () => true);
+    proxy.now += 5_000;
+    proxy.pump();
+  }
+}
+
+const ENDING = ['cds', 'lds', 'rds'] as const;
+
+function typeOf(label: Label): ResourceType {
+  const type = RESOURCE_TYPES.find((one) => one.label === label);
+  if (type === undefined) throw new Error(label);
+  return type;
+}
+
+const wantedOf = (target: Snapshot, label: Label) => target.types.get(typeOf(label).typeUrl) ?? NO_RESOURCES;
+
 describe('session: any sequence of snapshots and answers', () => {
   for (const protocol of ['delta', 'sotw'] as const) {
     it(`never lets a route meet a cluster that is not there, ${protocol}`, () => {
@@ -210,10 +286,7 @@ describe('session: any sequence of snapshots and answers', () => {
       fc.assert(
         fc.property(soundMesh, steps, (first, actions) => {
           const proxy = started(protocol, first);
-          actions.forEach((action, at) => {
-            if (action.kind === 'publish') proxy.aim(build(at + 2, action.next));
-            else proxy.answer(action.label, 'ack', () => true);
-          });
+          for (const [at, action] of actions.entries()) perform(proxy, action, at + 2);
           expect(proxy.breaks).to.deep.equal([]);
         }),
         { numRuns: 300 },
@@ -225,32 +298,51 @@ describe('session: any sequence of snapshots and answers', () => {
       fc.assert(
         fc.property(anyMesh, steps, anyMesh, (first, actions, last) => {
           const proxy = started(protocol, first);
-          actions.forEach((action, at) => {
-            if (action.kind === 'publish') proxy.aim(build(at + 2, action.next));
-            else if (action.kind === 'ack') proxy.answer(action.label, 'ack', () => true);
-            else if (action.kind === 'nack')
-              proxy.answer(action.label, 'nack', (name) => action.applied.includes(name));
-            else {
-              proxy.now += action.ms;
-              proxy.pump();
-            }
-          });
+          for (const [at, action] of actions.entries()) perform(proxy, action, at + 2);
           const target = build(1000, last, 'final');
           proxy.aim(target);
-          for (let round = 0; round < 60 && !(proxy.quiet && proxy.session.settled() && round > 20); round += 1) {
-            for (const label of LABELS) proxy.answer(label, 'ack', () => true);
-            proxy.now += 5_000;
-            proxy.pump();
-          }
-          for (const label of ['cds', 'lds', 'rds'] as const) {
-            const type = RESOURCE_TYPES.find((one) => one.label === label);
-            const wanted = target.types.get(type?.typeUrl ?? '') ?? NO_RESOURCES;
-            expect(render(proxy.held[label]), label).to.deep.equal(render(wanted));
-          }
+          finish(proxy);
+          for (const label of ENDING)
+            expect(render(proxy.held[label]), label).to.deep.equal(render(wantedOf(target, label)));
           for (const [name] of last.clusters)
             expect(proxy.held.eds.get(name)?.version, `endpoints of ${name}`).to.equal('final');
           expect(proxy.session.settled()).to.equal(true);
           expect(proxy.session.rejections()).to.deep.equal([]);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it(`ends with all of the newest snapshot that the client takes, and names the rest, ${protocol}`, () => {
+      const steps = fc.array(fc.oneof(publish(anyMesh), { weight: 3, arbitrary: ack }, wait), { maxLength: 30 });
+      fc.assert(
+        fc.property(anyMesh, steps, anyMesh, neverTaken, (first, actions, last, never) => {
+          const refuses: Refuses = (label, { name, version }) => never.includes(`${label} ${name} ${version}`);
+          const proxy = started(protocol, first, refuses);
+          for (const [at, action] of actions.entries()) perform(proxy, action, at + 2);
+          const target = build(1000, last);
+          proxy.aim(target);
+          finish(proxy);
+          const refusedOf = (label: Label) =>
+            [...wantedOf(target, label).values()].filter((resource) => refuses(label, resource));
+          // What goes on in the place of something refused, or may do so, keeps the clusters that it names.
+          const keepsClusters = refusedOf('lds').length + refusedOf('rds').length > 0;
+          for (const label of ENDING) {
+            const wanted = wantedOf(target, label);
+            const refused = refusedOf(label);
+            const certain = (all: ReadonlyMap<string, ServedResource>) =>
+              new Map(
+                [...all].filter(
+                  ([name]) =>
+                    !refused.some((resource) => resource.name === name) &&
+                    (label !== 'cds' || wanted.has(name) || !keepsClusters),
+                ),
+              );
+            expect(render(certain(proxy.held[label])), label).to.deep.equal(render(certain(wanted)));
+            const named = proxy.session.rejections().find(({ typeUrl }) => typeUrl === typeOf(label).typeUrl);
+            expect(named?.resources ?? [], `refused ${label}`).to.deep.equal(refused.map(({ name }) => name).sort());
+          }
+          expect(proxy.session.settled()).to.equal(true);
         }),
         { numRuns: 300 },
       );

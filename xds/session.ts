@@ -8,6 +8,7 @@ import { NO_RESOURCES, type Resources, routesNamedIn } from './difference.ts';
 import { Gate, type GateBounds } from './gate.ts';
 import type { Reaction, Rejection } from './reaction.ts';
 import type { ClientRequest, DeltaRequest, WorldRequest } from './request.ts';
+import { type Naming, Retention, type RetentionBounds } from './retention.ts';
 import type { ServedResource, Snapshot } from './source.ts';
 import { joined, type Pace, type Step } from './steps.ts';
 import {
@@ -21,10 +22,10 @@ import {
   SECRET,
   VIRTUAL_HOST,
 } from './types.ts';
+import { Warmth } from './warmth.ts';
+import { buildWorld, withUnanswered } from './world.ts';
 
-export interface SessionSettings extends GateBounds {
-  /** How long Envoy may go on using what a replaced or removed listener named, in milliseconds. */
-  readonly drainMs: number;
+export interface SessionSettings extends GateBounds, RetentionBounds {
   /** A delta response is cut into several beyond this many bytes of resources. */
   readonly chunkBytes: number;
 }
@@ -61,7 +62,10 @@ const NAMING = RESOURCE_TYPES.filter(
 const NONE: readonly string[] = [];
 
 /** More CDS responses than this are never in flight at once, however long clusters take to warm. */
-const MOST_OVERLAPPING = 8;
+const MOST_OVERLAPPING = 64;
+
+/** After so many milliseconds without an answer to a CDS response the next one goes, as a cluster of it may be warming. */
+const OVERLAP_AFTER_MS = 1_000;
 
 export class Session {
   readonly #settings: SessionSettings;
@@ -69,20 +73,18 @@ export class Session {
   readonly #principal: string;
   readonly #channels = new Map<string, Channel>(RESOURCE_TYPES.map((type) => [type.typeUrl, new Channel(type)]));
   readonly #gates: ReadonlyMap<string, Gate>;
-  /** Clusters that draining listeners may still use, until when. */
-  readonly #draining = new Map<string, number>();
-  /** Clusters that the snapshot lacks and its own routes name, since when. */
-  readonly #namedThoughGone = new Map<string, number>();
+  readonly #retention: Retention;
   #snapshot: Snapshot | undefined;
   #secrets: Resources = NO_RESOURCES;
+  readonly #warmth = new Warmth();
   #nonce = 0;
-  #removeClustersAfter = Number.NEGATIVE_INFINITY;
 
   /** `principal`: the type that a client asks for first of all; nothing is settled before it has. */
   constructor(protocol: 'delta' | 'sotw', settings: SessionSettings, principal = LISTENER) {
     this.#principal = principal;
     this.#delta = protocol === 'delta';
     this.#settings = settings;
+    this.#retention = new Retention(settings);
     this.#gates = new Map(NAMING.map(({ typeUrl }) => [typeUrl, new Gate(settings)]));
   }
 
@@ -115,7 +117,8 @@ export class Session {
       case 'stale':
         return { kind: 'stale' };
       case 'acknowledged':
-        if (channel.type.typeUrl === LISTENER) this.#drain(answer.replaced, now);
+        this.#warmth.answered(answer.sent, channel.type, this.#channel(CLUSTER).inFlight);
+        if (channel.type.typeUrl === LISTENER) this.#retention.drain(answer.replaced, now);
         return { kind: 'acknowledged' };
       case 'refused': {
         const resources = answer.sent.changes.map(({ name }) => name);
@@ -144,13 +147,8 @@ export class Session {
     };
     for (const gate of this.#gates.values()) consider(gate.deadline);
     const last = this.#channel(CLUSTER).inFlight.at(-1);
-    if (last !== undefined) consider(last.sentAt + this.#settings.warmMs);
-    for (const [cluster, until] of this.#draining) {
-      if (until <= now) this.#draining.delete(cluster);
-      else consider(until);
-    }
-    consider(this.#removeClustersAfter);
-    for (const since of this.#namedThoughGone.values()) consider(since + this.#settings.missingMs);
+    if (last !== undefined) consider(last.sentAt + OVERLAP_AFTER_MS);
+    for (const at of this.#retention.deadlines(now)) consider(at);
     return deadline;
   }
 
@@ -172,7 +170,12 @@ export class Session {
       // The removal of a cluster that something draining still names may take its time.
       if (left.some(({ resource }) => resource !== undefined || channel.type.typeUrl !== CLUSTER)) return false;
     }
-    return this.#namedRoutes().every((name) => !this.#exists(ROUTE, name) || this.#channel(ROUTE).holdings.holds(name));
+    return this.#holdsNamedRoutes();
+  }
+
+  #holdsNamedRoutes(): boolean {
+    const { holdings } = this.#channel(ROUTE);
+    return this.#namedRoutes().every((name) => !this.#exists(ROUTE, name) || holdings.holds(name));
   }
 
   /** The steps left on the way that the client shares with others, if it does. */
@@ -248,8 +251,7 @@ export class Session {
     for (const belonging of this.#belongingTo(channel)) {
       belonging.introduce([...channel.holdings.interest].filter((name) => Object.hasOwn(versions, name)));
     }
-    // What its routes and listeners name is known only when their requests are here.
-    if (typeUrl === CLUSTER) this.#removeClustersAfter = now + this.#settings.warmMs;
+    if (typeUrl === CLUSTER) this.#retention.reconnected(now);
   }
 
   #worldRequest(channel: Channel, request: WorldRequest): 'subscription' | 'stale' | 'answer' {
@@ -271,7 +273,10 @@ export class Session {
   #plan(channel: Channel, now: number): Batch | undefined {
     if (channel.inFlight.length > 0 && !this.#mayOverlap(channel, now)) return undefined;
     const target = this.target(channel.type);
-    if (!channel.owed && channel.isSettled(target)) return undefined;
+    if (!channel.owed && channel.isSettled(target)) {
+      this.#gates.get(channel.type.typeUrl)?.clear();
+      return undefined;
+    }
     const shared = this.#delta ? this.#planShared(channel, target) : undefined;
     if (shared !== undefined) return shared;
     channel.reconsider(target);
@@ -297,6 +302,8 @@ export class Session {
   #isReady(channel: Channel, steps: readonly Step[]): boolean {
     const removes = steps.some(({ removed }) => removed.length > 0);
     if (removes && (channel.type.typeUrl === CLUSTER || channel.type.parent !== undefined)) return false;
+    if (removes && channel.type.typeUrl === LISTENER && this.#replaces(steps.flatMap(({ changes }) => changes)))
+      return false;
     const gate = this.#gates.get(channel.type.typeUrl);
     const clusters = this.#channel(CLUSTER);
     if (gate === undefined || !clusters.holdings.interest.everything) return true;
@@ -320,9 +327,11 @@ export class Session {
 
   #due(channel: Channel, changes: readonly Change[], now: number): readonly Change[] {
     if (channel.type.typeUrl === CLUSTER) {
-      for (const cluster of this.#namedThoughGone.keys())
-        if (this.#exists(CLUSTER, cluster)) this.#namedThoughGone.delete(cluster);
-      return changes.filter(({ name, resource }) => resource !== undefined || this.#removable(name, now));
+      this.#retention.forget((cluster) => this.#exists(CLUSTER, cluster));
+      const naming = (cluster: string) => this.#naming(cluster);
+      return changes.filter(
+        ({ name, resource }) => resource !== undefined || this.#retention.isRemovable(name, naming, now),
+      );
     }
     const gate = this.#gates.get(channel.type.typeUrl);
     // A client that asks for clusters only after it has read routes cannot hold them before.
@@ -333,15 +342,32 @@ export class Session {
       clusterExists: (cluster) => this.#exists(CLUSTER, cluster),
       held: (name) => channel.holdings.held(name),
     });
+    if (channel.type.typeUrl === LISTENER)
+      return this.#retention.keepReplaced(admitted, () => this.#replaces(changes), now);
     if (admitted.length === changes.length || channel.type.parent === undefined) return admitted;
     return completeUnits(channel, changes, new Set(admitted));
   }
 
-  /** Envoy withholds the acknowledgement while a cluster warms; one that never warms must not stop all others. */
+  /**
+   * Whether a listener may be about to take the place of one that goes, as when a port changes its protocol: Envoy would
+   * remove the one before the other has its routes.
+   */
+  #replaces(changes: readonly Change[]): boolean {
+    const { holdings } = this.#channel(LISTENER);
+    if (changes.some(({ name, resource }) => resource !== undefined && !holdings.holds(name))) return true;
+    return !this.#holdsNamedRoutes();
+  }
+
+  /**
+   * Envoy withholds the acknowledgement while a cluster warms; one that never warms must not stop all others. They go
+   * well before what needs them is let go without.
+   */
   #mayOverlap(channel: Channel, now: number): boolean {
     if (channel.type.typeUrl !== CLUSTER || channel.inFlight.length >= MOST_OVERLAPPING) return false;
+    // Where each response repeats what went before, suspects can be told apart only one after the other.
+    if (!this.#delta && channel.suspects.length > 0) return false;
     const last = channel.inFlight.at(-1);
-    return last !== undefined && now - last.sentAt >= this.#settings.warmMs;
+    return last !== undefined && (this.#warmth.hasPassed(last) || now >= last.sentAt + OVERLAP_AFTER_MS);
   }
 
   #send(channel: Channel, batch: Batch, revision: number, now: number): Outgoing {
@@ -349,9 +375,21 @@ export class Session {
     const nonce = String(this.#nonce);
     const { type } = channel;
     const { changes, steps } = batch;
-    const resources = steps === undefined ? this.#content(channel, changes) : joined(steps, 'resources');
+    const whole = !this.#delta && type.wholeState;
+    const content = () =>
+      whole
+        ? buildWorld(channel, changes)
+        : changes.flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
+    const resources = steps === undefined ? content() : joined(steps, 'resources');
     const absent = channel.absentNames(changes);
-    channel.sent({ ...batch, nonce, sentAt: now, revision });
+    channel.sent({
+      ...batch,
+      changes: whole ? withUnanswered(channel, changes) : changes,
+      nonce,
+      sentAt: now,
+      revision,
+    });
+    this.#gates.get(type.typeUrl)?.sent(changes);
     if (type.typeUrl === CLUSTER) this.#sendEndpointsAgain(changes);
     for (const belonging of this.#belongingTo(channel))
       belonging.introduce(changes.flatMap(({ name, resource }) => (resource === undefined ? [] : [name])));
@@ -359,16 +397,6 @@ export class Session {
     const gone = this.#delta ? changes.filter(({ resource }) => resource === undefined).map(({ name }) => name) : [];
     if (absent.size === 0) return { type, resources, removed: gone, nonce, revision };
     return { type, resources, removed: gone.filter((name) => !absent.has(name)), absent: [...absent], nonce, revision };
-  }
-
-  #content(channel: Channel, changes: readonly Change[]): readonly ServedResource[] {
-    const changed = changes.flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
-    if (this.#delta || !channel.type.wholeState) return changed;
-    const content = new Map<string, ServedResource>();
-    for (const resource of channel.holdings.resources()) content.set(resource.name, resource);
-    for (const sent of channel.inFlight) applyChanges(content, sent.changes);
-    applyChanges(content, changes);
-    return [...content.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** A changed cluster warms again, and Envoy neither acknowledges it nor asks before its endpoints have come again. */
@@ -386,29 +414,7 @@ export class Session {
     return this.#delta && typeUrl === ROUTE ? [this.#channel(VIRTUAL_HOST)] : [];
   }
 
-  #drain(replaced: readonly ({ readonly needs: readonly string[] | undefined } | undefined)[], now: number): void {
-    const until = now + this.#settings.drainMs;
-    for (const held of replaced) {
-      for (const cluster of held?.needs ?? []) this.#draining.set(cluster, until);
-    }
-  }
-
-  #removable(cluster: string, now: number): boolean {
-    if (now < this.#removeClustersAfter) return false;
-    const until = this.#draining.get(cluster);
-    if (until !== undefined && now < until) return false;
-    const naming = this.#naming(cluster);
-    if (naming !== 'wanted') return naming === 'nothing';
-    const since = this.#namedThoughGone.get(cluster) ?? now;
-    this.#namedThoughGone.set(cluster, since);
-    return now - since >= this.#settings.missingMs;
-  }
-
-  /**
-   * Who names this cluster: something that the proxy is still to let go of (or may take up any moment), or only what it
-   * is to hold for good, although the snapshot lacks the cluster. The latter must not depend on what was there before.
-   */
-  #naming(cluster: string): 'passing' | 'wanted' | 'nothing' {
+  #naming(cluster: string): Naming {
     let wanted = false;
     for (const type of NAMING) {
       const { holdings, inFlight } = this.#channel(type.typeUrl);
@@ -423,7 +429,7 @@ export class Session {
 
   #holdsCluster(cluster: string): boolean {
     const { holdings, inFlight } = this.#channel(CLUSTER);
-    if (!holdings.holds(cluster)) return false;
+    if (!holdings.holds(cluster) && !inFlight.some((sent) => this.#warmth.isWarm(sent, cluster))) return false;
     return !inFlight.some(
       ({ steps, changes }) =>
         // What is removed from among the clusters never goes in steps.
@@ -444,12 +450,5 @@ export class Session {
     const channel = this.#channels.get(typeUrl);
     if (channel === undefined) throw new RangeError(`no channel for ${typeUrl}`);
     return channel;
-  }
-}
-
-function applyChanges(content: Map<string, ServedResource>, changes: readonly Change[]): void {
-  for (const { name, resource } of changes) {
-    if (resource === undefined) content.delete(name);
-    else content.set(name, resource);
   }
 }

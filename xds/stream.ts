@@ -106,6 +106,8 @@ export class DiscoveryStream {
   #answers = 0;
   #withdrawTurn: (() => void) | undefined;
   #timerAt = Number.POSITIVE_INFINITY;
+  /** When the session last said all that was due. */
+  #pumpedAt = 0;
   #timer: AbortController | undefined;
   #secrets: Resources = NO_RESOURCES;
   #changedAt: number | undefined;
@@ -227,6 +229,7 @@ export class DiscoveryStream {
   #pump(): void {
     if (this.#client === undefined || this.#closed.signal.aborted) return;
     const now = this.#context.clock.monotonic();
+    this.#pumpedAt = now;
     for (const response of this.#client.session.pump(now)) this.#write(response, now);
     this.#report();
     this.#arm();
@@ -324,8 +327,10 @@ export class DiscoveryStream {
     const [oldest] = this.#undrained.values();
     const stalled = oldest === undefined ? Number.POSITIVE_INFINITY : oldest + writeTimeoutMs;
     const { expires } = this.#caller;
+    // What has fallen due since then is not forgotten: its time is over already. Whose turn is to come is asked then.
+    const due = this.#withdrawTurn === undefined ? this.#client?.session.deadline(this.#pumpedAt) : undefined;
     const at = Math.min(
-      this.#client?.session.deadline(now) ?? Number.POSITIVE_INFINITY,
+      due ?? Number.POSITIVE_INFINITY,
       stalled,
       expires === undefined
         ? Number.POSITIVE_INFINITY
@@ -354,7 +359,7 @@ export class DiscoveryStream {
       return;
     }
     const [oldest] = this.#undrained.values();
-    if (oldest !== undefined && this.#context.clock.monotonic() - oldest >= this.#context.writeTimeoutMs) {
+    if (oldest !== undefined && this.#context.clock.monotonic() >= oldest + this.#context.writeTimeoutMs) {
       this.#context.metrics.writeTimeout();
       this.fail(status.DEADLINE_EXCEEDED, 'the client does not read what it is sent');
       return;

@@ -1,6 +1,7 @@
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
+import type { Clock } from '#runtime/index.ts';
 import {
   CLUSTER_URL,
   type DeltaStream,
@@ -8,12 +9,14 @@ import {
   named,
   openDelta,
   openWorld,
+  ROUTE_URL,
   SECRET_URL,
   sidecarNode,
 } from '#test/support/adsclient.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { serve } from '#test/support/snapshots.ts';
+import { routeTo } from '#test/support/xdsenvoy.ts';
 import { decode, encode } from '#wire/index.ts';
 import type { PeerAuthenticator } from '#xds/index.ts';
 
@@ -342,6 +345,52 @@ describe('discovery server with identities', () => {
       expect(stream.waiting).to.deep.equal([]);
     } finally {
       await plain.stop();
+    }
+  });
+});
+
+describe('discovery server and time', () => {
+  it('lets go what has waited long enough, though time passes while it looks and timers are early', async () => {
+    let elapsed = 0;
+    // Each look at this clock finds a millisecond gone, and its timers end just before they should.
+    const clock: Clock = {
+      now: () => elapsed,
+      monotonic: () => {
+        elapsed += 1;
+        return elapsed;
+      },
+      sleep: async (ms) => {
+        const end = elapsed + ms;
+        await new Promise((resolve) => setImmediate(resolve));
+        elapsed = Math.max(elapsed, end - 2);
+      },
+    };
+    const server = await startDiscovery({ clock });
+    const stream = openDelta(server.port);
+    try {
+      server.source.publish(cluster('a'), routeTo('a'));
+      for (const [typeUrl, resourceNamesSubscribe] of [
+        [CLUSTER_URL, []],
+        [ROUTE_URL, ['web']],
+      ] as const) {
+        stream.send({ node: sidecarNode('web'), typeUrl, resourceNamesSubscribe: [...resourceNamesSubscribe] });
+        stream.send({ typeUrl, responseNonce: (await stream.next()).nonce });
+      }
+      await eventually(
+        async () => (await server.metrics.render()).text,
+        (text) => expect(text).to.contain('pilot_xds_pushes{type="rds"} 1'),
+      );
+      server.source.publish(cluster('a'), cluster('cold'), routeTo('cold'));
+      expect(named(await stream.next())).to.deep.equal(['cold']);
+      // Never acknowledged.
+      await eventually(
+        () => stream.waiting,
+        (responses) => expect(responses.map(named)).to.deep.equal([['web']]),
+        5_000,
+      );
+    } finally {
+      stream.close();
+      await server.stop();
     }
   });
 });

@@ -24,7 +24,7 @@ export interface DeploymentOptions {
 
 /** Objects of the namespace's service `name`; what changes is applied at once. */
 export class Deployment {
-  readonly options: DeploymentOptions;
+  options: DeploymentOptions;
   readonly #pipeline: Pipeline;
   readonly #takeAddress: () => string;
   #pods: readonly DeployedPod[] = [];
@@ -67,6 +67,12 @@ export class Deployment {
     const gone = this.#pods;
     this.#pods = [];
     return gone;
+  }
+
+  /** Makes its port another protocol's. */
+  speak(protocol: DeploymentOptions['protocol']): void {
+    this.options = { ...this.options, protocol };
+    this.#pipeline.objects.apply([this.#service(), this.#slice()]);
   }
 
   /** Pods that are ready from now on. The slice may come before its pods, as watches of their own are in no order. */

@@ -1,6 +1,6 @@
 /** Our real discovery server on loopback, fed by a test. */
 import { ServerCredentials } from '@grpc/grpc-js';
-import { createLogger, createMetrics, type Metrics } from '#runtime/index.ts';
+import { type Clock, createLogger, createMetrics, type Metrics } from '#runtime/index.ts';
 import {
   createDiscoveryService,
   createGrpcListener,
@@ -28,6 +28,7 @@ export interface DiscoveryServerOptions {
   readonly settings?: Partial<DiscoverySettings>;
   readonly source?: MemorySource;
   readonly debug?: DebugResponder;
+  readonly clock?: Clock;
   /** Default: a free one. */
   readonly port?: number;
 }
@@ -41,13 +42,11 @@ export async function startDiscovery(options: DiscoveryServerOptions = {}): Prom
     level: 'debug',
     write: (line) => logged.push(JSON.parse(line) as Record<string, unknown>),
   });
+  const { settings = {}, clock, debug } = options;
   const service = createDiscoveryService({
-    source,
-    observer,
-    logger,
-    metrics,
-    settings: options.settings ?? {},
-    ...(options.debug === undefined ? {} : { debug: options.debug }),
+    ...{ source, observer, logger, metrics, settings },
+    ...(clock === undefined ? {} : { clock }),
+    ...(debug === undefined ? {} : { debug }),
   });
   const stopping = new AbortController();
   let running: Promise<void> = Promise.resolve();

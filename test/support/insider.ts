@@ -2,33 +2,43 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { LoadCommand, LoadCounts, LoadFailure, LoadTarget } from './inside/load.ts';
-import type { PodsCommand } from './inside/pods.ts';
+import type { PodAnswer, PodsCommand } from './inside/pods.ts';
+import type { StreamEvent } from './inside/stream.ts';
 
 type Without<T, K extends string> = T extends unknown ? Omit<T, K> : never;
 
 interface Reply {
   readonly serial?: number;
   readonly result?: unknown;
-  readonly failure?: LoadFailure;
+  /** Said without being asked. */
+  readonly event?: unknown;
 }
 
-class Insider<Command extends { readonly serial: number }> {
+class Insider<Command extends { readonly serial: number }, Event> {
   readonly #child: ChildProcess;
-  readonly #waiting = new Map<number, (result: unknown) => void>();
+  readonly #waiting = new Map<number, { resolve(result: unknown): void; reject(error: Error): void }>();
   #serial = 0;
 
   /** `within` is a command that runs what follows it inside. */
-  constructor(script: string, within: readonly string[], onFailure: (failure: LoadFailure) => void) {
+  constructor(
+    script: string,
+    within: readonly string[],
+    onEvent: (event: Event) => void,
+    args: readonly string[] = [],
+  ) {
     const [program = '', ...before] = within;
     const file = fileURLToPath(new URL(`inside/${script}.ts`, import.meta.url));
-    this.#child = spawn(program, [...before, process.execPath, file], {
+    this.#child = spawn(program, [...before, process.execPath, file, ...args], {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
     });
-    this.#child.on('message', ({ serial, result, failure }: Reply) => {
-      if (failure !== undefined) onFailure(failure);
+    this.#child.on('message', ({ serial, result, event }: Reply) => {
+      if (event !== undefined) onEvent(event as Event);
       if (serial === undefined) return;
-      this.#waiting.get(serial)?.(result);
+      this.#waiting.get(serial)?.resolve(result);
       this.#waiting.delete(serial);
+    });
+    this.#child.once('exit', (code) => {
+      for (const { reject } of this.#waiting.values()) reject(new Error(`the ${script} ended with code ${code}`));
     });
   }
 
@@ -37,7 +47,7 @@ class Insider<Command extends { readonly serial: number }> {
     this.#serial += 1;
     const serial = this.#serial;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(serial, resolve);
+      this.#waiting.set(serial, { resolve, reject });
       this.#child.send({ serial, ...command }, (error) => {
         if (error !== null) reject(error);
       });
@@ -54,7 +64,7 @@ class Insider<Command extends { readonly serial: number }> {
 
 /** Applications of pods, on addresses that the namespace has. */
 export class PodApplications {
-  readonly #insider: Insider<PodsCommand>;
+  readonly #insider: Insider<PodsCommand, never>;
 
   constructor(within: readonly string[]) {
     this.#insider = new Insider('pods', within, () => undefined);
@@ -77,7 +87,7 @@ export class PodApplications {
 /** Requests from inside a namespace. */
 export class Load {
   readonly failures: LoadFailure[] = [];
-  readonly #insider: Insider<LoadCommand>;
+  readonly #insider: Insider<LoadCommand, LoadFailure>;
 
   constructor(within: readonly string[]) {
     this.#insider = new Insider('load', within, (failure) => this.failures.push(failure));
@@ -98,6 +108,26 @@ export class Load {
 
   async stop(): Promise<LoadCounts> {
     return (await this.#insider.command({ action: 'stop' })) as LoadCounts;
+  }
+
+  end(): Promise<void> {
+    return this.#insider.stop();
+  }
+}
+
+/** One connection from inside a namespace that is used until it is closed. */
+export class Stream {
+  readonly answers: PodAnswer[] = [];
+  /** How the connection ended. */
+  closed: string | undefined;
+  readonly #insider: Insider<never, StreamEvent>;
+
+  constructor(within: readonly string[], host: string, port: number, authority = host) {
+    const note = (event: StreamEvent) => {
+      if (event.kind === 'answer') this.answers.push(event.answer);
+      else this.closed ??= event.how;
+    };
+    this.#insider = new Insider('stream', within, note, [host, String(port), authority]);
   }
 
   end(): Promise<void> {

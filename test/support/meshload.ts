@@ -18,6 +18,7 @@ export const DRAIN_SECONDS = 5;
 const ENVOY_ARGUMENTS = ['--drain-time-s', String(DRAIN_SECONDS), '--drain-strategy', 'immediate'];
 
 export const GATEWAY_PORT = 8080;
+export const SECURE_PORT = 8443;
 
 const gatewayObjects = (address: string) => `
 apiVersion: v1
@@ -34,7 +35,7 @@ spec:
   clusterIPs: [10.96.255.1]
   ipFamilies: [IPv4]
   selector: {istio: ingressgateway}
-  ports: [{name: http2, port: 80, targetPort: ${GATEWAY_PORT}}]
+  ports: [{name: http2, port: 80, targetPort: ${GATEWAY_PORT}}, {name: https, port: 443, targetPort: ${SECURE_PORT}}]
 ---
 apiVersion: networking.istio.io/v1
 kind: Gateway
@@ -61,19 +62,20 @@ export class MeshUnderLoad {
   private constructor(mesh: MeshNetwork, network: NetworkPair) {
     this.mesh = mesh;
     this.network = network;
-    this.#applications = new PodApplications(network.command('peer', 1000));
+    this.#applications = new PodApplications(network.command('peer'));
     this.load = {
       inside: new Load(network.command('pod', 1000)),
       outside: new Load(network.command('peer', 1000)),
     };
   }
 
-  /** The proxies do not run yet: apply first what they are to find. */
+  /** Names do not resolve: nobody answers who is asked. The proxies do not run yet: apply first what they are to find. */
   static async start(): Promise<MeshUnderLoad> {
     const network = await NetworkPair.create();
     await redirectPod(network);
     // Addresses of pods, many of them: the whole network is the namespace's own.
     await must(network, 'peer', ['ip', 'route', 'add', 'local', '10.97.0.0/16', 'dev', 'lo']);
+    for (const inside of ['pod', 'peer'] as const) await network.useResolver(inside, network.addresses.peer);
     const mesh = await MeshNetwork.start({ drainMs: DRAIN_SECONDS * 1000 });
     const world = new MeshUnderLoad(mesh, network);
     mesh.pipeline.objects.apply(gatewayObjects(network.addresses.peer));
@@ -130,8 +132,8 @@ export class MeshUnderLoad {
 
   /** Requests of the sidecar's pod to a service's own address. */
   targetOf(deployment: Deployment, apps: readonly string[] = [deployment.options.name]): LoadTarget {
-    const { name, address, port } = deployment.options;
-    return { id: name, host: address, port, headers: { host: `${name}:${port}` }, apps };
+    const { name, address, port, protocol } = deployment.options;
+    return { id: name, host: address, port, headers: { host: `${name}:${port}` }, apps, fresh: protocol === 'tcp' };
   }
 
   /** Requests from outside for a host. */

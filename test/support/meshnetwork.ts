@@ -11,6 +11,10 @@ import { expect } from 'chai';
 import { SecretStore } from '#agent/sds/secrets.ts';
 import { SdsServer } from '#agent/sds/server.ts';
 import { CertificateAuthority, declareCaMetrics } from '#ca/index.ts';
+import { createSourceIndex } from '#cmd/discovery/source-index.ts';
+import { createStatusSubjects } from '#cmd/discovery/status-subjects.ts';
+import { DeliveryLedger, indexFacts, resolveDelivery } from '#controllers/index.ts';
+import { planConditions, type StatusCondition } from '#controllers/status/conditions.ts';
 import { bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
 import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import { fromJson, type Message } from '#wire/index.ts';
@@ -45,11 +49,11 @@ export type Rejections = string[];
 export class MeshNetwork {
   readonly pipeline: Pipeline;
   readonly rejections: Rejections = [];
-  /** Clusters that proxies waited for, each time that changed. */
-  readonly waits: (readonly string[])[] = [];
   readonly authority: CertificateAuthority;
   readonly #folder: string;
   readonly #service: DiscoveryService;
+  readonly #ledger: DeliveryLedger;
+  readonly #subjects: ReturnType<typeof createStatusSubjects>;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>[] = [];
   readonly #envoys: RunningEnvoy[] = [];
@@ -58,14 +62,22 @@ export class MeshNetwork {
     this.#folder = folder;
     this.authority = authority;
     this.pipeline = startPipeline({ secrets: { mayReadSecrets: () => Promise.resolve(true) } });
+    const { graph, inputs, model, generations, source } = this.pipeline;
+    const ledger = new DeliveryLedger('istiod-0', createSourceIndex(source, generations));
+    const onEdited = () => () => undefined;
+    this.#ledger = ledger;
+    this.#subjects = createStatusSubjects({ graph, inputs, model, generations, clusterId: 'Kubernetes', onEdited });
     this.#service = createDiscoveryService({
-      source: this.pipeline.source,
+      source,
       observer: {
-        connected: () => undefined,
-        acknowledged: () => undefined,
-        rejected: (_id, { message, resources }) => this.rejections.push(`${resources.join()}: ${message}`),
-        waiting: (_id, clusters) => this.waits.push(clusters),
-        disconnected: () => undefined,
+        connected: (proxy) => ledger.connected(proxy),
+        acknowledged: (id, revision) => ledger.acknowledged(id, revision),
+        rejected: (id, error) => {
+          this.rejections.push(`${error.resources.join()}: ${error.message}`);
+          ledger.rejected(id, error);
+        },
+        waiting: (id, clusters) => ledger.waiting(id, clusters),
+        disconnected: (id) => ledger.disconnected(id),
       },
       logger: silentLogger,
       metrics: createMetrics(),
@@ -117,6 +129,17 @@ export class MeshNetwork {
     const envoy = await startEnvoy(overSocket(bootstrap, xds), { within: options.within, args: options.args ?? [] });
     this.#envoys.push(envoy);
     return envoy;
+  }
+
+  /** A condition that the status controller would write now on a resource that had none. */
+  condition(kind: string, namespace: string, name: string, type: string): StatusCondition | undefined {
+    const key = `Kubernetes/${kind}/${namespace}/${name}`;
+    const subject = this.#subjects.find(key);
+    if (subject === undefined) return undefined;
+    const facts = indexFacts([this.#ledger.report()]).get(key) ?? [];
+    const delivery = resolveDelivery(facts, 1, subject.uid, subject.generation);
+    const conditions = planConditions({ ...subject, ...(delivery === undefined ? {} : { delivery }) }, [], '');
+    return conditions?.find((condition) => condition.type === type);
   }
 
   /** Resolves when every proxy has acknowledged what there is now. */

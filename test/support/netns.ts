@@ -1,6 +1,7 @@
 /** Two network namespaces with a cable between them: a pod and somebody it talks to. Needs root. */
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 
 export interface Outcome {
   readonly code: number;
@@ -137,7 +138,19 @@ export class NetworkPair {
     return (await this.run(inside, [process.execPath, '-e', script], options.uid ?? 0)).stdout;
   }
 
+  /** Makes programs that start inside from now on ask this server for names (ip-netns(8), `/etc/netns`). */
+  async useResolver(inside: 'pod' | 'peer', address: string): Promise<void> {
+    const folder = namespaceFiles(this[inside]);
+    await mkdir(folder, { recursive: true });
+    await writeFile(`${folder}/resolv.conf`, `nameserver ${address}\n`);
+  }
+
   async remove(): Promise<void> {
-    for (const name of [this.pod, this.peer]) await must('ip', 'netns', 'delete', name);
+    for (const name of [this.pod, this.peer]) {
+      await must('ip', 'netns', 'delete', name);
+      await rm(namespaceFiles(name), { recursive: true, force: true });
+    }
   }
 }
+
+const namespaceFiles = (name: string) => `/etc/netns/${name}`;

@@ -1,6 +1,6 @@
 /** The pipeline without Kubernetes: objects in memory, the graph, and the snapshots of proxies. */
 import { createBuilder, createGraph, type Graph } from '#graph/index.ts';
-import { createMeshInputs, createMeshQueries } from '#model/index.ts';
+import { createMeshInputs, createMeshQueries, type MeshInputs, type MeshQueries } from '#model/index.ts';
 import { createMemorySource, Generations, type MemorySource } from '#registry/index.ts';
 import { systemClock } from '#runtime/core/index.ts';
 import { createSnapshotSource, type MeshSnapshotSource, type SecretAuthorizer } from '#translate/index.ts';
@@ -8,6 +8,9 @@ import type { Proxy as MeshProxy, Snapshot, Subscription } from '#xds/source.ts'
 
 export interface Pipeline {
   readonly graph: Graph;
+  readonly inputs: MeshInputs;
+  readonly model: MeshQueries;
+  readonly generations: Generations;
   readonly objects: MemorySource;
   readonly source: MeshSnapshotSource;
   /** What could not be built, as text. */
@@ -56,7 +59,7 @@ export function startPipeline(options: PipelineOptions = {}): Pipeline {
   const stopping = new AbortController();
   const running = source.run(stopping.signal);
   return {
-    ...{ graph, objects, source, faults, sync },
+    ...{ graph, inputs, model, generations, objects, source, faults, sync },
     settled() {
       return new Promise((resolve) => {
         const check = () => {

@@ -3,7 +3,8 @@
  * request of a target uses a connection of its own, the others share a pool of kept ones. Whatever is not the expected
  * answer is told to the parent at once.
  */
-import { Agent, get } from 'node:http';
+import { Agent, get, type IncomingMessage } from 'node:http';
+import { get as getSecurely, Agent as TlsAgent } from 'node:https';
 import { text } from 'node:stream/consumers';
 import type { PodAnswer } from './pods.ts';
 
@@ -14,6 +15,10 @@ export interface LoadTarget {
   readonly headers: Readonly<Record<string, string>>;
   /** Applications that may answer. */
   readonly apps: readonly string[];
+  /** Over TLS, to a server that proves this name to these roots (PEM). */
+  readonly tls?: { readonly servername: string; readonly ca: string };
+  /** Never on a kept connection: behind a raw TCP proxy nobody says that one is about to be closed. */
+  readonly fresh?: boolean;
 }
 
 export type LoadCommand =
@@ -52,14 +57,29 @@ const counts: Record<string, number> = {};
 let startedAt = performance.now();
 let timer: NodeJS.Timeout | undefined;
 
-async function ask({ host, port, headers, apps }: LoadTarget, agent: Agent | false, delay: number): Promise<void> {
+/** A connection that was closed while it was taken up again says nothing: its request goes on a new one, as HTTP has it. */
+class Reset extends Error {}
+
+async function ask(target: LoadTarget, agent: Agent | false, delay: number): Promise<void> {
+  await askOnce(target, agent, delay).catch((error: Error) => {
+    if (!(error instanceof Reset)) throw error;
+    return askOnce(target, false, delay);
+  });
+}
+
+async function askOnce(target: LoadTarget, agent: Agent | false, delay: number): Promise<void> {
+  const { host, port, headers, apps, tls } = target;
   const signal = AbortSignal.timeout(DEADLINE_MS);
   const { status, body } = await new Promise<{ status: number; body: string }>((resolve, reject) => {
     const path = `/?delay=${delay}`;
-    const request = get({ host, port, path, headers, agent, signal }, (response) => {
+    const read = (response: IncomingMessage) => {
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
-    });
-    request.on('error', reject);
+    };
+    const options = { host, port, path, headers, agent, signal };
+    const request = tls === undefined ? get(options, read) : getSecurely({ ...options, ...tls }, read);
+    request.on('error', (error: NodeJS.ErrnoException) =>
+      reject(request.reusedSocket && error.code === 'ECONNRESET' ? new Reset() : error),
+    );
   });
   if (status !== 200) throw new Error(`${status} ${body.slice(0, 200)}`);
   const { app, pod } = JSON.parse(body) as PodAnswer;
@@ -74,10 +94,10 @@ function tick(): void {
     counts[target.id] = (counts[target.id] ?? 0) + 1;
     const delay = DELAYS_MS[running.asked % DELAYS_MS.length] ?? 0;
     const atMs = Math.round(performance.now() - startedAt);
-    const request = ask(target, running.asked % 2 === 0 ? agent : false, delay)
+    const request = ask(target, target.fresh !== true && running.asked % 2 === 0 ? agent : false, delay)
       .catch((error: Error) => {
         const failure: LoadFailure = { target: target.id, atMs, what: error.message };
-        process.send?.({ failure });
+        process.send?.({ event: failure });
       })
       .finally(() => pending.delete(request));
     pending.add(request);
@@ -100,7 +120,7 @@ async function obey(command: LoadCommand): Promise<LoadCounts | undefined> {
     case 'aim':
       targets.set(command.target.id, {
         target: command.target,
-        agent: new Agent({ keepAlive: true, maxSockets: 4 }),
+        agent: new (command.target.tls === undefined ? Agent : TlsAgent)({ keepAlive: true, maxSockets: 4 }),
         pending: new Set(),
         asked: 0,
       });

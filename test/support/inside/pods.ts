@@ -2,6 +2,7 @@
  * Runs inside a network namespace: the applications of many pods in one process, one HTTP server per address. The parent
  * says which pods live (`PodsCommand`). Every answer names the pod and its application; `?delay=MS` makes it wait first.
  */
+import { createSocket } from 'node:dgram';
 import { createServer, type Server } from 'node:http';
 
 export interface PodsCommand {
@@ -16,6 +17,9 @@ export interface PodAnswer {
   readonly app: string;
   readonly pod: string;
 }
+
+// A name server that says nothing at all.
+createSocket('udp4').bind(53, '0.0.0.0');
 
 const servers = new Map<string, Server>();
 
