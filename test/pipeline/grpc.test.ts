@@ -19,7 +19,7 @@ import { type Pipeline, startPipeline } from '#test/support/pipeline.ts';
 import { RecordingObserver } from '#test/support/snapshots.ts';
 import { createDiscoveryService, createGrpcListener } from '#xds/index.ts';
 
-const program = fileURLToPath(new URL('../support/grpc-client.ts', import.meta.url));
+const program = fileURLToPath(new URL('../support/grpc-client.mjs', import.meta.url));
 const HOST = 'reviews.bookinfo.svc.cluster.local';
 const backends = { v1: '127.0.11.1', v2: '127.0.11.2', v3: '127.0.11.3' };
 type Version = keyof typeof backends;

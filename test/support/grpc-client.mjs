@@ -4,16 +4,16 @@
  * how many of them came out how.
  */
 import { createInterface } from 'node:readline';
-import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
+import { Client, credentials } from '@grpc/grpc-js';
 import { register, XdsChannelCredentials } from '@grpc/grpc-js-xds';
 
 register();
 const [target = '', security] = process.argv.slice(2);
 const plain = credentials.createInsecure();
 const client = new Client(target, security === 'tls' ? new XdsChannelCredentials(plain) : plain);
-const same = (bytes: Buffer) => bytes;
+const same = (bytes) => bytes;
 
-function call(): Promise<string> {
+function call() {
   return new Promise((resolve) => {
     client.makeUnaryRequest(
       '/test.Backend/Name',
@@ -21,13 +21,13 @@ function call(): Promise<string> {
       same,
       Buffer.alloc(0),
       { deadline: Date.now() + 5_000 },
-      (error: ServiceError | null, answer?: Buffer) => resolve(error === null ? String(answer) : error.message),
+      (error, answer) => resolve(error === null ? String(answer) : error.message),
     );
   });
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  const outcomes: Record<string, number> = {};
+  const outcomes = {};
   for (let at = 0; at < Number(line); at += 1) {
     const outcome = await call();
     outcomes[outcome] = (outcomes[outcome] ?? 0) + 1;
