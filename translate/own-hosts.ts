@@ -42,8 +42,11 @@ export function planOwn(
     [...shared.byName.values()]
       .filter(({ service }) => services.has(service))
       .map(({ name }) => renderSplitHostName(table.name, name));
-  if (!collides(own, shared))
-    return removed.length === 0 ? NOTHING : { contesting: [], hidden: hiddenBy(new Set(removed)) };
+  const absent = new Set(removed);
+  // Without one that contests domains the others have more of them.
+  const settled = !shared.contesting.some(({ service }) => absent.has(service));
+  if (settled && !collides(own, shared))
+    return removed.length === 0 ? NOTHING : { contesting: [], hidden: hiddenBy(absent) };
   const replaced = new Set([...table.overrides.keys(), ...own.hosts.map(({ service }) => service)].filter(Boolean));
   const rivals = [...new Map([...findRivals(own, shared)].map((host) => [host.key, host])).values()];
   const others = rivals.filter(({ service }) => !replaced.has(service));

@@ -328,6 +328,35 @@ spec: {host: api.example.com, trafficPolicy: {tls: ${tls}}}
     expect(seen('first')).to.deep.equal(['10.9.0.2:80']);
   });
 
+  it('stay one where rules and routes make clients see them differently', () => {
+    const mesh = createTestMesh();
+    const declare = (namespace: string, address: string) =>
+      entry(
+        'api',
+        `{hosts: [api.example.com], resolution: STATIC, ${http}, endpoints: [{address: ${address}}]}`,
+      ).replace('namespace: default', `namespace: ${namespace}`);
+    mesh.source.apply(declare('first', '10.9.0.1'));
+    mesh.source.apply(declare('second', '10.9.0.2'));
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: api, namespace: second}
+spec: {host: api.example.com, exportTo: ["."], trafficPolicy: {loadBalancer: {simple: RANDOM}}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: api, namespace: second}
+spec:
+  hosts: [api.example.com]
+  http: [{match: [{sourceLabels: {app: a}}], route: [{destination: {host: api.example.com}}]}, {directResponse: {status: 418}}]
+`);
+    for (const namespace of ['first', 'second', 'third']) {
+      expect(endpointsOf(mesh, cluster('api.example.com'), { namespace })).to.deep.equal(['10.9.0.1:80']);
+      const hosts = readOutbound(mesh, { namespace }).tables.get('80') ?? [];
+      expect(hosts.map(({ name }) => name)).to.deep.equal(['api.example.com:80', 'allow_any']);
+    }
+  });
+
   it('never take the name of a Service', () => {
     const mesh = createTestMesh();
     mesh.source.apply(

@@ -216,6 +216,16 @@ function ownsHost(
   return owner?.id === service.id;
 }
 
+/** Whether clients of a namespace see it: it is exported to them, and no other service has its name for them. */
+export function isSeen(
+  reader: Reader,
+  queries: Parameters<typeof findService>[1],
+  service: MeshService,
+  client: string,
+): boolean {
+  return isVisible(service, client) && ownsHost(reader, queries, service, client);
+}
+
 export const isVisible = (service: MeshService, client: string): boolean =>
   exportedTo(service.exportTo, service.namespace, client);
 

@@ -1,7 +1,7 @@
 /** Outbound clusters: which ones a view sees, and what each of them is. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import type { HostQueries } from '../discovery/hosts.ts';
-import { isLookedUp, isPassthrough, isVisible, type MeshService, type ServiceQueries } from '../discovery/services.ts';
+import { isLookedUp, isPassthrough, isSeen, type MeshService, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { chooseRule, type RuleClient, type RuleEntry, type RuleQueries } from '../frontend/istio/destinationrules.ts';
 import { hostWithin, isWildcard } from '../hosts.ts';
@@ -139,7 +139,14 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
       const ports = overrides.has(id) ? undefined : portsImported(imports, id);
       if (ports !== undefined) overrides.set(id, ofPorts(readClusters(reader, id, rule, client), ports));
     }
-    for (const id of hidden) overrides.set(id, []);
+    for (const [id, by] of hidden) {
+      overrides.set(id, []);
+      const service = overrides.has(by) ? undefined : reader.read(services.service, by);
+      const ports = portsImported(imports, by);
+      if (service === undefined || ports === undefined) continue;
+      const rule = chooseRule(reader, rules, rootNamespace, service, undefined);
+      overrides.set(by, ofPorts(readClusters(reader, by, rule, client), ports));
+    }
     return {
       slices: slices.map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),
       overrides,
@@ -165,7 +172,15 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
       for (const [service, rule] of changed) {
         overrides.set(service, readClusters(reader, service, rule, client));
       }
-      for (const id of reader.read(hosts.hiddenServices, view.ns).keys()) overrides.set(id, []);
+      // Both have the same names, so the one that is seen must stand where it comes before the other.
+      for (const [id, by] of reader.read(hosts.hiddenServices, view.ns)) {
+        overrides.set(id, []);
+        const service = overrides.has(by) ? undefined : reader.read(services.service, by);
+        if (service === undefined) continue;
+        const { rootNamespace } = reader.read(settings, '');
+        const rule = chooseRule(reader, rules, rootNamespace, service, undefined);
+        overrides.set(by, readClusters(reader, by, rule, client));
+      }
       return { slices, overrides, extra: specialClusterKeys(reader.read(settings, ''), view) };
     },
     { equal: sameData },
@@ -207,6 +222,6 @@ function servicesUnder(
   }
   return [...ids].sort().flatMap((id) => {
     const service = reader.read(services.service, id);
-    return service !== undefined && isVisible(service, client) ? [service] : [];
+    return service !== undefined && isSeen(reader, services, service, client) ? [service] : [];
   });
 }

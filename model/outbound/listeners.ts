@@ -82,7 +82,10 @@ export function defineListenerLists(graph: Graph, parts: ListenerListParts): Lis
         const keys = keysOf(reader, service, { cluster, families, dns, client: ns, labels });
         if (keys.length > 0) changed.set(service, keys);
       }
-      for (const id of reader.read(hosts.hiddenServices, ns).keys()) changed.set(id, []);
+      for (const [id, by] of reader.read(hosts.hiddenServices, ns)) {
+        changed.set(id, []);
+        if (!changed.has(by)) changed.set(by, keysOf(reader, by, { cluster, families, dns }));
+      }
       const extra = [
         renderListenerKey({ kind: 'virtualOutbound', mode: mode === 'TPROXY' ? mode : '', families, rest }),
         ...portListeners(reader, key, rest),

@@ -1,6 +1,6 @@
 /** Hosts that one kind of client routes differently from everybody, and hosts that are no service at all. */
 import type { Graph, Query } from '#graph/types.ts';
-import { isVisible, type ServiceQueries } from '../discovery/services.ts';
+import { isSeen, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { claimants, exportsOf, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import { hostWithin, isWildcard } from '../hosts.ts';
@@ -63,7 +63,7 @@ export function defineOverrides(
       const ids = new Set(reader.read(specialHosts, client).flatMap((host) => reader.read(servicesOfHost, host)));
       return [...ids].sort().filter((id) => {
         const service = reader.read(services.service, id);
-        return service !== undefined && isVisible(service, client);
+        return service !== undefined && isSeen(reader, services, service, client);
       });
     },
     { equal: sameData },

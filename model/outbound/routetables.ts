@@ -1,7 +1,7 @@
 /** Route configurations of sidecars, composed of shared virtual hosts. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import type { HostQueries } from '../discovery/hosts.ts';
-import { isVisible, type ServiceQueries } from '../discovery/services.ts';
+import { isSeen, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import {
   parseRouteSliceKey,
@@ -108,7 +108,7 @@ export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTa
         .flatMap((host) => reader.read(services.servicesByHostname, host))
         .filter((id) => {
           const service = reader.read(services.service, id);
-          return service !== undefined && service.namespace !== ns && isVisible(service, ns);
+          return service !== undefined && service.namespace !== ns && isSeen(reader, services, service, ns);
         }),
     { equal: sameData },
   );

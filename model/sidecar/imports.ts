@@ -1,7 +1,7 @@
 /** The services and routes that the listeners of a Sidecar import. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import type { HostQueries } from '../discovery/hosts.ts';
-import { findService, isVisible, type ServiceQueries } from '../discovery/services.ts';
+import { findService, isSeen, isVisible, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { NO_ROUTE, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import { isWildcard } from '../hosts.ts';
@@ -26,8 +26,8 @@ export interface ServiceSelection {
   readonly slices: readonly string[];
   /** By service id: these ports, whatever a slice holds of the service. */
   readonly services: ReadonlyMap<string, PortSet>;
-  /** Ids of services that a slice may hold and that another import stands before, because both declare one host. */
-  readonly hidden: readonly string[];
+  /** By id of a service that a slice may hold: the id of the import that stands before it, because both declare one host. */
+  readonly hidden: ReadonlyMap<string, string>;
 }
 
 /** How a client sees a host other than everybody does. */
@@ -64,7 +64,7 @@ export interface ImportParts {
   readonly routes: SidecarRouteQueries;
 }
 
-const nothing: ServiceSelection = { slices: [], services: new Map(), hidden: [] };
+const nothing: ServiceSelection = { slices: [], services: new Map(), hidden: new Map() };
 
 export function defineImports(graph: Graph, parts: ImportParts): ImportQueries {
   const { services, virtualServices, sidecarScope } = parts;
@@ -165,8 +165,8 @@ function selectServices(
     }
   }
   const seen = (id: string) => named.has(id) || portsImported(imports, id) !== undefined;
-  const behind = [...reader.read(parts.hosts.hiddenServices, client)].filter(([, by]) => seen(by)).map(([id]) => id);
-  return { slices, services: besideSlices(named, imports), hidden: behind };
+  const behind = [...reader.read(parts.hosts.hiddenServices, client)].filter(([, by]) => seen(by));
+  return { slices, services: besideSlices(named, imports), hidden: new Map(behind) };
 }
 
 /** Namespaces out of which a wildcard imports. */
@@ -252,6 +252,7 @@ function chooseRoutes(
   for (const id of candidatesOf(reader, parts, selection)) {
     const service = reader.read(parts.services.service, id);
     if (service === undefined || !isVisible(service, client) || !isImported(id)) continue;
+    if (!selection.services.has(id) && !isSeen(reader, parts.services, service, client)) continue;
     const route = index.find(service.hostname);
     const isUsual = (route?.key ?? '') === reader.read(parts.routes.publicRoute, service.hostname);
     if (!isUsual || route?.testsSource) services.set(id, choiceOf(route));

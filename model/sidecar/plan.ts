@@ -139,7 +139,7 @@ function planServices(
   const suffix = renderFields(callerFields, { cluster, families, dns });
   const shadowed = [...taken.values()].flatMap(({ keys }) => keys.map((text) => parseListenerKey(text).service));
   const overrides = new Map<string, readonly string[]>();
-  for (const id of new Set([...named.keys(), ...routes.keys(), ...shadowed])) {
+  for (const id of new Set([...named.keys(), ...routes.keys(), ...shadowed, ...hidden.values()])) {
     const service = id === '' ? undefined : reader.read(parts.services.service, id);
     if (service === undefined) continue;
     const client = { cluster, families, dns, ...routeFields(routes.get(id), view) };
@@ -147,7 +147,7 @@ function planServices(
     const free = keys.filter((text) => !taken.has(serviceName(id, parseListenerKey(text).port)));
     if (keys.length > 0) overrides.set(id, free);
   }
-  for (const id of hidden) overrides.set(id, []);
+  for (const id of hidden.keys()) overrides.set(id, []);
   return {
     slices: slices.map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),
     overrides,

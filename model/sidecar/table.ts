@@ -77,7 +77,7 @@ export function scopedTable(reader: Reader, parts: ScopedTableParts, key: RouteT
   for (const id of new Set([...services.keys(), ...routes.keys(), ...aliased, ...detected])) {
     override(id, (service, one) => namesHosts(service, one) || (detects && one.protocol === 'Auto'));
   }
-  for (const id of hidden) overrides.set(id, []);
+  for (const id of hidden.keys()) overrides.set(id, []);
   return {
     name: port,
     slices: slices.map((text) => {

@@ -69,15 +69,40 @@ spec:
     return (pipeline) => pipeline.objects.apply(object);
   });
 
+/** Hosts that others declare too, a Service's among them. */
+const entryEdit = fc
+  .record({
+    name: names,
+    namespace: namespaces,
+    host: fc.constantFrom('x.a.svc.cluster.local', 'shared.example.com', '*.example.com'),
+    to: exports,
+    port: ports,
+    more: fc.constantFrom('resolution: NONE', 'resolution: STATIC, addresses: [10.96.0.1]', 'resolution: STATIC'),
+  })
+  .map(({ name, namespace, host, to, port, more }): Edit => {
+    const object = `
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ${name}, namespace: ${namespace}}
+spec: {hosts: ["${host}"], exportTo: ["${to}"], ${more}, ports: [{number: ${port}, name: http, protocol: HTTP}]}
+---`;
+    return (pipeline) => pipeline.objects.apply(object);
+  });
+
 const deletion = fc
-  .record({ kind: fc.constantFrom('Service', 'VirtualService'), namespace: namespaces, name: names })
+  .record({ kind: fc.constantFrom('Service', 'VirtualService', 'ServiceEntry'), namespace: namespaces, name: names })
   .map(
     ({ kind, namespace, name }): Edit =>
       (pipeline) =>
         pipeline.objects.delete(kind, namespace, name),
   );
 
-const anyEdit = fc.oneof({ weight: 3, arbitrary: serviceEdit }, { weight: 2, arbitrary: routeEdit }, deletion);
+const anyEdit = fc.oneof(
+  { weight: 3, arbitrary: serviceEdit },
+  { weight: 2, arbitrary: routeEdit },
+  { weight: 2, arbitrary: entryEdit },
+  deletion,
+);
 
 const gateway = `
 apiVersion: networking.istio.io/v1
