@@ -16,5 +16,6 @@ export * from './keys.ts';
 export { listenerRouteTable } from './outbound/listeners.ts';
 export { renderProxyFacts } from './proxykeys.ts';
 export { createMeshQueries, type MeshQueries } from './queries.ts';
+export { matchesLabels } from './selection.ts';
 export { resolveMeshSettings } from './settings.ts';
 export type * from './types/index.ts';

@@ -1,4 +1,5 @@
 /** Who is selected, who sees what, who was first. */
+import type { LabelSelector } from './specs.ts';
 import type { Origin, SourceRef } from './types/identity.ts';
 
 type Labels = Readonly<Record<string, string>>;
@@ -38,4 +39,25 @@ export function projectLabels(labels: Labels, names: readonly string[]): Labels 
     if (value !== undefined) kept[name] = value;
   }
   return kept;
+}
+
+/** A selector with expressions, as Kubernetes reads it: everything in it must hold; an empty one selects all. */
+export function matchesLabels(selector: LabelSelector, labels: Labels): boolean {
+  for (const [name, value] of Object.entries(selector.matchLabels ?? {})) if (labels[name] !== value) return false;
+  return (selector.matchExpressions ?? []).every(({ key = '', operator, values = [] }) => {
+    const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+    switch (operator) {
+      case 'In':
+        return value !== undefined && values.includes(value);
+      case 'NotIn':
+        return value === undefined || !values.includes(value);
+      case 'Exists':
+        return value !== undefined;
+      case 'DoesNotExist':
+        return value === undefined;
+      default:
+        // Refused where the selector is checked.
+        return false;
+    }
+  });
 }

@@ -10,6 +10,7 @@ export type {
   HTTPRetry,
   HTTPRoute,
   HTTPRouteDestination,
+  LabelSelector,
   LoadBalancerSettings,
   MeshConfig,
   OutlierDetection,

@@ -3,33 +3,6 @@ import { createGraph } from '#graph/index.ts';
 import { createMeshInputs } from '#model/index.ts';
 import { Generations } from './generations.ts';
 import { createMemorySource } from './memory.ts';
-import { matchesLabels } from './namespaces.ts';
-
-describe('a discovery selector', () => {
-  const labels = { env: 'prod', team: 'a' };
-  const cases: readonly (readonly [string, Parameters<typeof matchesLabels>[0], boolean])[] = [
-    ['an empty one', {}, true],
-    ['all of its labels', { matchLabels: { env: 'prod', team: 'a' } }, true],
-    ['one label too many', { matchLabels: { env: 'prod', team: 'b' } }, false],
-    ['In', { matchExpressions: [{ key: 'env', operator: 'In', values: ['test', 'prod'] }] }, true],
-    ['In without the label', { matchExpressions: [{ key: 'zone', operator: 'In', values: ['x'] }] }, false],
-    ['NotIn', { matchExpressions: [{ key: 'env', operator: 'NotIn', values: ['prod'] }] }, false],
-    ['NotIn without the label', { matchExpressions: [{ key: 'zone', operator: 'NotIn', values: ['x'] }] }, true],
-    ['Exists', { matchExpressions: [{ key: 'team', operator: 'Exists' }] }, true],
-    ['DoesNotExist', { matchExpressions: [{ key: 'team', operator: 'DoesNotExist' }] }, false],
-    ['a name that every object has', { matchExpressions: [{ key: 'constructor', operator: 'Exists' }] }, false],
-    [
-      'labels and expressions',
-      { matchLabels: { env: 'prod' }, matchExpressions: [{ key: 'team', operator: 'DoesNotExist' }] },
-      false,
-    ],
-  ];
-  for (const [what, selector, expected] of cases) {
-    it(`${expected ? 'holds' : 'does not hold'}: ${what}`, () => {
-      expect(matchesLabels(selector, labels)).to.equal(expected);
-    });
-  }
-});
 
 const namespace = (name: string, labels: string) =>
   `kind: Namespace\nmetadata: {name: ${name}, labels: {${labels}}}\n---\n`;

@@ -1,5 +1,6 @@
 /** Which namespaces the mesh looks at: MeshConfig's discoverySelectors over the labels of namespaces. */
 import type { LabelSelector } from '#api/index.ts';
+import { matchesLabels } from '#model/index.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -35,25 +36,4 @@ export function createNamespaceSelection(systemNamespace: string): NamespaceSele
       else labels.set(namespace, next);
     },
   };
-}
-
-/** As Kubernetes reads it: everything in the selector must hold; an empty one selects all. */
-export function matchesLabels(selector: LabelSelector, labels: Labels): boolean {
-  for (const [name, value] of Object.entries(selector.matchLabels ?? {})) if (labels[name] !== value) return false;
-  return (selector.matchExpressions ?? []).every(({ key = '', operator, values = [] }) => {
-    const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-    switch (operator) {
-      case 'In':
-        return value !== undefined && values.includes(value);
-      case 'NotIn':
-        return value === undefined || !values.includes(value);
-      case 'Exists':
-        return value !== undefined;
-      case 'DoesNotExist':
-        return value === undefined;
-      default:
-        // Refused where the mesh configuration is checked.
-        return false;
-    }
-  });
 }

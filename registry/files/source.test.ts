@@ -16,7 +16,8 @@ const policy = (mode: string) =>
 const mesh = (text: string) =>
   `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "${text}"}\n`;
 
-describe('the source that is a folder', () => {
+describe('the source that is a folder', function () {
+  this.timeout(60_000);
   let folder: string;
   let graph: Graph;
   let inputs: MeshInputs;

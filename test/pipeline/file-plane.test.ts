@@ -22,7 +22,8 @@ spec: {clusterIP: 10.96.0.1, ports: [{name: http, port: 80}]}
 `;
 const expected = 'outbound|80||web.default.svc.cluster.local';
 
-describe('istiod without Kubernetes', () => {
+describe('istiod without Kubernetes', function () {
+  this.timeout(60_000);
   let folder: string;
   let store: MemoryStore;
   let authority: CertificateAuthority;

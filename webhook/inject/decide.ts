@@ -1,6 +1,7 @@
 /** Whether a pod gets a sidecar: labels before annotations before namespace, by Istio's table. */
 import { annotations, labels } from '#api/constants.ts';
 import type { LabelSelector } from '#api/index.ts';
+import { matchesLabels } from '#model/index.ts';
 
 type Labels = Readonly<Record<string, string>>;
 
@@ -69,31 +70,6 @@ export function resolveSkipReason(input: DecisionInput): string | undefined {
 
 /** Kubernetes' rules; an empty selector selects nothing, as in Istio's lists of selectors. */
 export function matchesSelector(selector: LabelSelector, podLabels: Labels): boolean {
-  const equal = Object.entries(selector.matchLabels ?? {});
-  const expressions = selector.matchExpressions ?? [];
-  if (equal.length === 0 && expressions.length === 0) return false;
-  return (
-    equal.every(([key, value]) => podLabels[key] === value) &&
-    expressions.every((one) => matchesExpression(one, podLabels))
-  );
-}
-
-function matchesExpression(
-  expression: NonNullable<LabelSelector['matchExpressions']>[number],
-  podLabels: Labels,
-): boolean {
-  const { key = '', operator, values = [] } = expression;
-  const value = Object.hasOwn(podLabels, key) ? podLabels[key] : undefined;
-  switch (operator) {
-    case 'In':
-      return value !== undefined && values.includes(value);
-    case 'NotIn':
-      return value === undefined || !values.includes(value);
-    case 'Exists':
-      return value !== undefined;
-    case 'DoesNotExist':
-      return value === undefined;
-    default:
-      return false;
-  }
+  const empty = Object.keys(selector.matchLabels ?? {}).length === 0 && (selector.matchExpressions ?? []).length === 0;
+  return !empty && matchesLabels(selector, podLabels);
 }
