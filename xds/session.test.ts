@@ -33,6 +33,34 @@ describe('session, delta', () => {
       expect(client.aim(snapshot(2, route('80', [])))).to.deep.equal(['rds 80@']);
     });
 
+    it('to extensions are by name, and all that is asked for is absent while nothing makes any', () => {
+      const client = new TestClient().start(snapshot(1));
+      expect(client.subscribe('ecds', ['a', 'b'])).to.deep.equal(['ecds -a -b']);
+      client.ack('ecds');
+      expect(client.session.settled()).to.equal(true);
+    });
+
+    it('to clusters and listeners may be by name as well, and beside everything', () => {
+      const client = new TestClient();
+      const all = snapshot(1, cluster('a'), cluster('b'), listener('x'), listener('y'));
+      client.aim(all);
+      expect(client.subscribe('cds', ['a', 'unknown'])).to.deep.equal(['cds a@1 -unknown']);
+      expect(client.ack('cds')).to.deep.equal([]);
+      expect(client.subscribe('lds', ['y'])).to.deep.equal(['lds y@v']);
+      client.ack('lds');
+      expect(client.session.settled()).to.equal(true);
+      expect(client.aim(snapshot(2, cluster('a', '2'), cluster('b', '2'), cluster('unknown')))).to.deep.equal([
+        'cds a@2 unknown@1',
+        'lds -y',
+      ]);
+      client.ack('cds');
+      client.ack('lds');
+      // As Envoy asks for clusters on demand: what it had asked for without names it names by a star from then on.
+      expect(client.subscribe('cds', ['*', 'b'])).to.deep.equal(['cds b@2']);
+      client.ack('cds');
+      expect(client.unsubscribe('cds', ['a'])).to.deep.equal(['cds a@2']);
+    });
+
     it('to a name that is held already send it again', () => {
       const client = new TestClient().start(snapshot(1, endpoints('a')), { eds: ['a'] });
       expect(client.subscribe('eds', ['a'])).to.deep.equal(['eds a@1']);

@@ -300,9 +300,11 @@ export class Session {
 
   /** Whether nothing in these steps has to wait, for clusters or for those that use what is removed. */
   #isReady(channel: Channel, steps: readonly Step[]): boolean {
-    const removes = steps.some(({ removed }) => removed.length > 0);
-    if (removes && (channel.type.typeUrl === CLUSTER || channel.type.parent !== undefined)) return false;
-    if (removes && channel.type.typeUrl === LISTENER && this.#replaces(steps.flatMap(({ changes }) => changes)))
+    const { typeUrl, parent } = channel.type;
+    const removed = joined(steps, 'removed');
+    if (typeUrl === CLUSTER && removed.length > 0) return false;
+    if (parent !== undefined && !removed.every((name) => this.#exists(parent, parentOf(name)))) return false;
+    if (typeUrl === LISTENER && removed.length > 0 && this.#replaces(steps.flatMap(({ changes }) => changes)))
       return false;
     const gate = this.#gates.get(channel.type.typeUrl);
     const clusters = this.#channel(CLUSTER);

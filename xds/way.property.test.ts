@@ -58,8 +58,10 @@ class Client {
     if (response === undefined) return false;
     const names = [...response.resources.map(({ name }) => name), ...response.removed];
     const has = ({ name, version }: ServedResource) => this.held.get(name) === version;
-    // What a client has done before it does again.
-    const isDone = (name: string) => done(name) || response.resources.some((one) => one.name === name && has(one));
+    // What a client has done before it does again, and none refuses to let go of something.
+    const letsGo = (name: string) => response.removed.includes(name);
+    const isDone = (name: string) =>
+      done(name) || letsGo(name) || response.resources.some((one) => one.name === name && has(one));
     const refuses = !names.every(isDone);
     for (const { name, version } of response.resources) {
       this.unanswered.delete(name);

@@ -8,6 +8,7 @@ import {
   type DiscoveryService,
   type DiscoverySettings,
   type PeerAuthenticator,
+  type SnapshotSource,
 } from '#xds/index.ts';
 import { MemorySource, RecordingObserver } from './snapshots.ts';
 
@@ -35,6 +36,14 @@ export interface DiscoveryServerOptions {
 
 export async function startDiscovery(options: DiscoveryServerOptions = {}): Promise<DiscoveryServer> {
   const source = options.source ?? new MemorySource();
+  return { ...(await serveSource(source, options)), source };
+}
+
+/** The same, fed by whatever serves snapshots. */
+export async function serveSource(
+  source: SnapshotSource,
+  options: Omit<DiscoveryServerOptions, 'source'> = {},
+): Promise<Omit<DiscoveryServer, 'source'>> {
   const observer = new RecordingObserver();
   const metrics = createMetrics();
   const logged: Record<string, unknown>[] = [];
@@ -63,7 +72,7 @@ export async function startDiscovery(options: DiscoveryServerOptions = {}): Prom
     running.catch(reject);
   });
   return {
-    ...{ port, source, observer, service, metrics, logged },
+    ...{ port, observer, service, metrics, logged },
     async stop() {
       stopping.abort();
       await running;

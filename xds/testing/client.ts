@@ -5,7 +5,7 @@ import { DEFAULT_SESSION_SETTINGS, type Outgoing, Session, type SessionSettings 
 import type { ServedResource, Snapshot } from '../source.ts';
 import { RESOURCE_TYPES, type ResourceType } from '../types.ts';
 
-type Label = 'cds' | 'eds' | 'lds' | 'rds' | 'vhds' | 'sds';
+type Label = 'cds' | 'eds' | 'lds' | 'rds' | 'vhds' | 'sds' | 'ecds';
 
 export class TestClient {
   readonly session: Session;
