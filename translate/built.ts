@@ -26,11 +26,15 @@ const nothing: Part = { types: new Map(), summary: { sources: [], faults: [] } }
 export function createBuiltQueries(graph: Graph, model: MeshQueries, queries: SnapshotQueries): BuiltQueries {
   const names = createNameTableQueries(graph, model);
   const equal = (a: Built, b: Built) => a.combination === b.combination && a.view === b.view && a.own === b.own;
+  /** Parsed once: long keys that are made anew are slow to look up. */
+  const keys = graph.query('translate.combinationKeys', (reader, key) => {
+    const combination = reader.read(queries.combination, key);
+    return { combination, ...parseCombination(combination) };
+  });
   const proxy = graph.query<Built>(
     'translate.proxy',
     (reader, key) => {
-      const combination = reader.read(queries.combination, key);
-      const { view, own } = parseCombination(combination);
+      const { combination, view, own } = reader.read(keys, key);
       return { combination, view: reader.read(queries.view, view), own: reader.read(queries.own, own) };
     },
     { equal },
@@ -50,7 +54,7 @@ export function createBuiltQueries(graph: Graph, model: MeshQueries, queries: Sn
     'translate.namedProxy',
     (reader, key) => {
       const built = reader.read(proxy, key);
-      const { view, own } = parseCombination(reader.read(queries.combination, key));
+      const { view, own } = reader.read(keys, key);
       return { ...built, own: reader.read(namedOwn, `${parseViewPart(view).view}\n${own}`) };
     },
     { equal },

@@ -170,8 +170,8 @@ export class DiscoveryStream {
       subscription.watchSecrets(new Set(session.secretNames));
     if (reaction.kind === 'refused' && reaction.isolated) this.#reportRejections(session, proxy);
     this.#aim();
-    this.#schedule();
-    this.#report();
+    // A turn that ran has reported.
+    if (!this.#schedule()) this.#report();
   }
 
   #open(node: ParsedRequest['node']): Client {
@@ -202,8 +202,7 @@ export class DiscoveryStream {
     if (this.#closed.signal.aborted) return;
     this.#changedAt ??= this.#context.clock.monotonic();
     this.#aim();
-    this.#schedule();
-    this.#report();
+    if (!this.#schedule()) this.#report();
   }
 
   #aim(): void {
@@ -215,8 +214,9 @@ export class DiscoveryStream {
     session.aim(subscription.current(), this.#secrets);
   }
 
-  #schedule(): void {
-    if (this.#withdrawTurn !== undefined) return;
+  /** Says whether the turn has come at once. */
+  #schedule(): boolean {
+    if (this.#withdrawTurn !== undefined) return false;
     let ran = false;
     const withdraw = this.#context.pacer.turn(this.#acknowledged === -1 ? 'initial' : 'update', () => {
       ran = true;
@@ -224,6 +224,7 @@ export class DiscoveryStream {
       this.#guard(() => this.#pump());
     });
     if (!ran) this.#withdrawTurn = withdraw;
+    return ran;
   }
 
   #pump(): void {
