@@ -6,7 +6,15 @@
  * never runs one key twice at once; a process always stops within its bound.
  */
 export { type RunOptions, runComponents } from './components.ts';
-export { type Clock, type Component, type ErrorCode, LateenError, systemClock, TerminalError } from './core/index.ts';
+export {
+  type Clock,
+  type Component,
+  type ErrorCode,
+  LateenError,
+  MemoryTidier,
+  systemClock,
+  TerminalError,
+} from './core/index.ts';
 export {
   createLogger,
   LOG_LEVELS,

@@ -19,18 +19,23 @@ export class LayeredResources implements Resources {
   /** For each name the position of the layer that decides. */
   #index: Map<string, number> | undefined;
   #indexGiven = false;
+  #size: number | undefined;
 
   constructor(layers: readonly Resources[], hidden: ReadonlySet<string> = NOTHING_HIDDEN) {
     this.layers = layers;
     this.hidden = hidden;
   }
 
+  /** Counted once. */
   get size(): number {
-    let size = 0;
-    this.forEach(() => {
-      size += 1;
-    });
-    return size;
+    if (this.#size === undefined) {
+      let size = 0;
+      this.forEach(() => {
+        size += 1;
+      });
+      this.#size = size;
+    }
+    return this.#size;
   }
 
   get(name: string): ServedResource | undefined {

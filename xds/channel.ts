@@ -69,6 +69,7 @@ export class Channel {
   }
 
   subscribe(names: readonly string[]): void {
+    const holdsNothing = this.holdings.isEmpty;
     for (const name of names) {
       if (this.type.parent !== undefined) {
         if (this.holdings.subscribed(name)) this.forced.set(name, 'again');
@@ -82,7 +83,7 @@ export class Channel {
       const asked = this.holdings.subscribed(name);
       this.holdings.interest.add(name);
       // What was held under the name before the client lost interest in it is gone.
-      if (!asked && this.holdings.held(name) !== undefined) this.holdings.record(name, undefined);
+      if (!asked && !holdsNothing && this.holdings.held(name) !== undefined) this.holdings.record(name, undefined);
       if (!asked || !this.forced.has(name)) this.forced.set(name, asked ? 'again' : 'asked');
     }
   }

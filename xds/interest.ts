@@ -15,7 +15,7 @@ export class Interest {
   /** All names in it are asked for, apart from `#without`. */
   #shared: Resources = NO_RESOURCES;
   readonly #without = new Set<string>();
-  readonly #beside = new Set<string>();
+  #beside = new Set<string>();
 
   has(name: string): boolean {
     return this.everything || this.names(name);
@@ -82,13 +82,13 @@ export class Interest {
   }
 
   #adopt(target: Resources): void {
-    const without: string[] = [];
-    for (const name of target.keys()) if (!this.#beside.has(name)) without.push(name);
-    let within = 0;
-    for (const name of this.#beside) if (target.has(name)) within += 1;
-    if (within <= without.length) return;
-    for (const name of without) this.#without.add(name);
-    for (const name of this.#beside) if (target.has(name)) this.#beside.delete(name);
+    const beside: string[] = [];
+    for (const name of this.#beside) if (!target.has(name)) beside.push(name);
+    const within = this.#beside.size - beside.length;
+    const missing = target.size - within;
+    if (within <= missing) return;
+    if (missing > 0) for (const name of target.keys()) if (!this.#beside.has(name)) this.#without.add(name);
+    this.#beside = new Set(beside);
     this.#shared = target;
   }
 }

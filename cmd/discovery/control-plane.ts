@@ -219,7 +219,7 @@ function join(
   });
   monitoring?.delegate('/debug', debug.handler);
   const leader = createLeader({ settings, client, logger, work: leaderWork, synced: source.synced });
-  return [source, authority, certificate, snapshots, admission, ...serving.plaintext, secure, leader];
+  return [source, authority, certificate, snapshots, admission, ...serving.plaintext, secure, serving.tidier, leader];
 }
 
 function buildClientCredentials(authority: CertificateAuthority, own: Identity): ChannelCredentials {

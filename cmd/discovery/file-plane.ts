@@ -69,7 +69,7 @@ function joinParts(
   });
   void source.synced.then(() => waiting.clear());
 
-  const { snapshots, debug, plaintext, secure } = createServing({
+  const { snapshots, debug, tidier, plaintext, secure } = createServing({
     ...{ settings, mesh, synced: source.synced, clock, logger, metrics },
     // A proxy gets secrets of its proven namespace only; there is nobody else to ask.
     secrets: { mayReadSecrets: () => Promise.resolve(true) },
@@ -82,7 +82,7 @@ function joinParts(
         'invalid',
         `nobody could connect: name an address with --grpc-addr, or plug an authority into ${settings.pluggedCertificates}`,
       );
-    return [source, snapshots, ...plaintext];
+    return [source, snapshots, ...plaintext, tidier];
   }
 
   const caMetrics = declareCaMetrics(metrics);
@@ -108,7 +108,7 @@ function joinParts(
   certificate.onChange((pair) => monitoring?.useCertificate(pair));
   monitoring?.delegate('/debug', debug.handler);
   const port = secure({ authority, certificate, callers, caMetrics });
-  return [source, authority, certificate, snapshots, ...plaintext, port];
+  return [source, authority, certificate, snapshots, ...plaintext, port, tidier];
 }
 
 const noTokens: TokenVerifier = {

@@ -9,7 +9,7 @@ import {
   type ServerCertificate,
 } from '#ca/index.ts';
 import { DeliveryLedger } from '#controllers/index.ts';
-import type { Clock, Component, Logger, Metrics } from '#runtime/index.ts';
+import { type Clock, type Component, type Logger, MemoryTidier, type Metrics } from '#runtime/index.ts';
 import { createSnapshotSource, type MeshSnapshotSource, type SecretAuthorizer } from '#translate/index.ts';
 import { createDiscoveryService, createGrpcListener, type GrpcListenerOptions } from '#xds/index.ts';
 import { version } from '../version.ts';
@@ -17,6 +17,7 @@ import { createDebug, type Debug } from './debug/index.ts';
 import type { Mesh } from './mesh.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createSourceIndex } from './source-index.ts';
+import { mostTidiedBytes, tidyAfterConnections } from './tidy.ts';
 
 export interface ServingOptions {
   readonly settings: DiscoverySettings;
@@ -45,6 +46,8 @@ export interface Serving {
   readonly snapshots: MeshSnapshotSource;
   readonly ledger: DeliveryLedger;
   readonly debug: Debug;
+  /** Gives back memory. */
+  readonly tidier: Component;
   /** The plaintext port, where one is asked for. */
   readonly plaintext: readonly Component[];
   /** The port for proven identities. */
@@ -79,9 +82,10 @@ export function createServing(options: ServingOptions): Serving {
     version,
     logger: scoped('debug'),
   });
+  const tidier = new MemoryTidier(clock, { mostBytes: mostTidiedBytes, keepsCode: true });
   const discovery = createDiscoveryService({
     source: snapshots,
-    observer: ledger,
+    observer: tidyAfterConnections(ledger, tidier),
     debug: debug.responder,
     logger: scoped('xds'),
     metrics,
@@ -105,6 +109,7 @@ export function createServing(options: ServingOptions): Serving {
     snapshots,
     ledger,
     debug,
+    tidier,
     plaintext: settings.grpcAddr === '' ? [] : [plaintext],
     secure: ({ authority, certificate, callers: proven, caMetrics, more = [] }) =>
       createGrpcListener({

@@ -1,7 +1,8 @@
 /**
- * Owns: the few words that every long-running process shares (clock, component, errors).
+ * Owns: the few words that every long-running process shares (clock, component, errors, idle memory).
  * May import: nothing, not even packages; the agent carries this folder into every pod.
  */
 export { type Clock, systemClock } from './clock.ts';
 export type { Component } from './component.ts';
 export { type ErrorCode, LateenError, TerminalError } from './errors.ts';
+export { MemoryTidier } from './memory.ts';
