@@ -29,6 +29,8 @@ export interface MetricOptions<L extends string> {
 export interface Metrics {
   counter<L extends string = never>(options: MetricOptions<L>): CounterMetric<L>;
   gauge<L extends string = never>(options: MetricOptions<L>): GaugeMetric<L>;
+  /** A gauge whose value is asked for when the metrics are read, for what is cheap to know and changes often. */
+  measure(options: { readonly name: string; readonly help: string; readonly read: () => number }): void;
   /** `buckets` are upper bounds, ascending. */
   histogram<L extends string = never>(
     options: MetricOptions<L> & { readonly buckets: readonly number[] },
@@ -59,6 +61,9 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
         add: (labels, by) => gauge.inc(labels, by),
         remove: (labels) => gauge.remove(labels),
       };
+    },
+    measure: ({ name, help, read }) => {
+      const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) });
     },
     histogram: (metric) => {
       const histogram = new Histogram({ ...settings(metric), buckets: [...metric.buckets] });

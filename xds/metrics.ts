@@ -5,15 +5,19 @@ import { RESOURCE_TYPES, type ResourceType } from './types.ts';
 export interface XdsMetrics {
   connected(version: string): void;
   disconnected(version: string, nodeId: string): void;
-  pushed(type: ResourceType, bytes: number): void;
+  /** `seconds`: what it took to put the response together and to hand it to the socket. */
+  pushed(type: ResourceType, bytes: number, seconds: number): void;
   refused(type: ResourceType, nodeId: string): void;
   staleNonce(type: ResourceType): void;
   /** Seconds from the moment a session learned of a new snapshot until its proxy had acknowledged all of it. */
   converged(seconds: number): void;
   /** A stream was closed because its peer did not read. */
   writeTimeout(): void;
+  /** A stream ended by a fault of ours. */
+  internalError(): void;
 }
 
+const PUSH_SECONDS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.1, 0.5, 1, 3, 5, 10, 20, 30];
 const SECONDS = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3, 5, 10, 20, 30];
 const BYTES = [1_000, 10_000, 100_000, 1_000_000, 4_000_000, 10_000_000, 40_000_000];
 
@@ -48,6 +52,16 @@ export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
     help: 'Seconds from a new snapshot until a proxy acknowledged all of it.',
     buckets: SECONDS,
   });
+  const pushTime = metrics.histogram({
+    name: 'pilot_xds_push_time',
+    help: 'Seconds to put a response together and to hand it to the socket.',
+    labels: byType,
+    buckets: PUSH_SECONDS,
+  });
+  const internalErrors = metrics.counter({
+    name: 'pilot_total_xds_internal_errors',
+    help: 'Streams ended by a fault of the control plane.',
+  });
   const timeouts = metrics.counter({
     name: 'pilot_xds_write_timeout',
     help: 'Streams closed because their peer did not read.',
@@ -67,8 +81,9 @@ export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
       clients.add({ version }, -1);
       for (const gauge of perType.values()) gauge.remove({ node });
     },
-    pushed: ({ label }, bytes) => {
+    pushed: ({ label }, bytes, seconds) => {
       pushes.increment({ type: label });
+      pushTime.observe({ type: label }, seconds);
       size.observe({ type: label }, bytes);
     },
     refused: ({ label }, node) => {
@@ -78,5 +93,6 @@ export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
     staleNonce: ({ label }) => stale.increment({ type: label }),
     converged: (seconds) => convergence.observe({}, seconds),
     writeTimeout: () => timeouts.increment({}),
+    internalError: () => internalErrors.increment({}),
   };
 }

@@ -237,10 +237,11 @@ export class DiscoveryStream {
   }
 
   #write(response: Outgoing, now: number): void {
-    const { encoder, metrics } = this.#context;
+    const { encoder, metrics, clock } = this.#context;
+    const start = clock.monotonic();
     const encoded = encoder.encode(this.#protocol, response);
-    metrics.pushed(response.type, encoded.size);
     this.#hand(encoded, now);
+    metrics.pushed(response.type, encoded.size, (clock.monotonic() - start) / 1000);
   }
 
   #hand(encoded: EncodedResponse, now: number): void {
@@ -378,6 +379,7 @@ export class DiscoveryStream {
       const error = LateenError.from(thrown);
       const fields = { proxy: this.#client?.proxy.connectionId, peer: this.#call.getPeer(), reason: error.message };
       if (error.code === 'internal') {
+        this.#context.metrics.internalError();
         logger.error('discovery stream failed', { ...fields, error });
         this.fail(status.INTERNAL, 'internal error');
         return;

@@ -15,6 +15,7 @@ import { createDiscoveryService, createGrpcListener, type GrpcListenerOptions } 
 import { version } from '../version.ts';
 import { createDebug, type Debug } from './debug/index.ts';
 import type { Mesh } from './mesh.ts';
+import { declareMeshMetrics } from './mesh-metrics.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createSourceIndex } from './source-index.ts';
 import { mostTidiedBytes, tidyAfterConnections } from './tidy.ts';
@@ -70,6 +71,7 @@ export function createServing(options: ServingOptions): Serving {
   });
   mesh.onEdited(() => snapshots.edited());
   const ledger = new DeliveryLedger(settings.podName, createSourceIndex(snapshots, mesh.generations));
+  declareMeshMetrics(metrics, mesh, version);
   const debug = createDebug({
     ...mesh,
     snapshots,

@@ -1,7 +1,8 @@
 /** What the control plane tells about itself and to whom: a real istiod, real tokens and certificates of the mesh. */
 import { connect as connectTcp } from 'node:net';
+import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { CLUSTER_URL, openDelta } from '#test/support/adsclient.ts';
+import { CLUSTER_URL, openDelta, sidecarNode } from '#test/support/adsclient.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { meshCredentials } from '#test/support/istiod.ts';
 import {
@@ -134,6 +135,11 @@ describe('debug pages', () => {
           mesh.ask('istio.io/debug/syncz', { token: await mesh.istiod.token('istio-system', 'default', 'other') }),
         /UNAUTHENTICATED/,
       ],
+      [
+        'a token that somebody changed',
+        () => mesh.ask('istio.io/debug/syncz', { token: forge(mesh.administrator) }),
+        /UNAUTHENTICATED/,
+      ],
       ['no token', () => mesh.ask('istio.io/debug/syncz', { token: '' }), /UNAUTHENTICATED/],
       [
         'claims that the token does not prove',
@@ -161,6 +167,23 @@ describe('debug pages', () => {
         expect(outcome).to.match(expected);
       });
     }
+
+    it('refuses a proxy whose node claims another namespace or service account than its token proves', async () => {
+      for (const [namespace, account] of [
+        ['bookinfo', 'default'],
+        ['other', 'admin'],
+      ] as const) {
+        const stream = openDelta(mesh.istiod.securePort, {
+          credentials: meshCredentials(mesh.istiod),
+          token: mesh.tenant,
+        });
+        stream.send({ node: sidecarNode('web', namespace, { SERVICE_ACCOUNT: account }), typeUrl: CLUSTER_URL });
+        const { code, details } = await stream.ended;
+        stream.close();
+        expect(code).to.equal(status.PERMISSION_DENIED);
+        expect(details).to.match(/^node claims .* "(bookinfo|admin)", its credential proves "(other|default)"$/);
+      }
+    });
 
     it('tells a tenant of the proxies of its own namespace only', async () => {
       const token = await mesh.istiod.token('bookinfo', 'default');
@@ -193,7 +216,15 @@ describe('debug pages', () => {
 
     it('keeps metrics and version open, with and without TLS', async () => {
       for (const tls of [false, true]) {
-        expect((await mesh.get('/metrics', { tls })).text).to.contain('pilot_xds{');
+        const { text: metrics } = await mesh.get('/metrics', { tls });
+        expect(metrics).to.match(/^pilot_xds\{.*\} 1$/m);
+        expect(metrics).to.match(/^pilot_xds_pushes\{type="cds"\} [1-9]/m);
+        expect(metrics).to.match(/^pilot_xds_push_time_count\{type="cds"\} [1-9]/m);
+        expect(metrics).to.match(/^pilot_total_xds_rejects\{type="sds"\} [1-9]/m);
+        expect(metrics).to.match(/^pilot_total_xds_internal_errors 0$/m);
+        expect(metrics).to.match(/^pilot_services [4-9]$/m);
+        expect(metrics).to.match(/^pilot_virt_services 2$/m);
+        expect(metrics).to.match(/^pilot_info\{version="[^"]+"\} 1$/m);
         expect(await mesh.get('/version', { tls })).to.include({ status: 200 });
       }
     });
@@ -392,6 +423,13 @@ describe('debug pages', () => {
     }
   });
 });
+
+/** The token with another name in it, signed as before. */
+function forge(token: string): string {
+  const [header, payload = '', signature] = token.split('.');
+  const claims = Buffer.from(payload, 'base64url').toString().replaceAll('default', 'istiod');
+  return [header, Buffer.from(claims).toString('base64url'), signature].join('.');
+}
 
 /** What a text looks like somewhere inside a longer text in base64, at each of the three alignments. */
 function base64Forms(text: string): readonly string[] {
