@@ -55,9 +55,9 @@ export function* renderDump(stream: StreamState, withEndpoints: boolean): JsonPi
   yield ']}';
 }
 
-/** The whole dump as messages of Envoy's admin API. */
-export function buildDump(stream: StreamState, withEndpoints: boolean): readonly Any[] {
-  return sectionsOf(stream, withEndpoints).map(({ type, version, list, items }) =>
+/** The whole dump as messages of Envoy's admin API, one at a time. */
+export function buildDump(stream: StreamState, withEndpoints: boolean): Iterable<Any> {
+  return mapLazily(sectionsOf(stream, withEndpoints), ({ type, version, list, items }) =>
     pack(type, {
       ...(version === undefined ? {} : { versionInfo: version }),
       ...(list === '' ? {} : { [list]: [...items()] }),

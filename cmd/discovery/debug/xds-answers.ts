@@ -38,15 +38,17 @@ export function createAnswers(options: AnswersOptions): DebugResponder {
       any: pack('envoy.service.status.v3.ClientConfig', buildClientConfig(stream, wallTime)),
     }));
 
-  const dump = ({ names }: DebugQuestion, viewer: Viewer): Resources => {
+  const dump = async ({ names }: DebugQuestion, viewer: Viewer): Promise<Resources> => {
     const [id = '', ...more] = names;
     const found = more.length > 0 ? undefined : findProxy(id, viewer, streams());
     // Without resources, which is how the client learns that it must ask another replica.
     if (found === undefined || 'problem' in found) return [];
-    return buildDump(found, false).map((any) => ({ name: any.typeUrl, any }));
+    const parts: Resources[number][] = [];
+    for await (const any of inSlices(buildDump(found, false))) parts.push({ name: any.typeUrl, any });
+    return parts;
   };
 
-  const readPage = ({ names }: DebugQuestion, viewer: Viewer): Resources => {
+  const readPage = async ({ names }: DebugQuestion, viewer: Viewer): Promise<Resources> => {
     const [name = '', ...more] = names;
     if (name === '' || more.length > 0) throw new LateenError('invalid', 'exactly one debug request is required');
     if (!URL.canParse(name, 'http://localhost/')) throw new LateenError('invalid', 'the debug request is no path');
@@ -56,7 +58,7 @@ export function createAnswers(options: AnswersOptions): DebugResponder {
       throw new LateenError('forbidden', `${url.pathname.slice(1)} is for identities of the control plane's namespace`);
     const content = page?.render(url.searchParams, viewer);
     if (content === undefined) return [{ name, any: text('404 page not found\n') }];
-    return [{ name, any: 'problem' in content ? text(`${content.text}\n`) : collect(content.json) }];
+    return [{ name, any: 'problem' in content ? text(`${content.text}\n`) : await collect(content.json) }];
   };
 
   return {
@@ -68,7 +70,7 @@ export function createAnswers(options: AnswersOptions): DebugResponder {
         if (question.typeUrl === PAGE) return readPage(question, viewer);
         throw new LateenError('invalid', `no questions of type "${question.typeUrl.slice(0, 200)}" are answered`);
       };
-      return { resources: answerOf(), controlPlane };
+      return { resources: await answerOf(), controlPlane };
     },
   };
 }
@@ -78,10 +80,23 @@ export function findPage(pages: Pages, name: string): Pages[string] | undefined 
   return Object.hasOwn(pages, name) ? pages[name] : undefined;
 }
 
-function collect(pieces: Iterable<string>): Resources[number]['any'] {
+/** Lets the event loop run what is due whenever a slice of the work is done, however long the answer. */
+async function* inSlices<V>(items: Iterable<V>): AsyncIterable<V> {
+  let sliceEnd = performance.now() + SLICE_MS;
+  for (const item of items) {
+    yield item;
+    if (performance.now() < sliceEnd) continue;
+    await new Promise((resolve) => setImmediate(resolve));
+    sliceEnd = performance.now() + SLICE_MS;
+  }
+}
+
+const SLICE_MS = 10;
+
+async function collect(pieces: Iterable<string>): Promise<Resources[number]['any']> {
   const parts: Buffer[] = [];
   let length = 0;
-  for (const piece of pieces) {
+  for await (const piece of inSlices(pieces)) {
     const part = Buffer.from(piece);
     length += part.length;
     if (length > LONGEST_ANSWER)
