@@ -1,4 +1,5 @@
 /** The protocol state of one resource type on one stream: what was asked for, sent, acknowledged, refused. */
+import { LateenError } from '#runtime/core/index.ts';
 import { NO_RESOURCES, parentsIn, type Resources } from './difference.ts';
 import { type Held, Holdings } from './holdings.ts';
 import type { ServedResource } from './source.ts';
@@ -68,9 +69,12 @@ export class Channel {
     this.holdings = new Holdings(type.parent !== undefined);
   }
 
+  /** Throws LateenError `invalid` when a client asks for more than any mesh has. */
   subscribe(names: readonly string[]): void {
     const holdsNothing = this.holdings.isEmpty;
     for (const name of names) {
+      if (name.length > LONGEST_NAME)
+        throw new LateenError('invalid', `${this.type.label}: a name has more than ${LONGEST_NAME} characters`);
       if (this.type.parent !== undefined) {
         if (this.holdings.subscribed(name)) this.forced.set(name, 'again');
         continue;
@@ -86,6 +90,8 @@ export class Channel {
       if (!asked && !holdsNothing && this.holdings.held(name) !== undefined) this.holdings.record(name, undefined);
       if (!asked || !this.forced.has(name)) this.forced.set(name, asked ? 'again' : 'asked');
     }
+    if (Math.max(this.holdings.interest.own, this.forced.size) > MOST_NAMES)
+      throw new LateenError('invalid', `${this.type.label}: more than ${MOST_NAMES} names are asked for`);
   }
 
   unsubscribe(names: readonly string[]): void {
@@ -372,6 +378,10 @@ export class Channel {
     if (this.introduced.size > 0) for (const { name } of sent.changes) this.introduced.delete(parentOf(name));
   }
 }
+
+/** What a client makes us remember is bounded: so many names of one type, each so long. */
+const MOST_NAMES = 100_000;
+const LONGEST_NAME = 1_024;
 
 /** Fewer names than this are sent one by one. */
 const MANY = 32;

@@ -43,6 +43,11 @@ export class Interest {
     yield* this.#beside;
   }
 
+  /** How many names are kept for this client alone. */
+  get own(): number {
+    return this.#beside.size + this.#without.size;
+  }
+
   /** No name was asked for by itself. */
   get unnamed(): boolean {
     for (const _ of this) return false;

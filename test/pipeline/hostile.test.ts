@@ -1,0 +1,181 @@
+import { status } from '@grpc/grpc-js';
+import { expect } from 'chai';
+import {
+  CLUSTER_URL,
+  type DeltaStream,
+  ENDPOINT_URL,
+  LISTENER_URL,
+  named,
+  openDelta,
+  sidecarNode,
+} from '#test/support/adsclient.ts';
+import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
+import { eventually } from '#test/support/eventually.ts';
+import { serve } from '#test/support/snapshots.ts';
+import { encode } from '#wire/index.ts';
+
+const listener = (name: string, statPrefix = '') =>
+  serve('envoy.config.listener.v3.Listener', name, { name, statPrefix });
+const endpoints = (clusterName: string) =>
+  serve('envoy.config.endpoint.v3.ClusterLoadAssignment', clusterName, { clusterName });
+
+/** A field of a protobuf message that holds bytes. */
+function field(number: number, value: Uint8Array): Buffer {
+  const length: number[] = [];
+  for (let rest = value.length; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) {
+      length.push(rest);
+      break;
+    }
+    length.push((rest % 128) | 0x80);
+  }
+  return Buffer.concat([Buffer.from([(number << 3) | 2, ...length]), value]);
+}
+
+describe('discovery server and hostile clients', () => {
+  let server: DiscoveryServer;
+  let good: DeltaStream;
+  const streams: DeltaStream[] = [];
+  let changes = 0;
+
+  const open = (): DeltaStream => {
+    const stream = openDelta(server.port);
+    streams.push(stream);
+    return stream;
+  };
+
+  beforeEach(async () => {
+    server = await startDiscovery();
+    server.source.publish(listener('http'));
+    good = open();
+    good.send({ node: sidecarNode('good'), typeUrl: LISTENER_URL });
+    good.send({ typeUrl: LISTENER_URL, responseNonce: (await good.next()).nonce });
+  });
+
+  afterEach(async () => {
+    for (const stream of streams.splice(0)) stream.close();
+    await server.stop();
+  });
+
+  /** The well-behaved proxy gets a change, just once, and nothing else has come to it. */
+  const expectServed = async () => {
+    expect(good.waiting).to.deep.equal([]);
+    changes += 1;
+    server.source.publish(listener('http', `change ${changes}`));
+    const response = await good.next();
+    expect(named(response)).to.deep.equal(['http']);
+    good.send({ typeUrl: LISTENER_URL, responseNonce: response.nonce });
+  };
+
+  const refusal = async (bytes: Uint8Array) => {
+    const stream = open();
+    stream.sendBytes(bytes);
+    return stream.ended;
+  };
+
+  it('refuses garbage, what is nested without end and what is too big, each with its status', async () => {
+    const type = 'envoy.service.discovery.v3.DeltaDiscoveryRequest';
+    const request = Buffer.from(encode(type, { node: sidecarNode('evil'), typeUrl: LISTENER_URL }));
+    for (let cut = 1; cut < request.length; cut += 7) {
+      const { code } = await refusal(request.subarray(0, cut));
+      expect(code, `cut at ${cut}`).to.equal(status.INVALID_ARGUMENT);
+    }
+    // Struct > fields (map entry) > value > struct > ...
+    let nested: Buffer = Buffer.alloc(0);
+    for (let depth = 0; depth < 2_000; depth += 1) nested = field(1, field(2, field(5, nested)));
+    const deep = await refusal(Buffer.concat([request, field(1, field(3, nested))]));
+    expect(deep.code).to.equal(status.INVALID_ARGUMENT);
+    expect(deep.details).to.contain('nested');
+    const huge = await refusal(Buffer.concat([request, field(3, Buffer.alloc(17 << 20, 'x'))]));
+    expect(huge.code).to.equal(status.RESOURCE_EXHAUSTED);
+    expect((await refusal(Buffer.concat([request, field(3, Buffer.alloc(2_000, 'x'))]))).code).to.equal(
+      status.INVALID_ARGUMENT,
+    );
+    await expectServed();
+  });
+
+  it('takes nonces that are old, foreign or made up for what they are, and answers nothing to them', async () => {
+    const stream = open();
+    stream.send({ node: sidecarNode('replayer'), typeUrl: LISTENER_URL });
+    const first = await stream.next();
+    stream.send({ typeUrl: CLUSTER_URL });
+    const clusters = await stream.next();
+    for (const responseNonce of ['0', '999', 'x'.repeat(100_000), clusters.nonce]) {
+      stream.send({ typeUrl: LISTENER_URL, responseNonce, errorDetail: { code: 3, message: 'no' } });
+    }
+    stream.send({ typeUrl: LISTENER_URL, responseNonce: first.nonce });
+    for (let replay = 0; replay < 100; replay += 1) stream.send({ typeUrl: LISTENER_URL, responseNonce: first.nonce });
+    stream.send({ typeUrl: CLUSTER_URL, responseNonce: clusters.nonce });
+    await eventually(
+      () => server.observer.events,
+      (events) => expect(events).to.include('acknowledged replayer 1'),
+    );
+    expect(server.observer.events.filter((event) => event.startsWith('rejected'))).to.deep.equal([]);
+    expect(stream.waiting).to.deep.equal([]);
+    expect((await server.metrics.render()).text).to.contain('pilot_xds_expired_nonce{type="lds"} 104');
+    await expectServed();
+    expect(named(await stream.next())).to.deep.equal(['http']);
+  });
+
+  it('serves ten thousand names on one stream, and ends one that asks for more than any mesh has', async () => {
+    const names = Array.from({ length: 10_000 }, (_, at) => `outbound|80||service-${at}.default.svc.cluster.local`);
+    server.source.publish(listener('http'), ...names.slice(0, 5_000).map(endpoints));
+    const stream = open();
+    stream.send({ node: sidecarNode('curious'), typeUrl: ENDPOINT_URL, resourceNamesSubscribe: names });
+    const told = new Set<string>();
+    while (told.size < names.length) {
+      const response = await stream.next();
+      for (const name of named(response)) told.add(name);
+      stream.send({ typeUrl: ENDPOINT_URL, responseNonce: response.nonce });
+    }
+    expect([...told].filter((name) => name.startsWith('-'))).to.have.length(5_000);
+    await expectServed();
+    const greedy = open();
+    greedy.send({ node: sidecarNode('greedy'), typeUrl: ENDPOINT_URL });
+    for (let batch = 0; batch < 11; batch += 1) {
+      const more = Array.from({ length: 10_000 }, (_, at) => `invented-${batch}-${at}`);
+      greedy.send({ typeUrl: ENDPOINT_URL, resourceNamesSubscribe: more });
+    }
+    const { code, details } = await greedy.ended;
+    expect([code, details]).to.deep.equal([status.INVALID_ARGUMENT, 'eds: more than 100000 names are asked for']);
+    await expectServed();
+  }).timeout(60_000);
+
+  it('has one response in flight for each type of a stream, and goes straight to the newest after it', async () => {
+    const stream = open();
+    stream.send({ node: sidecarNode('slow'), typeUrl: LISTENER_URL });
+    const first = await stream.next();
+    for (let version = 1; version <= 50; version += 1) {
+      server.source.publish(listener('http', `version ${version}`));
+      await eventually(
+        () => good.waiting.length,
+        (waiting) => expect(waiting).to.equal(1),
+      );
+      good.send({ typeUrl: LISTENER_URL, responseNonce: (await good.next()).nonce });
+    }
+    expect(stream.waiting).to.deep.equal([]);
+    stream.send({ typeUrl: LISTENER_URL, responseNonce: first.nonce });
+    const next = await stream.next();
+    expect(next.systemVersionInfo).to.equal(String(server.source.publish(listener('http', 'version 50')) - 1));
+    stream.send({ typeUrl: LISTENER_URL, responseNonce: next.nonce });
+    await expectServed();
+  });
+
+  it('forgets a thousand clients that come and go at once', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const storm = Array.from({ length: 100 }, (_, at) => {
+        const stream = openDelta(server.port);
+        stream.send({ node: sidecarNode(`storm-${round}-${at}`), typeUrl: LISTENER_URL });
+        return stream;
+      });
+      if (round % 2 === 0) await Promise.all(storm.map((stream) => stream.next()));
+      for (const stream of storm) stream.close();
+      await expectServed();
+    }
+    await eventually(
+      () => [server.source.subscribers, server.service.streams().length],
+      (left) => expect(left).to.deep.equal([1, 1]),
+    );
+    await expectServed();
+  }).timeout(60_000);
+});
