@@ -61,6 +61,8 @@ export class Channel {
   readonly suspects: (readonly Unit[])[] = [];
   /** Refused by themselves, by name. Not sent again on this stream as long as the whole unit is wanted like that. */
   readonly refused = new Map<string, Unit>();
+  /** What the client said of each, by name. */
+  readonly words = new Map<string, string>();
   /** What the client said about the last refusal. */
   refusal = '';
 
@@ -195,6 +197,7 @@ export class Channel {
       if (alone) {
         this.holdings.settleDoubt(name, resource);
         this.refused.set(name, sent.changes);
+        this.words.set(name, refusal);
       } else if (this.type.parent === undefined) {
         this.holdings.doubt(name, resource);
       }

@@ -198,22 +198,24 @@ export class Session {
     return [...target.values()].flatMap(({ name, routeNames = [] }) => (holdings.holds(name) ? routeNames : []));
   }
 
-  /** What is refused as it stands in the present snapshot, by type. */
+  /** What is refused as it stands in the present snapshot, by type and by what the client said of it. */
   rejections(): readonly Rejection[] {
     const rejections: Rejection[] = [];
     for (const channel of this.#channels.values()) {
       const target = this.target(channel.type);
-      for (const name of channel.refused.keys()) {
-        if (!channel.holdings.subscribed(name) || !channel.refuses(name, target)) channel.refused.delete(name);
+      const byWords = new Map<string, string[]>();
+      for (const name of [...channel.refused.keys()].sort()) {
+        if (!channel.holdings.subscribed(name) || !channel.refuses(name, target)) {
+          channel.refused.delete(name);
+          continue;
+        }
+        const words = channel.words.get(name) ?? channel.refusal;
+        byWords.set(words, [...(byWords.get(words) ?? []), name]);
       }
-      if (channel.refused.size === 0) continue;
+      if (channel.refused.size === 0) channel.words.clear();
       const { typeUrl } = channel.type;
-      rejections.push({
-        typeUrl,
-        resources: [...channel.refused.keys()].sort(),
-        message: channel.refusal,
-        revision: this.#snapshot?.revision ?? 0,
-      });
+      for (const [message, resources] of byWords)
+        rejections.push({ typeUrl, resources, message, revision: this.#snapshot?.revision ?? 0 });
     }
     return rejections;
   }

@@ -104,8 +104,8 @@ export interface DeliveryObserver {
    */
   acknowledged(connectionId: string, revision: number): void;
   /**
-   * Envoy refused these resources, each sent by itself: all of one type that are refused as they stand. `message` is what
-   * it said last. Said again before each `acknowledged` for as long as it holds.
+   * Envoy refused these resources, each sent by itself: all of one type that are refused as they stand and of which it
+   * said `message`. Said again before each `acknowledged` for as long as it holds.
    */
   rejected(
     connectionId: string,

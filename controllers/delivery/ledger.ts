@@ -37,10 +37,15 @@ interface Connection {
   readonly proxy: string;
   acknowledgedRevision: number;
   waitingFor: readonly string[];
-  /** By type URL: the refusal that stands until a later revision is acknowledged. */
+  /** By type URL and words: the refusals that stand until a later revision is acknowledged. */
   readonly rejections: Map<
     string,
-    { readonly revision: number; readonly names: readonly string[]; readonly message: string }
+    {
+      readonly revision: number;
+      readonly typeUrl: string;
+      readonly names: readonly string[];
+      readonly message: string;
+    }
   >;
 }
 
@@ -86,8 +91,8 @@ export class DeliveryLedger {
     const connection = this.#connections.get(connectionId);
     if (connection === undefined || revision <= connection.acknowledgedRevision) return;
     connection.acknowledgedRevision = revision;
-    for (const [typeUrl, rejection] of connection.rejections)
-      if (rejection.revision < revision) connection.rejections.delete(typeUrl);
+    for (const [key, rejection] of connection.rejections)
+      if (rejection.revision < revision) connection.rejections.delete(key);
     this.touch();
   }
 
@@ -100,9 +105,8 @@ export class DeliveryLedger {
       readonly revision: number;
     },
   ): void {
-    this.#connections
-      .get(connectionId)
-      ?.rejections.set(error.typeUrl, { revision: error.revision, names: error.resources, message: error.message });
+    const { typeUrl, resources: names, message, revision } = error;
+    this.#connections.get(connectionId)?.rejections.set(`${typeUrl} ${message}`, { revision, typeUrl, names, message });
     this.touch();
   }
 
@@ -184,9 +188,9 @@ export class DeliveryLedger {
 
   #blamed(connectionId: string, connection: Connection): ReadonlyMap<SourceKey, string> {
     const blamed = new Map<SourceKey, string>();
-    for (const [typeUrl, rejection] of connection.rejections) {
-      for (const source of this.#index.blame(connectionId, typeUrl, rejection.names))
-        blamed.set(renderSourceKey(source), rejection.message);
+    for (const { typeUrl, names, message } of connection.rejections.values()) {
+      for (const source of this.#index.blame(connectionId, typeUrl, names))
+        blamed.set(renderSourceKey(source), message);
     }
     return blamed;
   }
