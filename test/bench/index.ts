@@ -9,6 +9,7 @@ import { exitWithReason } from '#hack/setup/index.ts';
 import { LateenError } from '#runtime/core/index.ts';
 import { agentMemory } from './agent.ts';
 import { parseArguments } from './arguments.ts';
+import { changeCost } from './change-cost.ts';
 import { dns } from './dns.ts';
 import { install } from './install.ts';
 import { type Benchmark, type Measurement, renderTable, summarize } from './measurement.ts';
@@ -18,7 +19,16 @@ import { routeChange } from './route-change.ts';
 import { openSetting, ownCluster } from './setting.ts';
 import { xdsScale } from './xds-scale/index.ts';
 
-const benchmarks: readonly Benchmark[] = [install, podStart, routeChange, memory, agentMemory, dns, xdsScale];
+const benchmarks: readonly Benchmark[] = [
+  install,
+  podStart,
+  routeChange,
+  memory,
+  agentMemory,
+  dns,
+  xdsScale,
+  changeCost,
+];
 const results = join(import.meta.dirname, 'results');
 
 interface Result {

@@ -8,7 +8,15 @@ import { type Pipeline, startPipeline } from '#test/support/pipeline.ts';
 import { createDiscoveryService, createGrpcListener } from '#xds/index.ts';
 import type { Benchmark, Measurement } from '../measurement.ts';
 import { Arrivals } from './arrivals.ts';
-import { describeMesh, describeRoute, describeSlice, type MeshSize, namespaceOf, podAddress } from './objects.ts';
+import {
+  describeMesh,
+  describeRoute,
+  describeRule,
+  describeSlice,
+  type MeshSize,
+  namespaceOf,
+  podAddress,
+} from './objects.ts';
 import { type ProxyDescription, startProxies, typeUrls, wallClock } from './proxies.ts';
 
 const size: MeshSize = { services: 100, endpointsPerService: 10, namespaces: 10 };
@@ -42,7 +50,7 @@ async function measure(
   repetitions: number,
   signal: AbortSignal,
 ): Promise<readonly Measurement[]> {
-  pipeline.objects.apply([...describeMesh(size), describeRoute(changed, size, 1)]);
+  pipeline.objects.apply([...describeMesh(size), describeRoute(changed, size, 1), describeRule(changed, size, 1)]);
   const connected = await timed(async () => {
     arrivals.attach(startProxies({ port, proxies: describeProxies() }, arrivals.add));
     return arrivals.untilComplete(proxyCount, signal);
@@ -55,17 +63,21 @@ async function measure(
   };
   const endpoints: Timing[] = [];
   const routes: Timing[] = [];
+  const rules: Timing[] = [];
   for (let round = 0; round < repetitions; round++) {
     const slice = describeSlice(changed, size, round % size.endpointsPerService);
     const route = describeRoute(changed, size, round + 2);
     endpoints.push(await timed(() => change(slice, typeUrls.endpoints)));
     routes.push(await timed(() => change(route, typeUrls.virtualHosts)));
+    // The endpoints of a changed cluster come behind it.
+    rules.push(await timed(() => change(describeRule(changed, size, round + 2), typeUrls.endpoints)));
   }
   return [
     ...describe('all connected and configured', [connected]),
     { figure: 'sent to configure them', unit: 'MB', samples: [bytes / 2 ** 20] },
     ...describe('endpoint change at the last proxy', endpoints),
     ...describe('VirtualService change at the last proxy', routes),
+    ...describe('DestinationRule change at the last proxy', rules),
   ];
 }
 
