@@ -3,6 +3,7 @@ import type { Reader } from '#graph/types.ts';
 import { isTls, type MeshService, type ServiceQueries } from '../discovery/services.ts';
 import { connectionRoutes } from '../frontend/istio/connectionroute.ts';
 import { readVirtualService, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
+import { isPartialWildcard } from '../hosts.ts';
 import { type ListenerKey, parseLabels } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
 import type { ServicePort } from '../types/inputs.ts';
@@ -66,8 +67,15 @@ export function ownMatch(service: MeshService, port: ServicePort): FilterChainMa
   return service.resolution === 'dynamic-dns' && isTls(port.protocol) ? { serverNames: [service.hostname] } : {};
 }
 
+/** Whether the server that a TLS connection names decides where it goes. */
+function isLookedUpByServer({ resolution, ports }: MeshService, number: number): boolean {
+  const target = ports.find(({ port }) => port === number);
+  return resolution === 'dynamic-dns' && target !== undefined && isTls(target.protocol);
+}
+
 /**
  * Chains of the VirtualService that routes the host, then the one to the service itself.
+ * None where Envoy cannot tell the names of the host from others (it knows servers by whole labels).
  * @param base what every connection to the service shows, unless a route says otherwise
  */
 export function connectionChains(
@@ -78,6 +86,8 @@ export function connectionChains(
   client: ChainClient & Partial<Pick<ListenerKey, 'families'>>,
   base: FilterChainMatch = {},
 ): readonly FilterChain[] {
+  // Nothing would keep a connection to a server of another name from being looked up.
+  if (isLookedUpByServer(service, port) && isPartialWildcard(service.hostname)) return [];
   const fallback = serviceChain(reader, parts, service, port, client.families ?? '', base);
   const config = readVirtualService(reader, parts.virtualServices, service.hostname, client);
   if (config === undefined) return [fallback];

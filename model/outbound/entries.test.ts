@@ -164,6 +164,16 @@ status: {addresses: [{value: 240.240.1.1, host: "*.example.com"}]}
     ]);
   });
 
+  it('look up nothing where Envoy cannot tell the names of the host from others', () => {
+    const mesh =
+      meshOf(`${entry('wild', `{hosts: ["*-a.example.com"], resolution: DYNAMIC_DNS, ${port(443, 'TLS')}}`).replace('---', '')}
+status: {addresses: [{value: 240.240.1.1, host: "*-a.example.com"}]}
+`);
+    expect(chains(mesh, '0.0.0.0_443')).to.deep.equal(['* -> PassthroughCluster']);
+    expect(names(mesh, { dnsCapture: true })).to.deep.equal(['virtualOutbound']);
+    expect(names(mesh, { interceptionMode: 'NONE' })).to.deep.equal([]);
+  });
+
   it('obey VirtualServices, within the addresses and names of the host', () => {
     const mesh = meshOf(
       entry('a', `{hosts: ["*.example.com"], ${port(443, 'TLS')}}`),
@@ -222,6 +232,22 @@ status: {addresses: [{value: 240.240.1.1, host: "*.example.com"}]}
       listeners.get('0.0.0.0_443')?.filterChains[0]?.sources.map(({ kind, name }) => `${kind} ${name}`),
     ).to.deep.equal(['ServiceEntry a']);
     expect(tables.get('80')?.[0]?.sources.map(({ kind, name }) => `${kind} ${name}`)).to.deep.equal(['ServiceEntry a']);
+  });
+});
+
+describe('hosts of ServiceEntries on listeners that themselves listen', () => {
+  it('are told apart by server name, and looked up below their own name only', () => {
+    const mesh = meshOf(
+      entry('a', `{hosts: [a.example.com], resolution: DNS, ${port(443, 'TLS')}}`),
+      entry('wild', `{hosts: ["*.example.org"], resolution: DYNAMIC_DNS, ${port(443, 'TLS')}}`),
+    );
+    const proxy = { interceptionMode: 'NONE' } as const;
+    expect(chains(mesh, '127.0.0.1_443', proxy)).to.deep.equal([
+      'sni:*.example.org -> outbound|443||*.example.org by name',
+      'sni:a.example.com -> outbound|443||a.example.com',
+    ]);
+    mesh.source.apply(entry('tcp', `{hosts: [tcp.example.com], ${port(443, 'TCP')}}`));
+    expect(chains(mesh, '127.0.0.1_443', proxy).at(-1)).to.equal('* -> outbound|443||tcp.example.com');
   });
 });
 

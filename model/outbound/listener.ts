@@ -130,6 +130,7 @@ function serviceListener(
   const [first] = addresses;
   if (first === undefined) return undefined;
   const chains = connectionChains(reader, parts, service, port.port, key, ownMatch(service, port));
+  if (chains.length === 0) return undefined;
   const detected = key.kind === 'auto';
   const table = `${service.hostname}:${port.port}`;
   const http = detected ? [httpChain(table, table, `0.0.0.0_${table}`)] : [];
