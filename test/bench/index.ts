@@ -11,6 +11,7 @@ import { agentMemory } from './agent.ts';
 import { parseArguments } from './arguments.ts';
 import { changeCost } from './change-cost.ts';
 import { dns } from './dns.ts';
+import { hostile } from './hostile.ts';
 import { install } from './install.ts';
 import { type Benchmark, type Measurement, renderTable, summarize } from './measurement.ts';
 import { memory } from './memory.ts';
@@ -28,6 +29,7 @@ const benchmarks: readonly Benchmark[] = [
   dns,
   xdsScale,
   changeCost,
+  hostile,
 ];
 const results = join(import.meta.dirname, 'results');
 

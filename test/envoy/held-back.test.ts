@@ -203,6 +203,21 @@ describe('what has to wait, under load', () => {
     }
   });
 
+  it('every listener replaced at once, again and again, for HTTP and TCP', async () => {
+    const raw = world.plan({ name: 'raw', port: 7300, protocol: 'tcp' });
+    const pods = [raw.plan('v1')];
+    await world.run(raw, pods);
+    raw.create(pods);
+    await world.mesh.converged();
+    await world.load.inside.aim(world.targetOf(raw));
+    for (let round = 0; round < 20; round += 1) {
+      const accessLogFile = round % 2 === 0 ? '/dev/null' : '';
+      world.mesh.pipeline.objects.applyMeshConfig({ defaultHttpRetryPolicy: { attempts: 0 }, accessLogFile });
+      await world.mesh.converged();
+    }
+    await world.load.inside.leave('raw');
+  }).timeout(60_000);
+
   it('a port that changes its protocol: no connection finds neither listener', async () => {
     const shift = world.plan({ name: 'shift', port: 7200, protocol: 'tcp' });
     const pods = [shift.plan('v1')];

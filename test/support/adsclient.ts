@@ -60,6 +60,8 @@ export class AdsStream<Request, Response> {
   ) {
     this.#client = new Client(`127.0.0.1:${port}`, options.credentials ?? credentials.createInsecure(), {
       'grpc.ssl_target_name_override': 'istiod.istio-system.svc',
+      // A connection for each, as proxies have.
+      'grpc.use_local_subchannel_pool': 1,
     });
     const metadata = new Metadata();
     if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`);
