@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { parse } from 'yaml';
 import { LateenError } from '#runtime/core/index.ts';
 import type { Connection, ConnectionSource, ConnectionTls } from './connection.ts';
 
@@ -38,7 +39,6 @@ export function createKubeconfigConnection(options: KubeconfigOptions): Connecti
 }
 
 async function readKubeconfig(options: KubeconfigOptions): Promise<Connection> {
-  const { parse } = await import('yaml');
   const text = await readFile(options.path, 'utf8').catch((cause: unknown) => {
     throw new LateenError('invalid', `cannot read kubeconfig ${options.path}`, { cause });
   });

@@ -54,7 +54,7 @@ export async function readTrustDomain(options: TrustDomainOptions, signal: Abort
       }
     } catch (thrown) {
       signal.throwIfAborted();
-      logger.warn('the mesh configuration cannot be read yet', { ...name, error: LateenError.from(thrown) });
+      logger.warn('the mesh configuration cannot be read yet', { ...name, reason: LateenError.from(thrown).message });
     }
     await systemClock.sleep(backoffDelay({ baseMs: 200, maxMs: 5_000 }, failures, Math.random), signal);
   }

@@ -35,9 +35,8 @@ const formats = {
   single: { format: 'cjs', splitting: false, extension: '.cjs', banner: {} },
 } as const;
 
-/** The layer that holds a program. */
-export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Promise<Layer> {
-  const folder = `usr/local/lib/${plan.name}`;
+/** A program bundled: its JavaScript files by name; the one named as the program, with its format's extension, starts it. */
+export async function bundleProgram(plan: ProgramPlan): Promise<ReadonlyMap<string, Uint8Array>> {
   const { format, splitting, extension, banner } = formats[plan.format];
   const result = await build({
     absWorkingDir: root,
@@ -56,9 +55,17 @@ export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Pro
     logLevel: 'silent',
     write: false,
   });
+  return new Map(result.outputFiles.map(({ path, contents }) => [path.slice(1), contents]));
+}
+
+/** The layer that holds a program. */
+export async function programLayer(plan: ProgramPlan, signal?: AbortSignal): Promise<Layer> {
+  const folder = `usr/local/lib/${plan.name}`;
+  const { extension } = formats[plan.format];
+  const bundle = await bundleProgram(plan);
   const entries: TarEntry[] = [
-    ...result.outputFiles.map(
-      ({ path, contents }): TarEntry => ({ type: 'file', path: `${folder}${path}`, content: Buffer.from(contents) }),
+    ...[...bundle].map(
+      ([name, content]): TarEntry => ({ type: 'file', path: `${folder}/${name}`, content: Buffer.from(content) }),
     ),
     {
       type: 'file',
