@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { enterNamespaces, findProcesses } from '#hack/cluster/index.ts';
 import { sampleImages } from '#hack/images/index.ts';
 import { runCommand } from '#hack/setup/index.ts';
+import { LateenError } from '#runtime/core/index.ts';
 import { type Cluster, eventually, useCluster } from '#test/support/cluster.ts';
 
 describe('the local cluster', () => {
@@ -17,23 +18,34 @@ describe('the local cluster', () => {
   });
   after(() => cluster.kubectl(['delete', 'namespace', namespace, '--wait=false']));
 
+  /** A new Service is reached once kube-proxy has written its rules, by name once the DNS server knows it. */
+  const untilAnswered = async (what: string, id: number, ask: () => Promise<string>) => {
+    const body = await eventually(`an answer from ${what}`, async () => {
+      try {
+        return await ask();
+      } catch (error) {
+        if (error instanceof LateenError && error.code === 'internal') return undefined;
+        throw error;
+      }
+    });
+    expect(JSON.parse(body)).to.include({ id });
+  };
+  const curl = ['curl', '--silent', '--globoff', '--max-time', '5'];
+
   it('resolves and reaches a Service from a pod over both IP families', async () => {
     const addresses = await serviceAddresses(cluster, namespace);
     expect(addresses).to.have.length(2);
-    for (const address of addresses) {
-      const url = `http://${address.includes(':') ? `[${address}]` : address}:9080/details/7`;
-      const body = await cluster.exec(namespace, 'deploy/echo', 'echo', ['curl', '--silent', '--globoff', url]);
-      expect(JSON.parse(body)).to.include({ id: 7 });
+    for (const host of [...addresses.map(bracket), 'echo']) {
+      const url = `http://${host}:9080/details/7`;
+      await untilAnswered(url, 7, () => cluster.exec(namespace, 'deploy/echo', 'echo', [...curl, url]));
     }
-    const byName = await cluster.exec(namespace, 'deploy/echo', 'echo', ['curl', '-s', 'http://echo:9080/details/8']);
-    expect(JSON.parse(byName)).to.include({ id: 8 });
   });
 
   it("lets the node's own programs reach a Service, as the API server does with webhooks", async () => {
     for (const address of await serviceAddresses(cluster, namespace)) {
-      const url = `http://${address.includes(':') ? `[${address}]` : address}:9080/details/9`;
-      const [program = '', ...parameters] = enterNamespaces(cluster.layout, ['curl', '--silent', '--globoff', url]);
-      expect(JSON.parse(await runCommand(program, parameters))).to.include({ id: 9 });
+      const url = `http://${bracket(address)}:9080/details/9`;
+      const [program = '', ...parameters] = enterNamespaces(cluster.layout, [...curl, url]);
+      await untilAnswered(url, 9, () => runCommand(program, parameters));
     }
   });
 
@@ -71,6 +83,9 @@ describe('the local cluster', () => {
     expect(await cluster.kubectl(['get', 'pods', '-n', namespace, '-o', 'name'])).to.equal(pod);
   });
 });
+
+/** An address as it stands in a URL. */
+const bracket = (address: string) => (address.includes(':') ? `[${address}]` : address);
 
 const labels = { app: 'echo' };
 
