@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import { bundleProgram } from '#hack/images/bundle.ts';
 import { lateenProgram } from '#hack/images/mesh-plan.ts';
+import { writeKubeconfig } from '#test/support/kubeconfig.ts';
 
 describe('the bundled control plane', () => {
   let folder: string;
@@ -37,15 +38,7 @@ describe('the bundled control plane', () => {
       const address = server.address();
       if (typeof address !== 'object' || address === null) throw new Error('no address');
       const kubeconfig = join(folder, 'kubeconfig');
-      const cluster = { server: `http://127.0.0.1:${address.port}` };
-      await writeFile(
-        kubeconfig,
-        `clusters: [{name: c, cluster: ${JSON.stringify(cluster)}}]
-contexts: [{name: c, context: {cluster: c, user: u}}]
-users: [{name: u, user: {token: a-token}}]
-current-context: c
-`,
-      );
+      await writeKubeconfig(kubeconfig, `http://127.0.0.1:${address.port}`, 'a-token');
       const child = spawn(process.execPath, [join(folder, 'lateen.mjs'), command, '--kubeconfig', kubeconfig, ...own], {
         stdio: ['ignore', 'pipe', 'pipe'],
         timeout: 30_000,

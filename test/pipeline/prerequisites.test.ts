@@ -1,10 +1,11 @@
 /** What somebody sees whose machine lacks something: one line saying what to do, exit code 1, and nothing left behind. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { writeKubeconfig } from '#test/support/kubeconfig.ts';
 
 const root = join(import.meta.dirname, '../..');
 const commands = ['hack/demo.ts', 'hack/test/index.ts'];
@@ -64,16 +65,7 @@ describe('a machine that lacks something', () => {
     const address = other.address();
     const port = typeof address === 'object' ? address?.port : undefined;
     const kubeconfig = join(folder, 'kubeconfig');
-    const server = 'http://127.0.0.1:1';
-    await writeFile(
-      kubeconfig,
-      JSON.stringify({
-        clusters: [{ name: 'none', cluster: { server } }],
-        contexts: [{ name: 'none', context: { cluster: 'none', user: 'none' } }],
-        users: [{ name: 'none', user: {} }],
-        'current-context': 'none',
-      }),
-    );
+    await writeKubeconfig(kubeconfig, 'http://127.0.0.1:1');
     try {
       const flags = [
         '--kubeconfig',
