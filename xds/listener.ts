@@ -67,7 +67,7 @@ async function serve(options: GrpcListenerOptions, signal: AbortSignal): Promise
   };
   for (const register of services) register(server, connections);
   const injector = server.createConnectionInjector(credentials);
-  const acceptor = createServer({ allowHalfOpen: true }, (socket) => {
+  const acceptor = createServer((socket) => {
     const peer = `${socket.remoteAddress}:${socket.remotePort}`;
     sockets.set(peer, socket);
     socket.once('close', () => sockets.delete(peer));

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
+import { type AddressInfo, connect as connectPlain, createServer, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { type ChannelCredentials, credentials, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
@@ -144,6 +145,37 @@ describe('discovery over TLS', () => {
       (connected) => expect(connected).to.equal(false),
     );
     expect(named(await open(workload(authority, authority)).next())).to.deep.equal(['a']);
+  });
+
+  it('notices at once that a client has ended, though nobody answers any more who could say it is gone', async () => {
+    const ended: Socket[] = [];
+    // Between client and server, so that the client's last segment is its end: nothing resets what is sent to it then.
+    const wire = createServer((client) => {
+      const upstream = connectPlain({ port: server.port, host: '127.0.0.1', allowHalfOpen: true });
+      client.pipe(upstream).pipe(client);
+      for (const socket of [client, upstream]) socket.on('error', () => undefined);
+      ended.push(upstream);
+    });
+    wire.listen(0, '127.0.0.1');
+    await once(wire, 'listening');
+    const stream = openDelta((wire.address() as AddressInfo).port, { credentials: workload(authority, authority) });
+    try {
+      stream.send({ node: sidecarNode('web'), typeUrl: CLUSTER_URL });
+      await stream.next();
+      expect(server.service.streams()).to.have.length(1);
+      for (const socket of ended) socket.end();
+      // Well before the pings that find out about peers that vanished without a word.
+      await eventually(
+        () => server.observer.events.at(-1),
+        (event) => expect(event).to.equal('disconnected web'),
+        10_000,
+      );
+      expect(server.service.streams()).to.deep.equal([]);
+    } finally {
+      for (const socket of ended) socket.destroy();
+      wire.close();
+      stream.close();
+    }
   });
 
   it('shows new connections the renewed server certificate, and keeps open streams', async () => {
