@@ -1,5 +1,6 @@
 /** How much of what is due goes into one response. */
-import type { Change, Channel } from './channel.ts';
+import type { Change } from './change.ts';
+import type { Channel } from './channel.ts';
 import { parentOf } from './types.ts';
 import { resolveUnits, type Unit } from './units.ts';
 

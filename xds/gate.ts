@@ -2,7 +2,7 @@
  * Make-before-break: a route or listener waits until the client holds the clusters that it newly names, so that no
  * request meets a cluster that isn't there. Nothing waits longer than the bounds.
  */
-import type { Change } from './channel.ts';
+import type { Change } from './change.ts';
 import type { Held } from './holdings.ts';
 
 export interface GateBounds {

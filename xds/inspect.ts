@@ -23,15 +23,15 @@ export interface TypeState {
 /** The types that the client has asked for, in the order in which they are sent. */
 export function describeTypes(session: Session): readonly TypeState[] {
   return openChannels(session).map((channel) => {
-    const { type, holdings, inFlight, suspects, refused, owed } = channel;
+    const { type, holdings, inFlight, refusals, owed } = channel;
     return {
       type,
       names: [...(holdings.interest.everything ? ['*'] : []), ...[...holdings.interest].sort()],
       nonceSent: channel.lastNonce,
       nonceAcked: channel.acknowledgedNonce,
       sentAt: channel.sentAt,
-      refusal: suspects.length + refused.size > 0 ? channel.refusal : '',
-      pending: owed || inFlight.length + suspects.length > 0 || session.changes(channel).length > 0,
+      refusal: refusals.none ? '' : refusals.message,
+      pending: owed || inFlight.length > 0 || refusals.searching || session.state.changes(channel).length > 0,
     };
   });
 }
@@ -41,10 +41,10 @@ export function listWanted(session: Session, typeUrl: string): readonly ServedRe
   return openChannels(session)
     .filter(({ type }) => type.typeUrl === typeUrl)
     .flatMap(({ type, holdings }) =>
-      [...session.target(type).values()].filter(({ name }) => holdings.subscribed(name)),
+      [...session.state.target(type).values()].filter(({ name }) => holdings.subscribed(name)),
     );
 }
 
 function openChannels(session: Session): readonly Channel[] {
-  return [...session.channels].filter(({ open }) => open);
+  return [...session.state.channels].filter(({ open }) => open);
 }

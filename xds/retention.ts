@@ -2,7 +2,7 @@
  * What is gone from the snapshot and stays with the client for a while: clusters that something it still holds names, and
  * listeners whose place another may be about to take. All times in milliseconds of one monotonic clock.
  */
-import type { Change } from './channel.ts';
+import type { Change } from './change.ts';
 
 export interface RetentionBounds {
   /** How long clusters and listeners that are to come may take to warm. */

@@ -3,7 +3,7 @@
  * same way take the same steps, so what a step says is put together and encoded once for all of them; and since a client
  * that has taken some of the steps holds a collection that others hold too, nothing need be noted for each resource.
  */
-import type { Change } from './channel.ts';
+import type { Change } from './change.ts';
 import { differingNames, NO_RESOURCES, type Resources } from './difference.ts';
 import type { ServedResource } from './source.ts';
 import { parentOf } from './types.ts';

@@ -44,6 +44,11 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   { typeUrl: NAME_TABLE, label: 'nds', wildcard: true, wholeState: true, removal: 'send' },
 ];
 
+/** Types whose resources name clusters. */
+export const TYPES_NAMING_CLUSTERS: readonly ResourceType[] = RESOURCE_TYPES.filter(
+  ({ typeUrl }) => typeUrl !== CLUSTER && typeUrl !== ENDPOINT && typeUrl !== SECRET,
+);
+
 const BY_URL: ReadonlyMap<string, ResourceType> = new Map(RESOURCE_TYPES.map((type) => [type.typeUrl, type]));
 
 export function resourceType(typeUrl: string): ResourceType | undefined {

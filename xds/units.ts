@@ -2,7 +2,7 @@
  * Changes that only make sense together: where one resource hands over to another what no two may have, a response with
  * only half of it is refused by the client, or leaves what was handed over to nobody.
  */
-import type { Change } from './channel.ts';
+import type { Change } from './change.ts';
 import type { Held } from './holdings.ts';
 import { parentOf } from './types.ts';
 

@@ -4,7 +4,7 @@
  * the clusters are there, and the acknowledgement of a cluster's endpoints that it is warm: nothing else that we send
  * keeps an EDS cluster waiting, its certificates come from beside the proxy.
  */
-import type { Sent } from './channel.ts';
+import type { Sent } from './change.ts';
 import { ENDPOINT, type ResourceType } from './types.ts';
 
 export class Warmth {

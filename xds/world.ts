@@ -1,5 +1,6 @@
 /** What a state-of-the-world response holds where what it does not name is gone: all that the client is to hold from then on. */
-import type { Change, Channel } from './channel.ts';
+import type { Change } from './change.ts';
+import type { Channel } from './channel.ts';
 import type { ServedResource } from './source.ts';
 
 /** The changes with those that the response repeats because they are not answered yet: its answer is one to them too. */

@@ -1,0 +1,115 @@
+/**
+ * All that is known of one client, type by type: what it asks for and holds, and what it is to hold. The rules that look
+ * at several types at once stand on this.
+ */
+import type { Change } from './change.ts';
+import { Channel } from './channel.ts';
+import { NO_RESOURCES, type Resources, routesNamedIn } from './difference.ts';
+import type { Naming } from './retention.ts';
+import type { Snapshot } from './source.ts';
+import {
+  CLUSTER,
+  LISTENER,
+  parentOf,
+  RESOURCE_TYPES,
+  type ResourceType,
+  ROUTE,
+  SECRET,
+  TYPES_NAMING_CLUSTERS,
+  VIRTUAL_HOST,
+} from './types.ts';
+import { Warmth } from './warmth.ts';
+
+export class ClientState {
+  readonly delta: boolean;
+  readonly clusters: Channel;
+  readonly warmth = new Warmth();
+  readonly #channels = new Map<string, Channel>(RESOURCE_TYPES.map((type) => [type.typeUrl, new Channel(type)]));
+  #snapshot: Snapshot | undefined;
+  #secrets: Resources = NO_RESOURCES;
+
+  constructor(protocol: 'delta' | 'sotw') {
+    this.delta = protocol === 'delta';
+    this.clusters = this.channel(CLUSTER);
+  }
+
+  get snapshot(): Snapshot | undefined {
+    return this.#snapshot;
+  }
+
+  /** In the order in which changes are sent. */
+  get channels(): Iterable<Channel> {
+    return this.#channels.values();
+  }
+
+  /** Moves the target. Clients go straight to the newest; what was never sent of older ones is forgotten. */
+  aim(snapshot: Snapshot | undefined, secrets: Resources): void {
+    this.#snapshot = snapshot;
+    this.#secrets = secrets;
+  }
+
+  channel(typeUrl: string): Channel {
+    const channel = this.#channels.get(typeUrl);
+    if (channel === undefined) throw new RangeError(`no channel for ${typeUrl}`);
+    return channel;
+  }
+
+  /** The channels of what belongs to resources of this one. */
+  belongingTo({ type: { typeUrl } }: Channel): readonly Channel[] {
+    return this.delta && typeUrl === ROUTE ? [this.channel(VIRTUAL_HOST)] : [];
+  }
+
+  target(type: ResourceType): Resources {
+    if (type.typeUrl === SECRET) return this.#secrets;
+    return this.#snapshot?.types.get(type.typeUrl) ?? NO_RESOURCES;
+  }
+
+  exists(typeUrl: string, name: string): boolean {
+    return this.#snapshot?.types.get(typeUrl)?.has(name) ?? false;
+  }
+
+  changes(channel: Channel): readonly Change[] {
+    const changes = channel.changes(this.target(channel.type));
+    const { parent } = channel.type;
+    if (parent === undefined) return changes;
+    // What belongs to something that is gone goes with it, once the client has stopped using that.
+    return changes.filter(({ name, resource }) => resource !== undefined || this.exists(parent, parentOf(name)));
+  }
+
+  holdsCluster(cluster: string): boolean {
+    const { holdings, inFlight } = this.clusters;
+    if (!holdings.holds(cluster) && !inFlight.some((sent) => this.warmth.isWarm(sent, cluster))) return false;
+    return !inFlight.some(
+      ({ steps, changes }) =>
+        // What is removed from among the clusters never goes in steps.
+        steps === undefined && changes.some(({ name, resource }) => name === cluster && resource === undefined),
+    );
+  }
+
+  /** Who names a cluster of what the client holds or may be taking up. */
+  naming(cluster: string): Naming {
+    let wanted = false;
+    for (const type of TYPES_NAMING_CLUSTERS) {
+      const { holdings, inFlight } = this.channel(type.typeUrl);
+      holdings.rebase(this.target(type));
+      if (holdings.exceptionNeeds(cluster)) return 'passing';
+      if (inFlight.some(({ changes }) => changes.some(({ resource }) => resource?.needs.includes(cluster))))
+        return 'passing';
+      wanted ||= holdings.baseNeeds(cluster);
+    }
+    return wanted ? 'wanted' : 'nothing';
+  }
+
+  /** Whether the client has all the route configurations that its listeners ask for. */
+  holdsNamedRoutes(): boolean {
+    const { holdings } = this.channel(ROUTE);
+    return this.#namedRoutes().every((name) => !this.exists(ROUTE, name) || holdings.holds(name));
+  }
+
+  #namedRoutes(): readonly string[] {
+    const { holdings, type } = this.channel(LISTENER);
+    const target = this.target(type);
+    if (holdings.isAt(target)) return routesNamedIn(target);
+    return [...target.values()].flatMap(({ name, routeNames = [] }) => (holdings.holds(name) ? routeNames : []));
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * The way that many clients go together: one that asks for all there is and holds nothing of its own is sent the steps
+ * that others are sent, without a look at single resources.
+ */
+import type { Batch, Change } from './change.ts';
+import type { Channel } from './channel.ts';
+import { NO_RESOURCES, parentsIn, type Resources } from './difference.ts';
+import { type Pace, type Step, stepsBetween, takeSteps } from './steps.ts';
+
+/** Fewer names than this are sent one by one. */
+const MANY = 32;
+
+/** Compares what the client asks for with the target. */
+export function follow({ type, holdings, forced, inFlight }: Channel, target: Resources): void {
+  if (type.parent !== undefined) return;
+  // What was asked for and is gone before it was sent is told to be absent.
+  for (const name of holdings.interest.follow(target)) {
+    if (holdings.held(name) === undefined && !forced.has(name)) forced.set(name, 'asked');
+  }
+  // A client that holds nothing and asks for all there is goes the way of others that do.
+  if (forced.size >= MANY && holdings.isEmpty && holdings.interest.exact && inFlight.length === 0) forced.clear();
+}
+
+/** What goes into the next response. Undefined: the client needs changes of its own, or the way is shorter than a step. */
+export function nextSteps(channel: Channel, target: Resources, pace: Pace): Batch | undefined {
+  const { holdings, forced, refusals, inFlight } = channel;
+  if (forced.size + inFlight.length > 0 || !refusals.none) return undefined;
+  const way = holdings.way(target, pace);
+  if (way === undefined || bringsIntroduced(channel, way.from)) return undefined;
+  const { from, steps } = way;
+  if (steps.length === 0) holdings.move(from, target);
+  let taken = 0;
+  for (let bytes = 0; taken < steps.length; taken += 1) {
+    bytes += steps[taken]?.bytes ?? 0;
+    const full = pace.byParent ? steps[taken]?.parent !== steps[0]?.parent : bytes > pace.chunkBytes;
+    if (taken > 0 && full) break;
+  }
+  if (taken === 0) return undefined;
+  const chosen = steps.slice(0, taken);
+  return { changes: changesOf(chosen), steps: chosen, move: { from, to: takeSteps(from, target, pace, taken) } };
+}
+
+/** The first that a client is sent which asks for many by name. Undefined: it holds something already, or asks for few. */
+export function firstOfMany(channel: Channel, target: Resources, pace: Pace): Batch | undefined {
+  const { type, holdings, forced, refusals, inFlight } = channel;
+  if (forced.size < MANY || type.parent !== undefined || !holdings.isEmpty) return undefined;
+  if (inFlight.length > 0 || !refusals.none) return undefined;
+  const changes: Change[] = [];
+  let bytes = 0;
+  for (const change of changesOf(stepsBetween(NO_RESOURCES, target, pace))) {
+    if (!holdings.interest.has(change.name)) continue;
+    bytes += change.resource?.bytes.length ?? 0;
+    if (bytes > pace.chunkBytes && changes.length > 0) break;
+    changes.push(change);
+  }
+  if (changes.length === 0) return undefined;
+  return { changes, move: { from: NO_RESOURCES, to: target } };
+}
+
+/** Whether something in the collection belongs to a parent that was sent just now: its belongings are on the way already. */
+function bringsIntroduced({ introduced }: Channel, held: Resources): boolean {
+  return introduced.size > 0 && parentsIn(held).some((parent) => introduced.has(parent));
+}
+
+function changesOf(steps: readonly Step[]): readonly Change[] {
+  const [only] = steps;
+  return steps.length === 1 && only !== undefined ? only.changes : steps.flatMap(({ changes }) => changes);
+}

@@ -1,0 +1,40 @@
+/** Whether a client has arrived at the present snapshot, so that everything up to it counts as acknowledged. */
+import type { Change } from './change.ts';
+import type { Channel } from './channel.ts';
+import type { ClientState } from './client-state.ts';
+import { follow } from './common-way.ts';
+import type { Resources } from './difference.ts';
+import type { Planner } from './planner.ts';
+import { CLUSTER } from './types.ts';
+
+/** Everything of the present snapshot is acknowledged, unless it was refused by itself. `principal`: nothing is before. */
+export function isSettled(state: ClientState, planner: Planner, principal: string): boolean {
+  if (state.snapshot === undefined) return false;
+  if (!state.channel(principal).open) return false;
+  for (const channel of state.channels) {
+    const target = state.target(channel.type);
+    if (!channel.open) {
+      // What belongs to something that was sent, and that the client has yet to ask for.
+      if (channel.hasBelongings(target)) return false;
+      continue;
+    }
+    if (channel.inFlight.length > 0 || channel.refusals.searching || channel.owed) return false;
+    if (channel.isSettled(target)) continue;
+    if (channel.isDue(target)) return false;
+    // The removal of a cluster that something draining still names may take its time.
+    const mayLinger = channel.type.typeUrl === CLUSTER;
+    if (changesLeft(state, planner, channel, target).some(({ resource }) => resource !== undefined || !mayLinger))
+      return false;
+  }
+  return state.holdsNamedRoutes();
+}
+
+/** From the way that the client shares with others, if it does. */
+function changesLeft(state: ClientState, planner: Planner, channel: Channel, target: Resources): readonly Change[] {
+  if (state.delta && channel.forced.size === 0 && channel.type.parent === undefined) {
+    follow(channel, target);
+    const way = channel.holdings.way(target, planner.pace(channel));
+    if (way !== undefined) return way.steps.flatMap(({ changes }) => changes);
+  }
+  return state.changes(channel);
+}
