@@ -29,6 +29,7 @@ export type { MeshNetworks } from './mesh/meshnetworks.ts';
 export { mergeMeshConfig, parseMeshConfig, parseMeshNetworks, parseProxyConfig } from './mesh/parse.ts';
 export type { ProxyConfig } from './mesh/proxyconfig.ts';
 export type { MeshTracing } from './mesh/tracing.ts';
+export { selectCiphers } from './networking/ciphers.ts';
 export type { Destination } from './networking/destination.ts';
 export type {
   ConnectionPoolSettings,

@@ -4,6 +4,8 @@ import {
   filters,
   MTLS_SOCKET,
   PLAINTEXT_SOCKET,
+  renderCertificateFiles,
+  renderRootsFile,
   SYSTEM_ROOTS,
   TLS_MODE_ISTIO,
   TLS_MODE_KEY,
@@ -93,23 +95,19 @@ function buildUpstreamSocket(sni: string, commonTlsContext: CommonTlsContext): T
 
 function buildClientCertificate({ clientCertificate: given }: OriginatedTls): CommonTlsContext {
   if (given === undefined) return {};
-  if ('secret' in given) return { tlsCertificateSdsSecretConfigs: [buildSecretConfig(given.secret)] };
-  return {
-    tlsCertificates: [
-      { certificateChain: { filename: given.certificate }, privateKey: { filename: given.privateKey } },
-    ],
-  };
+  const name = 'secret' in given ? given.secret : renderCertificateFiles(given.certificate, given.privateKey);
+  return { tlsCertificateSdsSecretConfigs: [buildSecretConfig(name)] };
 }
 
 function buildServerValidation(tls: OriginatedTls): CommonTlsContext {
   if (tls.insecureSkipVerify) return {};
   const names = { matchTypedSubjectAltNames: tls.subjectAltNames.flatMap(anyNameKind) };
   const roots = tls.caCertificates ?? { secret: SYSTEM_ROOTS };
-  if ('file' in roots) return { validationContext: { ...names, trustedCa: { filename: roots.file } } };
+  const name = 'file' in roots ? renderRootsFile(roots.file) : roots.secret;
   return {
     combinedValidationContext: {
       defaultValidationContext: names,
-      validationContextSdsSecretConfig: buildSecretConfig(roots.secret),
+      validationContextSdsSecretConfig: buildSecretConfig(name),
     },
   };
 }
@@ -172,13 +170,19 @@ function buildServerParameters(tls: ServerTls): CommonTlsContext {
 function buildServerIdentity(tls: ServerTls): CommonTlsContext {
   if (tls.kind === 'files') {
     const { certificate, privateKey, clientCa } = tls;
-    return {
-      tlsCertificates: [{ certificateChain: { filename: certificate }, privateKey: { filename: privateKey } }],
-      ...(clientCa ? { validationContext: { trustedCa: { filename: clientCa.file } } } : {}),
-    };
+    const names = { certificate: renderCertificateFiles(certificate, privateKey) };
+    return buildServedIdentity({ ...names, ...(clientCa ? { roots: renderRootsFile(clientCa.file) } : {}) });
   }
+  return buildServedIdentity({
+    certificate: tls.secret,
+    ...(tls.clientCa ? { roots: tls.clientCa.secret } : {}),
+  });
+}
+
+/** By SDS names. */
+function buildServedIdentity(names: { readonly certificate: string; readonly roots?: string }): CommonTlsContext {
   return {
-    tlsCertificateSdsSecretConfigs: [buildSecretConfig(tls.secret)],
-    ...(tls.clientCa ? { validationContextSdsSecretConfig: buildSecretConfig(tls.clientCa.secret) } : {}),
+    tlsCertificateSdsSecretConfigs: [buildSecretConfig(names.certificate)],
+    ...(names.roots === undefined ? {} : { validationContextSdsSecretConfig: buildSecretConfig(names.roots) }),
   };
 }

@@ -11,6 +11,7 @@ import { WorkloadCertificate } from '../certificate/workload.ts';
 import { createDnsProxy, type DnsProxy } from '../dns/index.ts';
 import type { Credentials } from '../dns/names.ts';
 import type { Logger } from '../log.ts';
+import { FileSecrets } from '../sds/files.ts';
 import { rootSecret, SecretStore, workloadSecret } from '../sds/secrets.ts';
 import { SdsServer } from '../sds/server.ts';
 import { AgentMetrics } from '../status/metrics.ts';
@@ -80,6 +81,7 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     onUpdate: () => tidy.request(),
   });
   const sds = new SdsServer({ socketPath: settings.sdsSocketPath, store, log });
+  const files = new FileSecrets({ store, interval: settings.certificate.rootInterval, clock, log });
   const status = new StatusServer({
     port: settings.ports.status,
     podAddress: settings.node.addresses[0] ?? '127.0.0.1',
@@ -93,7 +95,10 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
       nodeId: settings.nodeId,
       serviceCluster: settings.serviceCluster,
       metadata: settings.metadata,
-      secrets: [workloadSecret, rootSecret].map((name) => ({ name, version: store.get(name)?.version ?? '' })),
+      secrets: [...new Set([workloadSecret, rootSecret, ...store.wanted])].map((name) => ({
+        name,
+        version: store.get(name)?.version ?? '',
+      })),
       ...(dns === undefined ? {} : { names: dns.table.size }),
     }),
     quit: () => stop.abort(),
@@ -119,7 +124,7 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     tidy.request();
   });
 
-  const services = [trust, certificate, sds, status, tidy, ...(dns?.components ?? [])];
+  const services = [trust, certificate, files, sds, status, tidy, ...(dns?.components ?? [])];
   await runTogether(supervisor, services, stop, sds.listening);
 }
 

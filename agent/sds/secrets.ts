@@ -1,6 +1,7 @@
 /** The secrets that Envoy may ask for, as encoded messages with versions, and who wants to hear of changes. */
 import { createHash } from 'node:crypto';
 import { codec } from '#wire/agent.ts';
+import { parseFileSecret } from './filenames.ts';
 
 export const secretType = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
@@ -18,10 +19,43 @@ export interface ServedSecret {
 export class SecretStore {
   readonly #secrets = new Map<string, ServedSecret>();
   readonly #listeners = new Set<() => void>();
+  /** By name: how many streams ask for it. */
+  readonly #wanted = new Map<string, number>();
+  #announce: () => void = () => undefined;
 
   /** Whether the name is one of ours, known already or not. */
   serves(name: string): boolean {
-    return name === workloadSecret || name === rootSecret;
+    return isOwn(name) || parseFileSecret(name) !== undefined;
+  }
+
+  /** Names that some stream asks for. */
+  get wanted(): readonly string[] {
+    return [...this.#wanted.keys()];
+  }
+
+  /** `listener` is called when a stream asks for a name that no other asks for; the result stops that. */
+  onWanted(listener: () => void): () => void {
+    this.#announce = listener;
+    return () => {
+      this.#announce = () => undefined;
+    };
+  }
+
+  /** A stream asks for the secret from now on. */
+  want(name: string): void {
+    const streams = this.#wanted.get(name) ?? 0;
+    this.#wanted.set(name, streams + 1);
+    if (streams === 0) this.#announce();
+  }
+
+  /** A stream asks for it no longer; what nobody asks for is forgotten, except the workload's own. */
+  release(name: string): void {
+    const streams = (this.#wanted.get(name) ?? 0) - 1;
+    if (streams > 0) this.#wanted.set(name, streams);
+    else {
+      this.#wanted.delete(name);
+      if (!isOwn(name)) this.#secrets.delete(name);
+    }
   }
 
   get(name: string): ServedSecret | undefined {
@@ -29,22 +63,39 @@ export class SecretStore {
   }
 
   setCertificate(chain: string, privateKey: string): void {
+    this.#setCertificate(workloadSecret, chain, privateKey);
+  }
+
+  setRoots(bundle: string): void {
+    this.#setRoots(rootSecret, bundle);
+  }
+
+  /** What the files of a secret hold; dropped when nobody asks for it any more. */
+  setFileCertificate(name: string, chain: string, privateKey: string): void {
+    if (this.#wanted.has(name)) this.#setCertificate(name, chain, privateKey);
+  }
+
+  setFileRoots(name: string, bundle: string): void {
+    if (this.#wanted.has(name)) this.#setRoots(name, bundle);
+  }
+
+  #setCertificate(name: string, chain: string, privateKey: string): void {
     const bytes = codec.encode('envoy.extensions.transport_sockets.tls.v3.Secret', {
-      name: workloadSecret,
+      name,
       tlsCertificate: {
         certificateChain: { inlineBytes: Buffer.from(chain) },
         privateKey: { inlineBytes: Buffer.from(privateKey) },
       },
     });
-    this.#set({ name: workloadSecret, version: hash(chain), bytes });
+    this.#set({ name, version: hash(chain), bytes });
   }
 
-  setRoots(bundle: string): void {
+  #setRoots(name: string, bundle: string): void {
     const bytes = codec.encode('envoy.extensions.transport_sockets.tls.v3.Secret', {
-      name: rootSecret,
+      name,
       validationContext: { trustedCa: { inlineBytes: Buffer.from(bundle) } },
     });
-    this.#set({ name: rootSecret, version: hash(bundle), bytes });
+    this.#set({ name, version: hash(bundle), bytes });
   }
 
   /** `listener` is called after each change; the result stops that. */
@@ -59,6 +110,8 @@ export class SecretStore {
     for (const listener of this.#listeners) listener();
   }
 }
+
+const isOwn = (name: string): boolean => name === workloadSecret || name === rootSecret;
 
 function hash(text: string): string {
   return createHash('sha256').update(text).digest('hex').slice(0, 16);

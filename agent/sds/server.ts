@@ -77,7 +77,10 @@ export class SdsServer implements Component {
     };
     let status: { code: number; message: string } = { code: grpcStatus.ok, message: '' };
     const unsubscribe = store.subscribe(() => write(session.refresh()));
-    stream.on('close', unsubscribe);
+    stream.on('close', () => {
+      unsubscribe();
+      session.close();
+    });
     stream.on('wantTrailers', () => {
       stream.sendTrailers({ 'grpc-status': String(status.code), 'grpc-message': encodeURIComponent(status.message) });
     });

@@ -72,8 +72,20 @@ describe('SDS, state of the world', () => {
     store.setRoots('roots');
     ask({ resourceNames: [rootSecret] });
     expect(ask({ resourceNames: [], responseNonce: '0' })).to.equal(undefined);
-    expect(ask({ resourceNames: ['file-root:/etc/passwd'], responseNonce: '1' })).to.equal(undefined);
+    expect(ask({ resourceNames: ['file-root:'], responseNonce: '1' })).to.equal(undefined);
     expect(lines.join('')).to.contain('unknown secret asked for');
+  });
+
+  it('tells the store what is asked for, and what no longer is', () => {
+    const { store, session } = open('StreamSecrets');
+    const ask = (...resourceNames: readonly string[]) =>
+      session.receive(codec.encode(requestType, { typeUrl: secretType, resourceNames: [...resourceNames] }));
+    ask(rootSecret, 'file-root:/a', 'other');
+    expect(store.wanted).to.deep.equal([rootSecret, 'file-root:/a']);
+    ask(rootSecret, 'file-root:/b');
+    expect(store.wanted).to.deep.equal([rootSecret, 'file-root:/b']);
+    session.close();
+    expect(store.wanted).to.deep.equal([]);
   });
 
   it('throws on bytes that are no request', () => {

@@ -11,6 +11,8 @@ export interface SdsSession {
   receive(bytes: Uint8Array): Uint8Array | undefined;
   /** What is due after a change in the store. */
   refresh(): Uint8Array | undefined;
+  /** The stream has ended. */
+  close(): void;
 }
 
 /** What both protocols share: names asked for, versions sent, the nonce of the last response. */
@@ -31,6 +33,21 @@ abstract class Session implements SdsSession {
   refresh(): Uint8Array | undefined {
     const due = this.takeDue();
     return due.length === 0 ? undefined : this.respond(due, []);
+  }
+
+  close(): void {
+    for (const name of [...this.names]) this.forget(name);
+  }
+
+  protected ask(name: string): void {
+    if (this.names.has(name)) return;
+    this.names.add(name);
+    if (this.store.serves(name)) this.store.want(name);
+  }
+
+  protected forget(name: string): void {
+    this.sent.delete(name);
+    if (this.names.delete(name) && this.store.serves(name)) this.store.release(name);
   }
 
   protected abstract respond(secrets: readonly ServedSecret[], unknown: readonly string[]): Uint8Array;
@@ -66,11 +83,9 @@ class StreamSession extends Session {
     const asked = request.resourceNames ?? [];
     this.reportUnknown(asked.filter((name) => !this.store.serves(name) && !this.names.has(name)));
     for (const name of this.names) {
-      if (asked.includes(name)) continue;
-      this.names.delete(name);
-      this.sent.delete(name);
+      if (!asked.includes(name)) this.forget(name);
     }
-    for (const name of asked) this.names.add(name);
+    for (const name of asked) this.ask(name);
     this.report(nonce, request.errorDetail);
     return this.refresh();
   }
@@ -90,17 +105,14 @@ class DeltaSession extends Session {
   receive(bytes: Uint8Array): Uint8Array | undefined {
     const request = codec.decode('envoy.service.discovery.v3.DeltaDiscoveryRequest', bytes);
     for (const [name, version] of Object.entries(request.initialResourceVersions ?? {})) this.sent.set(name, version);
-    for (const name of request.resourceNamesUnsubscribe ?? []) {
-      this.names.delete(name);
-      this.sent.delete(name);
-    }
+    for (const name of request.resourceNamesUnsubscribe ?? []) this.forget(name);
     const subscribed = request.resourceNamesSubscribe ?? [];
     const unknown = subscribed.filter((name) => !this.store.serves(name));
     this.reportUnknown(unknown);
     for (const name of subscribed) {
       // Subscribing again asks for the resource again.
       if (this.names.has(name)) this.sent.delete(name);
-      else if (!unknown.includes(name)) this.names.add(name);
+      else if (!unknown.includes(name)) this.ask(name);
     }
     this.report(request.responseNonce ?? '', request.errorDetail);
     const due = this.takeDue();

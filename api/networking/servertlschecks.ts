@@ -1,5 +1,6 @@
 import type { Diagnostic } from '../resource.ts';
 import { duplicates, each, errorIf, type Path, warningIf } from '../schema/findings.ts';
+import { isCipher } from './ciphers.ts';
 import type { ServerTLSSettings } from './servertls.ts';
 
 /** Where certificates may come from; one place at most. */
@@ -73,27 +74,6 @@ function checkTerminating(tls: ServerTLSSettings, path: Path): Diagnostic[] {
   ];
 }
 
-const ciphers = new Set([
-  'ECDHE-ECDSA-AES128-GCM-SHA256',
-  'ECDHE-RSA-AES128-GCM-SHA256',
-  'ECDHE-ECDSA-AES256-GCM-SHA384',
-  'ECDHE-RSA-AES256-GCM-SHA384',
-  'ECDHE-ECDSA-CHACHA20-POLY1305',
-  'ECDHE-RSA-CHACHA20-POLY1305',
-  'ECDHE-ECDSA-AES128-SHA',
-  'ECDHE-RSA-AES128-SHA',
-  'ECDHE-ECDSA-AES256-SHA',
-  'ECDHE-RSA-AES256-SHA',
-  'AES128-GCM-SHA256',
-  'AES256-GCM-SHA384',
-  'AES128-SHA',
-  'AES256-SHA',
-  'DES-CBC3-SHA',
-]);
-
-/** BoringSSL's names; an entry that begins with an operator is left to Envoy. */
-const isCipher = (name: string) => name === '' || name === 'ALL' || !/^[A-Za-z0-9]/.test(name) || ciphers.has(name);
-
 function checkCiphers(tls: ServerTLSSettings, path: Path): Diagnostic[] {
   const old = tls.minProtocolVersion === 'TLSV1_0' || tls.minProtocolVersion === 'TLSV1_1';
   const at = [...path, 'cipherSuites'];
@@ -110,7 +90,7 @@ function checkCiphers(tls: ServerTLSSettings, path: Path): Diagnostic[] {
       `${tls.minProtocolVersion} needs ciphers of its time`,
     ),
     ...each(tls.cipherSuites, at, (name, here) =>
-      warningIf(!isCipher(name), here, `"${name}" is no cipher and is ignored`),
+      warningIf(name !== '' && !isCipher(name), here, `"${name}" is no cipher and is ignored`),
     ),
     ...repeated.map((diagnostic): Diagnostic => ({ ...diagnostic, severity: 'warning' })),
   ];

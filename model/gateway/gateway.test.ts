@@ -162,13 +162,26 @@ spec:
     ]);
   });
 
-  it('close a TLS server whose certificate has no name rather than answer in plaintext', () => {
-    const { mesh, gateway } = meshWithIngress(
-      bookinfo.replace('credentialName: bookinfo-cert', 'serverCertificate: /a.crt, privateKey: /a.key'),
-    );
+  it('close a TLS server that they cannot serve as it says rather than answer in plaintext', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo.replace('mode: SIMPLE', 'mode: OPTIONAL_MUTUAL'));
     expect(mesh.read(mesh.queries.gatewayListeners, gateway).map((listener) => listener.name)).to.deep.equal([
       '0.0.0.0_8080',
     ]);
+  });
+
+  it('end TLS with files in their own container, and check clients against one', () => {
+    const files = 'serverCertificate: /a.crt, privateKey: /a.key, caCertificates: /ca.crt, cipherSuites: [NONSENSE]';
+    const { mesh, gateway } = meshWithIngress(
+      bookinfo.replace('mode: SIMPLE', 'mode: MUTUAL').replace('credentialName: bookinfo-cert', files),
+    );
+    const [, secure] = mesh.read(mesh.queries.gatewayListeners, gateway);
+    expect(secure?.filterChains.map(({ tls }) => tls)).to.deep.equal([
+      {
+        ...{ kind: 'files', certificate: '/a.crt', privateKey: '/a.key', alpn: ['h2', 'http/1.1'] },
+        clientCa: { file: '/ca.crt', optional: false },
+      },
+    ]);
+    expect(mesh.read(mesh.queries.gatewaySecretNames, gateway)).to.deep.equal([]);
   });
 
   it('name the secrets of their routers, and find roots beside the certificate or apart from it', () => {

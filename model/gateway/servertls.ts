@@ -1,4 +1,4 @@
-import type { Server, ServerTLSSettings } from '../specs.ts';
+import { type Server, type ServerTLSSettings, selectCiphers } from '../specs.ts';
 import type { DownstreamTls, TlsParameters } from '../types/resolved.ts';
 
 /** Name under which a router asks for a Secret of its own namespace. */
@@ -12,10 +12,10 @@ export function resolveServerTls(server: Server, http: boolean): DownstreamTls |
   const alpn = http ? ['h2', 'http/1.1'] : [];
   if (tls?.mode === 'ISTIO_MUTUAL') return { kind: 'mesh-mtls', alpn: http ? alpn : ['istio-peer-exchange', 'istio'] };
   const credential = credentialOf(server);
-  if (tls === undefined || credential === undefined) return undefined;
-  const clientCa = clientCaOf(server);
   // Clients may do without a certificate only where nothing else says so: an optional one cannot be asked for here.
-  if (tls.mode === 'OPTIONAL_MUTUAL') return undefined;
+  if (tls === undefined || tls.mode === 'OPTIONAL_MUTUAL') return undefined;
+  if (credential === undefined) return resolveServerFiles(tls, alpn);
+  const clientCa = clientCaOf(server);
   return {
     kind: 'server',
     secret: secretName(credential),
@@ -25,14 +25,34 @@ export function resolveServerTls(server: Server, http: boolean): DownstreamTls |
   };
 }
 
+/** TLS with files in the proxy's container; undefined when they are not all named. */
+export function resolveServerFiles(settings: ServerTLSSettings, alpn: readonly string[]): DownstreamTls | undefined {
+  const { mode, serverCertificate, privateKey, caCertificates } = settings;
+  if (!serverCertificate || !privateKey) return undefined;
+  const checksClients = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL';
+  if (checksClients && !caCertificates) return undefined;
+  return {
+    kind: 'files',
+    certificate: serverCertificate,
+    privateKey,
+    alpn,
+    ...(checksClients && caCertificates
+      ? { clientCa: { file: caCertificates, optional: mode === 'OPTIONAL_MUTUAL' } }
+      : {}),
+    ...resolveTlsParameters(settings),
+  };
+}
+
 /** Versions and ciphers, as far as they are said. */
 export function resolveTlsParameters(tls: ServerTLSSettings): TlsParameters {
   const min = versionOf(tls.minProtocolVersion);
   const max = versionOf(tls.maxProtocolVersion);
+  // Envoy refuses a listener for a cipher that it doesn't know; one is left out, as admission says.
+  const cipherSuites = selectCiphers(tls.cipherSuites ?? []);
   return {
     ...(min === undefined ? {} : { minProtocolVersion: min }),
     ...(max === undefined ? {} : { maxProtocolVersion: max }),
-    ...(tls.cipherSuites === undefined || tls.cipherSuites.length === 0 ? {} : { cipherSuites: tls.cipherSuites }),
+    ...(cipherSuites.length === 0 ? {} : { cipherSuites }),
   };
 }
 

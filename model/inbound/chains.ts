@@ -1,6 +1,6 @@
 /** Which connections a port of a workload takes: by mTLS mode and protocol, told apart by TLS and ALPN. */
 import { isHttp } from '../discovery/services.ts';
-import { resolveTlsParameters } from '../gateway/servertls.ts';
+import { resolveServerFiles } from '../gateway/servertls.ts';
 import type { MtlsMode } from '../security/peerauthentication.ts';
 import type { ServerTLSSettings } from '../specs.ts';
 import type { Protocol } from '../types/inputs.ts';
@@ -87,21 +87,4 @@ export function shapeServerTls(protocol: Protocol, settings: ServerTLSSettings):
   };
   if (!detected) return shape(tls, http);
   return [...shape({ ...tls, applicationProtocols: ['h2', 'http/1.1', 'http/1.0'] }, true), ...shape(tls, false)];
-}
-
-function resolveServerFiles(settings: ServerTLSSettings, alpn: readonly string[]): DownstreamTls | undefined {
-  const { mode, serverCertificate, privateKey, caCertificates } = settings;
-  if (!serverCertificate || !privateKey) return undefined;
-  const checksClients = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL';
-  if (checksClients && !caCertificates) return undefined;
-  return {
-    kind: 'files',
-    certificate: serverCertificate,
-    privateKey,
-    alpn,
-    ...(checksClients && caCertificates
-      ? { clientCa: { file: caCertificates, optional: mode === 'OPTIONAL_MUTUAL' } }
-      : {}),
-    ...resolveTlsParameters(settings),
-  };
 }

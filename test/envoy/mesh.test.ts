@@ -1,3 +1,7 @@
+import { X509Certificate } from 'node:crypto';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { endpointSlice, ingress, ingressProxy, pod, service } from '#test/support/bookinfo.ts';
 import type { RunningEnvoy } from '#test/support/envoy.ts';
@@ -213,6 +217,18 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
   const throughGateway = (path = '/', headers: Record<string, string> = {}) =>
     ask('peer', `http://${network.addresses.peer}:8080${path}`, { host: 'bookinfo.example.com', ...headers });
 
+  /** Status and serial number of the certificate, or what is wrong, of a request to the gateway over HTTPS. */
+  const askSecurely = async (host: string) => {
+    const script = `
+      const options = { host: ${JSON.stringify(network.addresses.peer)}, port: 8443, servername: ${JSON.stringify(host)},
+        headers: { host: ${JSON.stringify(host)} }, ca: ${JSON.stringify(mesh.authority.rootsPem)}, agent: false, timeout: 5000 };
+      require('node:https').get(options, (response) => {
+        const { serialNumber } = response.socket.getPeerCertificate();
+        response.resume().on('end', () => console.log(response.statusCode + ' ' + serialNumber));
+      }).on('error', (error) => console.log(error.message));`;
+    return (await network.run('peer', [process.execPath, '-e', script], 1000)).stdout.trim();
+  };
+
   it('carries a request from the gateway over mutual TLS with SPIFFE identities', async () => {
     const { status, headers } = await eventually(
       () => throughGateway('/hello'),
@@ -245,13 +261,44 @@ describe('a mesh of a gateway and a sidecar with real redirection', () => {
   });
 
   it('serves HTTPS with the certificate of a Secret in the gateway’s own namespace', async () => {
-    const script = `
-      const options = { host: ${JSON.stringify(network.addresses.peer)}, port: 8443, servername: 'bookinfo.example.com',
-        headers: { host: 'bookinfo.example.com' }, ca: ${JSON.stringify(mesh.authority.rootsPem)}, agent: false, timeout: 5000 };
-      require('node:https').get(options, (response) => response.resume().on('end', () => console.log(response.statusCode)))
-        .on('error', (error) => console.log(error.message));`;
-    const { stdout } = await network.run('peer', [process.execPath, '-e', script], 1000);
-    expect(stdout.trim()).to.equal('200');
+    expect(await askSecurely('bookinfo.example.com')).to.match(/^200 /);
+  });
+
+  it('serves HTTPS with the certificate of files in the gateway’s own container, and with the one that replaces it', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lateen-gateway-'));
+    const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+    const renew = async () => {
+      const { chain, privateKey } = mesh.authority.issueServer(['files.example.com']);
+      await writeFile(certificate, chain.join(''));
+      await writeFile(key, privateKey);
+      return new X509Certificate(chain[0] ?? '').serialNumber;
+    };
+    await chmod(folder, 0o755);
+    try {
+      const first = await renew();
+      mesh.pipeline.objects.apply(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: files, namespace: bookinfo}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: files, protocol: HTTPS}
+    hosts: [files.example.com]
+    tls: {mode: SIMPLE, serverCertificate: ${certificate}, privateKey: ${key}}
+`);
+      // Nothing routes the host; what counts here is who answers.
+      const secured = (serial: string) =>
+        eventually(
+          () => askSecurely('files.example.com'),
+          (reply) => expect(reply).to.equal(`404 ${serial}`),
+        );
+      await secured(first);
+      await secured(await renew());
+    } finally {
+      mesh.pipeline.objects.delete('Gateway', 'bookinfo', 'files');
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('takes plaintext from outside of the mesh while PERMISSIVE', async () => {

@@ -1,8 +1,10 @@
+import { X509Certificate } from 'node:crypto';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { endpointSlice, pod, service } from '#test/support/bookinfo.ts';
+import { eventually } from '#test/support/eventually.ts';
 import { MeshNetwork } from '#test/support/meshnetwork.ts';
 import { NetworkPair } from '#test/support/netns.ts';
 import { askFrom, redirectPod } from '#test/support/redirected.ts';
@@ -175,30 +177,70 @@ describe('a Sidecar on a real proxy with real redirection', () => {
     expect(await ask('pod', 'http://127.0.0.1:9081/')).to.include({ status: 200, port: 9090 });
   });
 
-  it('ends TLS with the user’s certificate where mutual TLS is off', async () => {
-    const { chain, privateKey } = mesh.authority.issueServer(['client.example.com']);
-    const folder = await mkdtemp(join(tmpdir(), 'lateen-sidecar-'));
-    await chmod(folder, 0o755);
-    stops.push(() => rm(folder, { recursive: true }));
-    const [certificate, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
-    await writeFile(certificate, chain.join(''));
-    await writeFile(key, privateKey);
-    mesh.pipeline.objects.apply(`
+  describe('with TLS of the user’s, where mutual TLS is off', () => {
+    const mtls = (mode: string) => `
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: default, namespace: bookinfo}
-spec: {mtls: {mode: DISABLE}}
----`);
-    await ingress(
-      `{${at(9443, 'HTTPS')}, defaultEndpoint: "127.0.0.1:9090", tls: {mode: SIMPLE, serverCertificate: ${certificate}, privateKey: ${key}}}`,
-    );
-    const script = `
-      const options = { host: ${JSON.stringify(network.addresses.pod)}, port: 9443, servername: 'client.example.com',
-        ca: ${JSON.stringify(mesh.authority.rootsPem)}, agent: false, timeout: 5000 };
-      require('node:https').get(options, (response) => response.resume().on('end', () => console.log(response.statusCode)))
-        .on('error', (error) => console.log(error.message));`;
-    const { stdout } = await network.run('peer', [process.execPath, '-e', script], 1000);
-    expect(stdout.trim()).to.equal('200');
+spec: {mtls: {mode: ${mode}}}
+---`;
+    let folder: string;
+
+    /** Files as an administrator replaces them: the certificate first, then its key. */
+    const renew = async (name: string) => {
+      const { chain, privateKey } = mesh.authority.issueServer([`${name}.example.com`]);
+      await writeFile(join(folder, 'cert.pem'), chain.join(''));
+      await writeFile(join(folder, 'key.pem'), privateKey);
+      return new X509Certificate(chain[0] ?? '').serialNumber;
+    };
+    const ending = (more = '') =>
+      `tls: {mode: SIMPLE, serverCertificate: ${join(folder, 'cert.pem')}, privateKey: ${join(folder, 'key.pem')}${more}}`;
+    /** Status and serial number of the certificate, or what is wrong, of a request over TLS from outside. */
+    const askSecurely = async () => {
+      const script = `
+        const options = { host: ${JSON.stringify(network.addresses.pod)}, port: 9443, servername: 'client.example.com',
+          ca: ${JSON.stringify(mesh.authority.rootsPem)}, agent: false, timeout: 5000, checkServerIdentity: () => undefined };
+        require('node:https').get(options, (response) => {
+          const { serialNumber } = response.socket.getPeerCertificate();
+          response.resume().on('end', () => console.log(response.statusCode + ' ' + serialNumber));
+        }).on('error', (error) => console.log(error.code ?? error.message));`;
+      return (await network.run('peer', [process.execPath, '-e', script], 1000)).stdout.trim();
+    };
+
+    beforeEach(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'lateen-sidecar-'));
+      await chmod(folder, 0o755);
+      mesh.pipeline.objects.apply(mtls('DISABLE'));
+    });
+    afterEach(() => rm(folder, { recursive: true }));
+
+    it('ends it with the files’ certificate, and with the new one when they change', async () => {
+      const first = await renew('client');
+      await ingress(`{${at(9443, 'HTTPS')}, defaultEndpoint: "127.0.0.1:9090", ${ending()}}`);
+      expect(await askSecurely()).to.equal(`200 ${first}`);
+      const second = await renew('client');
+      await eventually(askSecurely, (reply) => expect(reply).to.equal(`200 ${second}`));
+    });
+
+    it('refuses connections while files are missing or ciphers unknown, and everything else follows changes', async () => {
+      const plain = `{${at(9084)}, defaultEndpoint: "127.0.0.1:9090"}`;
+      const secure = `{${at(9443, 'HTTPS')}, defaultEndpoint: "127.0.0.1:9090", ${ending(', cipherSuites: [NONSENSE, -ALL]')}}`;
+      mesh.pipeline.objects.apply(sidecar(`{ingress: [${secure}, ${plain}]}`));
+      await eventually(
+        () => served(9084),
+        (reply) => expect(reply.status).to.equal(200),
+      );
+      expect(await askSecurely()).to.equal('ECONNRESET');
+      mesh.pipeline.objects.apply(mtls('STRICT'));
+      await eventually(
+        () => served(9084),
+        (reply) => expect(reply.status).to.equal(0),
+      );
+      mesh.pipeline.objects.apply(mtls('DISABLE'));
+      const serialNumber = await renew('client');
+      await eventually(askSecurely, (reply) => expect(reply).to.equal(`200 ${serialNumber}`));
+      await mesh.converged();
+    }).timeout(60_000);
   });
 
   it('serves the ports of services at the loopback address where the mesh says so', async () => {

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { expect } from 'chai';
+import { FileSecrets } from '#agent/sds/files.ts';
 import { SecretStore } from '#agent/sds/secrets.ts';
 import { SdsServer } from '#agent/sds/server.ts';
 import { CertificateAuthority, declareCaMetrics } from '#ca/index.ts';
@@ -173,7 +174,8 @@ export class MeshNetwork {
     const nothing = () => undefined;
     const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
     const server = new SdsServer({ socketPath, store, log });
-    this.#running.push(server.run(this.#stopping.signal));
+    const files = new FileSecrets({ store, interval: 50, clock: systemClock, log });
+    this.#running.push(server.run(this.#stopping.signal), files.run(this.#stopping.signal));
     await server.listening;
     await chmod(socketPath, 0o666);
     return socketPath;
