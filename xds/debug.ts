@@ -6,7 +6,7 @@
 import { encode, type Message } from '#wire/index.ts';
 import type { ProvenIdentity } from './identity.ts';
 import type { DebugQuestion, Protocol } from './request.ts';
-import type { EncodedResponse } from './response.ts';
+import { EncodedResponse } from './response.ts';
 
 export interface DebugAnswer {
   /** Each with its own type; names are told to clients of the delta protocol. */
@@ -50,8 +50,7 @@ export function encodeAnswer(
           ...common,
           resources: resources.map(({ any }) => any),
         });
-  const bytes = Buffer.from(body.buffer, body.byteOffset, body.byteLength);
-  return { bodies: [bytes], tail: Buffer.alloc(0), size: bytes.length };
+  return new EncodedResponse([Buffer.from(body.buffer, body.byteOffset, body.byteLength)]);
 }
 
 /** What the node of who asks claims: Istio's tools send one whose id is made up, so that only the metadata counts. */

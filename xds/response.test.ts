@@ -88,10 +88,10 @@ describe('response encoding', () => {
     const resources = [cluster('a'), cluster('b')];
     const first = encoder.encode('delta', outgoing({ resources, nonce: '1' }));
     const second = encoder.encode('delta', outgoing({ resources, nonce: '2' }));
-    expect(second.bodies[0]).to.equal(first.bodies[0]);
-    expect(second.tail).to.not.deep.equal(first.tail);
-    expect(encoder.encode('sotw', outgoing({ resources })).bodies[0]).to.not.equal(first.bodies[0]);
-    expect(encoder.encode('delta', outgoing({ resources, removed: ['x'] })).bodies[0]).to.not.equal(first.bodies[0]);
+    expect(second.parts[0]).to.equal(first.parts[0]);
+    expect(second.parts[1]).to.not.deep.equal(first.parts[1]);
+    expect(encoder.encode('sotw', outgoing({ resources })).parts[0]).to.not.equal(first.parts[0]);
+    expect(encoder.encode('delta', outgoing({ resources, removed: ['x'] })).parts[0]).to.not.equal(first.parts[0]);
   });
 
   it('shares the body of a step, whatever stands beside it', () => {
@@ -100,8 +100,8 @@ describe('response encoding', () => {
     if (one === undefined || two === undefined) throw new Error('no steps');
     const encode = (...steps: Step[]) =>
       encoder.encode('delta', outgoing({ resources: steps.flatMap(({ resources }) => resources), steps }));
-    expect(encode(one, two).bodies[0]).to.equal(encode(one).bodies[0]);
-    expect(encode(one, two).bodies[1]).to.equal(encode(two).bodies[0]);
+    expect(encode(one, two).parts[0]).to.equal(encode(one).parts[0]);
+    expect(encode(one, two).parts[1]).to.equal(encode(two).parts[0]);
     const message = decode('envoy.service.discovery.v3.DeltaDiscoveryResponse', joinResponse(encode(one, two)));
     expect(message.resources?.map(({ name }) => name)).to.deep.equal(['a', 'b']);
   });
@@ -110,11 +110,11 @@ describe('response encoding', () => {
     const encoder = createResponseEncoder(4_500);
     const large = (name: string) => outgoing({ resources: [{ ...cluster(name), bytes: Buffer.alloc(1_000) }] });
     const [a, b, c] = [large('a'), large('b'), large('c')];
-    const bodyOfA = encoder.encode('delta', a).bodies[0];
-    const bodyOfB = encoder.encode('delta', b).bodies[0];
-    expect(encoder.encode('delta', a).bodies[0]).to.equal(bodyOfA);
+    const bodyOfA = encoder.encode('delta', a).parts[0];
+    const bodyOfB = encoder.encode('delta', b).parts[0];
+    expect(encoder.encode('delta', a).parts[0]).to.equal(bodyOfA);
     encoder.encode('delta', c);
-    expect(encoder.encode('delta', a).bodies[0]).to.equal(bodyOfA);
-    expect(encoder.encode('delta', b).bodies[0]).to.not.equal(bodyOfB);
+    expect(encoder.encode('delta', a).parts[0]).to.equal(bodyOfA);
+    expect(encoder.encode('delta', b).parts[0]).to.not.equal(bodyOfB);
   });
 });

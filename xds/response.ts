@@ -27,11 +27,16 @@ const ANY_TYPE_URL = field(1);
 const ANY_VALUE = field(2);
 
 /** A response in parts: bytes that other streams are sent too, and the stream's own. */
-export interface EncodedResponse {
-  readonly bodies: readonly Buffer[];
-  readonly tail: Buffer;
-  /** Of all of it. */
+export class EncodedResponse {
+  /** None is empty. */
+  readonly parts: readonly Buffer[];
+  /** Bytes of all of it. */
   readonly size: number;
+
+  constructor(parts: readonly Buffer[]) {
+    this.parts = parts;
+    this.size = parts.reduce((size, part) => size + part.length, 0);
+  }
 }
 
 export interface ResponseEncoder {
@@ -87,39 +92,14 @@ export function createResponseEncoder(cacheBytes: number): ResponseEncoder {
           response,
         ),
       ];
-      const tail = encodeTail(response);
-      return { bodies: found, tail, size: found.reduce((size, body) => size + body.length, tail.length) };
+      return new EncodedResponse([...found.filter(({ length }) => length > 0), encodeTail(response)]);
     },
   };
 }
 
 /** The whole message in one buffer. */
-export function joinResponse({ bodies, tail, size }: EncodedResponse): Buffer {
-  return Buffer.concat([...bodies, tail], size);
-}
-
-/**
- * A response as grpc-js takes what a serializer gives: it asks for the length and copies the bytes behind the head of its
- * frame. So the parts are copied once, and not put together before. A pipeline test holds grpc-js to that.
- */
-export class ResponseParts {
-  readonly byteLength: number;
-  readonly #response: EncodedResponse;
-
-  constructor(response: EncodedResponse) {
-    this.byteLength = response.size;
-    this.#response = response;
-  }
-
-  copy(target: Buffer, start: number): void {
-    const { bodies, tail } = this.#response;
-    let at = start;
-    for (const body of bodies) {
-      target.set(body, at);
-      at += body.length;
-    }
-    target.set(tail, at);
-  }
+export function joinResponse({ parts, size }: EncodedResponse): Buffer {
+  return Buffer.concat(parts, size);
 }
 
 function encodeTail({ type: { typeUrl }, absent = [], revision, nonce }: Outgoing): Buffer {

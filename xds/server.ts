@@ -7,7 +7,7 @@ import type { Connections } from './listener.ts';
 import { declareXdsMetrics } from './metrics.ts';
 import { createPacer } from './pacer.ts';
 import type { Protocol } from './request.ts';
-import { createResponseEncoder, type EncodedResponse, ResponseParts } from './response.ts';
+import { createResponseEncoder, EncodedResponse, joinResponse } from './response.ts';
 import { DEFAULT_SESSION_SETTINGS, type SessionSettings } from './session.ts';
 import type { DeliveryObserver, SnapshotSource } from './source.ts';
 import { type Caller, type DiscoveryCall, DiscoveryStream, type StreamContext, type StreamState } from './stream.ts';
@@ -61,12 +61,8 @@ const method = (name: string) => ({
   responseStream: true as const,
   requestSerialize: (bytes: Buffer) => bytes,
   requestDeserialize: (bytes: Buffer) => bytes,
-  responseSerialize: (response: EncodedResponse) => new ResponseParts(response) as unknown as Buffer,
-  responseDeserialize: (body: Buffer): EncodedResponse => ({
-    bodies: [body],
-    tail: Buffer.alloc(0),
-    size: body.length,
-  }),
+  responseSerialize: joinResponse,
+  responseDeserialize: (bytes: Buffer) => new EncodedResponse([bytes]),
 });
 
 const definition = {

@@ -1,0 +1,100 @@
+/** Responses reach the socket without a copy: grpc-js, whose streams we write to directly, is held to what that needs. */
+import {
+  Client,
+  credentials,
+  type Server,
+  ServerCredentials,
+  type ServerDuplexStream,
+  type StatusObject,
+  status,
+} from '@grpc/grpc-js';
+import { expect } from 'chai';
+import { silentLogger } from '#runtime/index.ts';
+import { createGrpcListener } from '#xds/index.ts';
+import { EncodedResponse } from '#xds/response.ts';
+
+const path = '/test.Sharing/Talk';
+
+describe('bytes that responses share', () => {
+  it('go out in parts, in one message each, and no serializer is asked', async () => {
+    const large = Buffer.alloc(3 << 20, 'x');
+    const received = await talk((call) => {
+      call.write(new EncodedResponse([Buffer.from('own')]));
+      call.write(new EncodedResponse([large, Buffer.from('first'), Buffer.from('tail')]));
+      call.write(new EncodedResponse([large, Buffer.from('second')]));
+      call.write(new EncodedResponse([]));
+      call.end();
+    });
+    expect(received.map((bytes) => bytes.length)).to.deep.equal([3, large.length + 9, large.length + 6, 0]);
+    expect(received[0]?.toString()).to.equal('own');
+    expect(received[1]?.equals(Buffer.concat([large, Buffer.from('firsttail')]))).to.equal(true);
+    expect(received[2]?.equals(Buffer.concat([large, Buffer.from('second')]))).to.equal(true);
+  });
+
+  it('are reported as written, and the status comes behind them', async () => {
+    let written = 0;
+    const received = await talk((call) => {
+      call.write(new EncodedResponse([Buffer.alloc(1 << 20), Buffer.from('.')]), () => {
+        written += 1;
+        call.emit('error', { code: status.UNAVAILABLE, details: 'enough' });
+      });
+    }, status.UNAVAILABLE);
+    expect(received).to.have.length(1);
+    expect(written).to.equal(1);
+  });
+});
+
+/** What a client receives of a call that is answered like this, until it ends with this status. */
+async function talk(
+  answer: (call: ServerDuplexStream<Buffer, EncodedResponse>) => void,
+  ending: status = status.OK,
+): Promise<readonly Buffer[]> {
+  const stopping = new AbortController();
+  const listening = Promise.withResolvers<number>();
+  const running = createGrpcListener({
+    name: 'test',
+    address: '127.0.0.1:0',
+    credentials: ServerCredentials.createInsecure(),
+    services: [(server) => addService(server, answer)],
+    onListening: listening.resolve,
+    logger: silentLogger,
+  }).run(stopping.signal);
+  running.catch(listening.reject);
+  const client = new Client(`127.0.0.1:${await listening.promise}`, credentials.createInsecure(), {
+    'grpc.max_receive_message_length': -1,
+  });
+  try {
+    const call = client.makeBidiStreamRequest<Buffer, Buffer>(path, same, same);
+    const received: Buffer[] = [];
+    call.on('data', (bytes: Buffer) => received.push(bytes));
+    call.on('error', () => undefined);
+    const ended = await new Promise<StatusObject>((resolve) => call.on('status', resolve));
+    expect(ended.code).to.equal(ending);
+    return received;
+  } finally {
+    client.close();
+    stopping.abort();
+    await running;
+  }
+}
+
+const same = (bytes: Buffer) => bytes;
+
+function addService(server: Server, answer: (call: ServerDuplexStream<Buffer, EncodedResponse>) => void): void {
+  server.addService(
+    {
+      talk: {
+        path,
+        requestStream: true,
+        responseStream: true,
+        requestSerialize: same,
+        requestDeserialize: same,
+        responseSerialize: () => {
+          throw new Error('the response is about to be copied');
+        },
+        responseDeserialize: same,
+      },
+    },
+    { talk: answer },
+  );
+}
