@@ -23,9 +23,6 @@ export interface DebugResponder {
   answer(question: DebugQuestion, identity: ProvenIdentity): Promise<DebugAnswer>;
 }
 
-/** Questions of one stream that may wait for their answers. */
-export const MOST_QUESTIONS = 4;
-
 /** Nonces of answers, by which their acknowledgements are told from new questions. */
 const NONCE_PREFIX = 'debug-';
 

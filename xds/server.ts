@@ -1,6 +1,7 @@
 /** The aggregated discovery service: accepts streams, proves identities, and keeps what all streams share. */
 import { type Server, type ServiceDefinition, type sendUnaryData, status } from '@grpc/grpc-js';
 import { type Clock, LateenError, type Logger, type Metrics, systemClock } from '#runtime/index.ts';
+import type { Caller, DiscoveryCall, StreamContext } from './context.ts';
 import type { DebugResponder } from './debug.ts';
 import type { PeerAuthenticator } from './identity.ts';
 import type { Connections } from './listener.ts';
@@ -10,7 +11,7 @@ import type { Protocol } from './request.ts';
 import { createResponseEncoder, EncodedResponse, joinResponse } from './response.ts';
 import { DEFAULT_SESSION_SETTINGS, type SessionSettings } from './session.ts';
 import type { DeliveryObserver, SnapshotSource } from './source.ts';
-import { type Caller, type DiscoveryCall, DiscoveryStream, type StreamContext, type StreamState } from './stream.ts';
+import { DiscoveryStream, type StreamState } from './stream.ts';
 
 export interface DiscoverySettings extends SessionSettings {
   /** Most bytes handed to sockets and not drained, in the whole process. */

@@ -1,0 +1,42 @@
+/** What all streams of a process share, and what each is given. */
+import type { ServerDuplexStream } from '@grpc/grpc-js';
+import type { Clock, Logger } from '#runtime/index.ts';
+import type { DebugResponder } from './debug.ts';
+import type { ProvenIdentity } from './identity.ts';
+import type { XdsMetrics } from './metrics.ts';
+import type { Pacer } from './pacer.ts';
+import type { EncodedResponse, ResponseEncoder } from './response.ts';
+import type { SessionSettings } from './session.ts';
+import type { DeliveryObserver, SnapshotSource } from './source.ts';
+
+/** A response is serialized when it is written, and never parsed by us. */
+export type DiscoveryCall = ServerDuplexStream<Buffer, EncodedResponse>;
+
+export interface StreamContext {
+  readonly source: SnapshotSource;
+  readonly observer: DeliveryObserver;
+  /** Absent: questions about the control plane are refused. */
+  readonly debug: DebugResponder | undefined;
+  readonly pacer: Pacer;
+  readonly encoder: ResponseEncoder;
+  readonly metrics: XdsMetrics;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly session: SessionSettings;
+  /** Longest time that written bytes may wait for the peer to read, in milliseconds. */
+  readonly writeTimeoutMs: number;
+  /** A number that no other stream of this process has. */
+  readonly nextConnection: () => number;
+  /** Called with a type URL that nobody serves; true for the first time. */
+  readonly firstSeen: (typeUrl: string) => boolean;
+}
+
+/** Who is at the other end of a call, and how to get rid of the connection that it came on. */
+export interface Caller {
+  /** Absent on a port without authentication. */
+  readonly identity?: ProvenIdentity;
+  /** Until when that holds, in milliseconds since the epoch. */
+  readonly expires?: number;
+  /** Closes the connection, with everything on it. */
+  readonly disconnect: () => void;
+}
