@@ -5,10 +5,11 @@ import { installDebianPackages } from './debian.ts';
 import { envoyBinary } from './envoy.ts';
 import { coreDnsBinary, kubeBinary } from './kube.ts';
 import { checkPrerequisites } from './prerequisites.ts';
+import { proxiesBinary } from './proxies.ts';
 import { runSteps, type Step } from './steps.ts';
 
 /** What a command of ours may need to be there before it starts. */
-export type Need = 'descriptors' | 'envoy' | 'apiserver' | 'cluster';
+export type Need = 'descriptors' | 'envoy' | 'apiserver' | 'cluster' | 'proxies';
 
 const envoy: Step = {
   title: 'stock Envoy',
@@ -31,6 +32,13 @@ const dns: Step = {
   },
 };
 
+const proxies: Step = {
+  title: 'simulated proxies',
+  run: async (progress, signal) => {
+    await proxiesBinary(progress, signal);
+  },
+};
+
 const packages: Step = { title: 'Debian packages', run: installDebianPackages };
 
 const descriptors: Step = {
@@ -47,6 +55,7 @@ const stepsFor: Readonly<Record<Need, readonly Step[]>> = {
   envoy: [packages, envoy],
   apiserver: [kubernetes],
   cluster: [packages, envoy, kubernetes, dns],
+  proxies: [proxies],
 };
 
 /** Makes everything named available; quick when it already is. Throws LateenError with one line saying what to do. */

@@ -22,7 +22,7 @@ const prerequisites: readonly Prerequisite[] = [
     advice: 'the local cluster makes network namespaces and containers: run this as root (sudo)',
   },
   {
-    neededFor: ['descriptors', 'apiserver', 'cluster'],
+    neededFor: ['descriptors', 'apiserver', 'cluster', 'proxies'],
     holds: () => commandSucceeds('go', ['version']),
     advice: 'Go is missing: install Go 1.21 or newer and put it on PATH (https://go.dev/doc/install)',
   },
@@ -32,7 +32,7 @@ const prerequisites: readonly Prerequisite[] = [
     advice: 'pip is missing: install Python 3 with pip (Debian: apt-get install python3-pip)',
   },
   {
-    neededFor: ['apiserver', 'cluster'],
+    neededFor: ['apiserver', 'cluster', 'proxies'],
     holds: async () => (await findProgram('setpriv')) !== undefined && (await findProgram('flock')) !== undefined,
     advice: 'util-linux is missing: apt-get install util-linux',
   },

@@ -2,13 +2,15 @@
  * The rings of tests, innermost first. A ring is a set of files and what the machine must have before they run.
  * `setup` names are understood by hack/setup.
  */
+import type { Need } from '../setup/index.ts';
+
 export interface Ring {
   readonly name: string;
   readonly describes: string;
   readonly files: readonly string[];
   /** Milliseconds one test may take unless it says otherwise. */
   readonly timeoutMs: number;
-  readonly needs: readonly ('descriptors' | 'envoy' | 'apiserver' | 'cluster')[];
+  readonly needs: readonly Need[];
 }
 
 export const rings: readonly Ring[] = [
@@ -27,7 +29,7 @@ export const rings: readonly Ring[] = [
     describes: 'our real server in one process, spoken to over gRPC; a real API server where the stage talks to one',
     files: ['test/pipeline/**/*.test.ts'],
     timeoutMs: 60_000,
-    needs: ['descriptors', 'apiserver'],
+    needs: ['descriptors', 'apiserver', 'proxies'],
   },
   {
     name: 'envoy',

@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { LateenError } from '#runtime/core/index.ts';
+import { defaultScale, type ScaleOptions } from './scale/options.ts';
 
 export interface BenchArguments {
   readonly help: boolean;
@@ -9,6 +10,7 @@ export interface BenchArguments {
   readonly cluster: string | undefined;
   readonly keep: boolean;
   readonly repetitions: number | undefined;
+  readonly scale: ScaleOptions;
 }
 
 /** @throws LateenError `invalid` naming the word that is not understood, and what would be */
@@ -18,12 +20,22 @@ export function parseArguments(words: readonly string[], known: readonly string[
   if (stranger !== undefined) {
     throw new LateenError('invalid', `no benchmark is named "${stranger}"; there are: ${known.join(', ')}`);
   }
+  const { cluster, repetitions, proxies, services, namespaces, istiod } = values;
   return {
     help: values.help === true,
     names: [...new Set(positionals)],
-    cluster: values.cluster,
+    cluster,
     keep: values.keep === true,
-    repetitions: values.repetitions === undefined ? undefined : parseCount(values.repetitions),
+    repetitions: repetitions === undefined ? undefined : parseCount('repetitions', repetitions),
+    scale: {
+      proxies:
+        proxies === undefined ? defaultScale.proxies : proxies.split(',').map((word) => parseCount('proxies', word)),
+      services: services === undefined ? defaultScale.services : parseCount('services', services),
+      namespaces: namespaces === undefined ? defaultScale.namespaces : parseCount('namespaces', namespaces),
+      tls: values.tls === true,
+      quick: values.quick === true,
+      istiod,
+    },
   };
 }
 
@@ -37,6 +49,12 @@ function read(words: readonly string[]) {
         cluster: { type: 'string' },
         keep: { type: 'boolean' },
         repetitions: { type: 'string', short: 'n' },
+        proxies: { type: 'string' },
+        services: { type: 'string' },
+        namespaces: { type: 'string' },
+        tls: { type: 'boolean' },
+        quick: { type: 'boolean' },
+        istiod: { type: 'string' },
       },
     });
   } catch (error) {
@@ -45,10 +63,10 @@ function read(words: readonly string[]) {
   }
 }
 
-function parseCount(text: string): number {
+function parseCount(option: string, text: string): number {
   const count = Number(text);
   if (!Number.isInteger(count) || count < 1) {
-    throw new LateenError('invalid', `--repetitions ${text}: use a whole number from 1 up`);
+    throw new LateenError('invalid', `--${option} ${text}: use a whole number from 1 up`);
   }
   return count;
 }

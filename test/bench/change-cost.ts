@@ -14,7 +14,7 @@ import {
   type MeshSize,
   namespaceOf,
   podAddress,
-} from './xds-scale/objects.ts';
+} from './scale/objects.ts';
 
 interface Scale {
   readonly services: number;
@@ -91,7 +91,7 @@ async function measure(scale: Scale, repetitions: number): Promise<readonly Meas
       figure('nodes of the graph', 'count', nodes),
       figure('edges of the graph', 'count', edges),
       await cost('processor, endpoint change', (round) =>
-        pipeline.objects.apply([describeSlice(last, size, round % endpointsPerService)]),
+        pipeline.objects.apply([describeSlice(last, size, { without: round % endpointsPerService })]),
       ),
       await cost('processor, VirtualService change', (round) =>
         pipeline.objects.apply([describeRoute(5, size, round + 2)]),

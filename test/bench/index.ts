@@ -1,6 +1,6 @@
 /**
  * Figures, not tests: what the mesh costs and how fast it is, beside the bounds it is meant to hold.
- * Usage: npm run bench [-- NAME... --cluster NAME --keep --repetitions N]
+ * Usage: npm run bench [-- NAME... OPTION...]
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { arch, cpus, loadavg, totalmem } from 'node:os';
@@ -17,8 +17,8 @@ import { type Benchmark, type Measurement, renderTable, summarize } from './meas
 import { memory } from './memory.ts';
 import { podStart } from './pod-start.ts';
 import { routeChange } from './route-change.ts';
+import { scale } from './scale/index.ts';
 import { openSetting, ownCluster } from './setting.ts';
-import { xdsScale } from './xds-scale/index.ts';
 
 const benchmarks: readonly Benchmark[] = [
   install,
@@ -27,7 +27,7 @@ const benchmarks: readonly Benchmark[] = [
   memory,
   agentMemory,
   dns,
-  xdsScale,
+  scale,
   changeCost,
   hostile,
 ];
@@ -51,6 +51,14 @@ Options:
   --keep               do not remove the cluster "${ownCluster}"
   -n, --repetitions N  repeat each figure this often instead of the benchmark's own number
   -h, --help
+
+Options of "scale":
+  --proxies N[,N...]   numbers of simulated proxies (100,500)
+  --services N         (1,000)
+  --namespaces N       (20)
+  --tls                proxies come over mutual TLS, with certificates of the mesh
+  --istiod PATH        measure this pilot-discovery of Istio's too, in alternating rounds
+  --quick              one short round with the first number of proxies
 
 The table goes to standard output, all samples as JSON to test/bench/results/. Nothing is asserted.
 `;

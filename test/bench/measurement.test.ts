@@ -16,4 +16,15 @@ describe('benchmark figures', () => {
     ]);
     expect(table.split('\n')[2]).to.match(/^install\s+apply to READY\s+s\s+3\s+6\.0\s+7\.5\s+9\.0\s+15\.0\s+50 %$/);
   });
+
+  it('are shown beside those of another program', () => {
+    const measurements = [
+      { figure: 'all connect', unit: 's' as const, samples: [2], peer: { name: 'istiod', samples: [4, 8, 9] } },
+      { figure: 'missed', unit: 'count' as const, samples: [0], atMost: 0 },
+    ];
+    const [head, , connect, missed] = renderTable([{ benchmark: 'scale', measurements }]).split('\n');
+    expect(head).to.match(/of bound\s+istiod\s+ratio$/);
+    expect(connect).to.match(/^scale\s+all connect\s+s\s+1\s+2\.0\s+2\.0\s+2\.0\s+8\.0\s+0\.250$/);
+    expect(missed).to.match(/^scale\s+missed\s+count\s+1\s+0\.0\s+0\.0\s+0\.0\s+0\.0$/);
+  });
 });

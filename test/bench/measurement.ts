@@ -1,13 +1,16 @@
 import type { ClusterLayout } from '#hack/cluster/index.ts';
 import type { KubeClient } from '#kube/index.ts';
+import type { ScaleOptions } from './scale/options.ts';
 
 /** What a benchmark yields: samples of one figure, and the bound it is meant to hold (never asserted, only shown). */
 export interface Measurement {
   readonly figure: string;
-  readonly unit: 'ms' | 's' | 'MB' | 'count';
+  readonly unit: 'ms' | 's' | 'MB' | 'kB' | 'count';
   readonly samples: readonly number[];
   /** The figure to hold, in the same unit; left out where none is set. */
   readonly atMost?: number;
+  /** The same figure of another program in the same run, for comparison. */
+  readonly peer?: { readonly name: string; readonly samples: readonly number[] };
 }
 
 export interface Benchmark {
@@ -20,6 +23,7 @@ export interface Benchmark {
 export interface Setting {
   /** How often to repeat, where the benchmark's own number is not wanted. */
   readonly repetitions: number | undefined;
+  readonly scale: ScaleOptions;
   /** Tells how far a long benchmark is. */
   report(message: string): void;
   /** A running cluster with the demo mesh READY in it; started for the first benchmark that asks. */
@@ -49,33 +53,39 @@ export function summarize(samples: readonly number[]): Summary {
 
 const print = (value: number) => (value >= 100 ? value.toFixed(0) : value.toFixed(1));
 
-/** A plain table, one row per figure: minimum, median, maximum, the bound, and how the median stands to it. */
-export function renderTable(
-  results: readonly { readonly benchmark: string; readonly measurements: readonly Measurement[] }[],
-): string {
-  const rows = [['benchmark', 'figure', 'unit', 'n', 'min', 'median', 'max', 'at most', 'of bound']];
-  for (const { benchmark, measurements } of results) {
-    for (const { figure, unit, samples, atMost } of measurements) {
-      const { minimum, median, maximum } = summarize(samples);
-      const bound = atMost === undefined ? ['', ''] : [print(atMost), `${Math.round((median / atMost) * 100)} %`];
-      rows.push([
-        benchmark,
-        figure,
-        unit,
-        String(samples.length),
-        print(minimum),
-        print(median),
-        print(maximum),
-        ...bound,
-      ]);
-    }
-  }
+interface BenchmarkResult {
+  readonly benchmark: string;
+  readonly measurements: readonly Measurement[];
+}
+
+/**
+ * A plain table, one row per figure: minimum, median, maximum, the bound, and how the median stands to it; then the
+ * median of the other program, where there is one, and ours as a part of it.
+ */
+export function renderTable(results: readonly BenchmarkResult[]): string {
+  const peers = results.flatMap(({ measurements }) => measurements.flatMap(({ peer }) => peer?.name ?? []));
+  const peerName = peers[0];
+  const head = ['benchmark', 'figure', 'unit', 'n', 'min', 'median', 'max', 'at most', 'of bound'];
+  const rows = [peerName === undefined ? head : [...head, peerName, 'ratio']];
+  for (const { benchmark, measurements } of results)
+    for (const measurement of measurements) rows.push([benchmark, ...renderRow(measurement)]);
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) => (column < 3 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
       .join('  ')
       .trimEnd();
-  const [head = [], ...body] = rows;
-  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+  const [first = [], ...body] = rows;
+  return [line(first), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
 }
+
+function renderRow({ figure, unit, samples, atMost, peer }: Measurement): readonly string[] {
+  const { minimum, median, maximum } = summarize(samples);
+  const bound = atMost === undefined ? ['', ''] : [print(atMost), atMost === 0 ? '' : percent(median / atMost)];
+  const row = [figure, unit, String(samples.length), print(minimum), print(median), print(maximum), ...bound];
+  if (peer === undefined) return row;
+  const other = summarize(peer.samples).median;
+  return [...row, print(other), other === 0 ? '' : (median / other).toFixed(3)];
+}
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`;

@@ -16,7 +16,7 @@ export interface OpenSetting extends Setting {
 }
 
 export function openSetting(
-  { cluster, keep, repetitions }: BenchArguments,
+  { cluster, keep, repetitions, scale }: BenchArguments,
   report: (message: string) => void,
   signal: AbortSignal,
 ): OpenSetting {
@@ -56,7 +56,7 @@ export function openSetting(
   };
 
   return {
-    ...{ repetitions, report },
+    ...{ repetitions, scale, report },
     mesh: openMesh,
     sample() {
       sample ??= startSample(openMesh());

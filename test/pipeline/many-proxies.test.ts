@@ -1,6 +1,4 @@
-import { ServerCredentials } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { createMetrics, silentLogger } from '#runtime/index.ts';
 import {
   describeMesh,
   describeRoute,
@@ -10,11 +8,11 @@ import {
   type MeshSize,
   namespaceOf,
   podAddress,
-} from '#test/bench/xds-scale/objects.ts';
+} from '#test/bench/scale/objects.ts';
+import { serveSource } from '#test/support/discovery.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { type Pipeline, startPipeline } from '#test/support/pipeline.ts';
 import { SimulatedProxy, simulatedTypes } from '#test/support/simulated-proxy.ts';
-import { createDiscoveryService, createGrpcListener } from '#xds/index.ts';
 import type { Proxy as MeshProxy, SnapshotSource, Subscription } from '#xds/source.ts';
 
 /** Enough that proxies ask for names in bulk and share what they are sent. */
@@ -25,8 +23,7 @@ const changed = 7;
 describe('many proxies of one mesh', () => {
   let pipeline: Pipeline;
   let proxies: SimulatedProxy[];
-  let port: number;
-  const stopping: (() => Promise<unknown>)[] = [];
+  let server: Awaited<ReturnType<typeof serveSource>>;
   const subscriptions = new Map<string, Subscription>();
 
   /** Keeps the subscriptions, to compare what proxies hold with what they are to hold. */
@@ -72,11 +69,16 @@ describe('many proxies of one mesh', () => {
       ...[changed, 8].map((service) => describeRoute(service, size, 1)),
       ...[changed, 8].map((service) => describeRule(service, size, 1)),
     ]);
-    port = await serve(watched(pipeline.source), stopping);
+    server = await serveSource(watched(pipeline.source));
     proxies = Array.from(
       { length: proxyCount },
       (_, at) =>
-        new SimulatedProxy({ port, pod: podOf(at), namespace: namespaceOf(at, size), address: podAddress(at, 0) }),
+        new SimulatedProxy({
+          port: server.port,
+          pod: podOf(at),
+          namespace: namespaceOf(at, size),
+          address: podAddress(at, 0),
+        }),
     );
     await allHold();
   });
@@ -84,12 +86,12 @@ describe('many proxies of one mesh', () => {
   after(async () => {
     for (const proxy of proxies) proxy.close();
     await Promise.all(proxies.map(({ running }) => running));
-    for (const stop of stopping.splice(0)) await stop();
+    await server.stop();
     await pipeline.stop();
   });
 
   it('are sent a changed endpoint, and nothing else', async () => {
-    const bytes = await bytesOf(() => pipeline.objects.apply([describeSlice(changed, size, 1)]));
+    const bytes = await bytesOf(() => pipeline.objects.apply([describeSlice(changed, size, { without: 1 })]));
     // The whole service, v1 and v2.
     expect(bytes).to.be.within(100, 1_500);
   });
@@ -119,7 +121,7 @@ describe('many proxies of one mesh', () => {
   it('end right after many changes that nobody waits for', async () => {
     for (let round = 0; round < 30; round += 1) {
       const service = round % 10;
-      pipeline.objects.apply([describeSlice(service, size, round % size.endpointsPerService)]);
+      pipeline.objects.apply([describeSlice(service, size, { without: round % size.endpointsPerService })]);
       if (round % 5 === 0) pipeline.objects.apply([describeRoute(changed, size, round + 3)]);
       if (round % 7 === 0) pipeline.objects.apply([describeRule(8, size, round + 3)]);
       // Some of them come while others are under way.
@@ -133,7 +135,7 @@ describe('many proxies of one mesh', () => {
     first?.close();
     await first?.running;
     proxies[0] = new SimulatedProxy({
-      port,
+      port: server.port,
       pod: podOf(0),
       namespace: namespaceOf(0, size),
       address: podAddress(0, 0),
@@ -141,29 +143,3 @@ describe('many proxies of one mesh', () => {
     await allHold();
   });
 });
-
-async function serve(source: SnapshotSource, stopping: (() => Promise<unknown>)[]): Promise<number> {
-  const nothing = () => undefined;
-  const service = createDiscoveryService({
-    source,
-    observer: { connected: nothing, acknowledged: nothing, rejected: nothing, waiting: nothing, disconnected: nothing },
-    logger: silentLogger,
-    metrics: createMetrics(),
-  });
-  const stop = new AbortController();
-  const { promise, resolve } = Promise.withResolvers<number>();
-  const running = createGrpcListener({
-    name: 'xds',
-    address: '127.0.0.1:0',
-    credentials: ServerCredentials.createInsecure(),
-    services: [(server) => service.register(server, undefined)],
-    onStop: () => service.close(),
-    onListening: resolve,
-    logger: silentLogger,
-  }).run(stop.signal);
-  stopping.push(() => {
-    stop.abort();
-    return running;
-  });
-  return promise;
-}

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
@@ -16,6 +16,7 @@ import {
 import { runCommand } from '#hack/setup/command.ts';
 import { type KubeProgram, kubeBinary } from '#hack/setup/kube.ts';
 import { LateenError } from '#runtime/core/index.ts';
+import { endChild, spawnTied } from './child.ts';
 import { eventually } from './eventually.ts';
 
 export interface ApiServerOptions {
@@ -67,20 +68,14 @@ export async function startApiServer(options: ApiServerOptions = {}): Promise<Ap
 
   const start = (program: KubeProgram, parameters: readonly string[]) => {
     const log = openSync(join(directory, `${program}.log`), 'a');
-    // Dies with this process, however that ends.
-    const child = spawn('setpriv', ['--pdeathsig', 'KILL', kube, program, ...parameters], {
-      stdio: ['ignore', log, log],
-    });
+    const child = spawnTied(kube, [program, ...parameters], { stdio: ['ignore', log, log] });
     closeSync(log);
     running.set(program, child);
   };
   const end = async (program: KubeProgram) => {
     const child = running.get(program);
     running.delete(program);
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const exit = once(child, 'exit');
-    child.kill('SIGKILL');
-    await exit;
+    if (child !== undefined) await endChild(child, 'SIGKILL');
   };
   const stop = async () => {
     signal?.removeEventListener('abort', onAbort);
