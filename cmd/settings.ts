@@ -17,6 +17,7 @@ const istioVariables: Readonly<Record<string, string>> = {
   POD_NAME: 'LATEEN_POD_NAME',
   POD_NAMESPACE: 'LATEEN_NAMESPACE',
   POD_IP: 'LATEEN_POD_IP',
+  HOST_IP: 'LATEEN_HOST_IP',
   SERVICE_ACCOUNT: 'LATEEN_SERVICE_ACCOUNT',
 };
 

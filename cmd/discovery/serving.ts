@@ -77,6 +77,7 @@ export function createServing(options: ServingOptions): Serving {
     snapshots,
     streams: () => discovery.streams(),
     callers,
+    trustsLoopback: ownsLoopback(settings),
     administrators: () => new Set([settings.namespace, mesh.graph.read(mesh.model.settings, '').rootNamespace]),
     clock,
     clusterId: settings.clusterId,
@@ -129,4 +130,12 @@ export function createServing(options: ServingOptions): Serving {
         logger,
       }),
   };
+}
+
+/**
+ * Whether nobody but this pod's own containers and ports forwarded to it come from loopback. On a network that a node's or
+ * a machine's other processes share it is anybody's.
+ */
+function ownsLoopback({ debugFromLoopback, podIp, hostIp }: DiscoverySettings): boolean {
+  return debugFromLoopback && podIp !== '' && hostIp !== '' && podIp !== hostIp;
 }

@@ -23,6 +23,14 @@ export const discoverySettings = z.object({
   domain: z.string().min(1).default('cluster.local').describe("the cluster's DNS domain"),
   podName: z.string().min(1).default('istiod-local').describe('unique name of this replica'),
   podIp: z.string().default('').describe('address of this replica, by which it knows itself among the replicas'),
+  hostIp: z
+    .string()
+    .default('')
+    .describe('address of the node; where it is not that of this replica, loopback is this pod alone'),
+  debugFromLoopback: z
+    .stringbool()
+    .default(true)
+    .describe('show /debug to whoever connects from this pod itself, as a forwarded port does, without an identity'),
   grpcAddr: z
     .string()
     .regex(/^((127\.0\.0\.1|localhost|\[::1\]):\d+)?$/, 'must be an address on loopback: whoever reaches it is served')
@@ -36,7 +44,9 @@ export const discoverySettings = z.object({
   monitoringAddr: z
     .string()
     .default(':15014')
-    .describe('address of /metrics, /version and (to proven identities) /debug, with and without TLS'),
+    .describe(
+      'address of /metrics, /version and (to proven identities and forwarded ports) /debug, with and without TLS',
+    ),
   pluggedCertificates: z
     .string()
     .default('/etc/cacerts')

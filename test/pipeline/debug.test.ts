@@ -1,10 +1,11 @@
 /** What the control plane tells about itself and to whom: a real istiod, real tokens and certificates of the mesh. */
+import { request } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { CLUSTER_URL, openDelta, sidecarNode } from '#test/support/adsclient.ts';
 import { eventually } from '#test/support/eventually.ts';
-import { meshCredentials } from '#test/support/istiod.ts';
+import { meshCredentials, startIstiod } from '#test/support/istiod.ts';
 import {
   CANARY,
   CERTIFICATE,
@@ -212,6 +213,31 @@ describe('debug pages', () => {
       expect(await mesh.get('/debug/syncz', { token: mesh.administrator })).to.include({ status: 200 });
       expect(await mesh.get('/debug/syncz', { token: mesh.administrator, tls: true })).to.include({ status: 200 });
       expect(await mesh.get('/debug/syncz', { shown: mesh.shown })).to.include({ status: 200 });
+    });
+
+    it('answers a forwarded port without an identity, where loopback is the pod alone', async () => {
+      const pod = await startIstiod(mesh.api, ['--pod-ip=10.0.0.9', '--host-ip=10.0.0.1']);
+      try {
+        const ask = (headers: Readonly<Record<string, string>> = {}) =>
+          new Promise<number | undefined>((resolve, reject) => {
+            const options = { host: '127.0.0.1', port: pod.monitoringPort, path: '/debug/registryz', headers };
+            request(options, (response) => {
+              response.resume();
+              resolve(response.statusCode);
+            })
+              .on('error', reject)
+              .end();
+          });
+        expect(await ask()).to.equal(200);
+        expect(await ask({ host: 'localhost:15014' })).to.equal(200);
+        // A page in the browser of whoever forwards the port comes under a name of its own.
+        expect(await ask({ host: 'attacker.example' })).to.equal(401);
+        // Whoever shows credentials is who these prove.
+        expect(await ask({ authorization: `Bearer ${mesh.tenant}` })).to.equal(403);
+        expect(await ask({ authorization: 'Bearer x.y.z' })).to.equal(401);
+      } finally {
+        await pod.stop();
+      }
     });
 
     it('keeps metrics and version open, with and without TLS', async () => {

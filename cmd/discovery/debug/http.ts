@@ -14,6 +14,8 @@ export interface DebugHandlerOptions {
   readonly pages: Pages;
   readonly authenticate: (credentials: Credentials) => Promise<CallerVerdict>;
   readonly administrators: () => ReadonlySet<string>;
+  /** Whoever connects from loopback without credentials sees everything. */
+  readonly trustsLoopback: boolean;
   readonly logger: Logger;
 }
 
@@ -45,14 +47,13 @@ export function createDebugHandler(options: DebugHandlerOptions): RequestListene
 async function answer(options: DebugHandlerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pages, logger } = options;
   const url = new URL(request.url ?? '/', 'http://localhost');
-  const verdict = await options.authenticate(readCredentials(request));
-  if (!verdict.ok) {
-    logger.warn('debug page without a proven identity', { peer: request.socket.remoteAddress, reason: verdict.reason });
-    if (verdict.code === 'unavailable') refuse(response, 503, 'identities cannot be verified now');
+  const viewer = await findViewer(options, request);
+  if ('code' in viewer) {
+    logger.warn('debug page without a proven identity', { peer: request.socket.remoteAddress, reason: viewer.reason });
+    if (viewer.code === 'unavailable') refuse(response, 503, 'identities cannot be verified now');
     else refuse(response, 401, 'authentication failure', { 'www-authenticate': 'Bearer' });
     return;
   }
-  const viewer = resolveViewer(verdict.identity, options.administrators());
   const name = url.pathname.replace(/^\/debug\/?/, '');
   if (name === '') {
     await write(response, renderArray(listPages(pages, viewer)));
@@ -67,6 +68,26 @@ async function answer(options: DebugHandlerOptions, request: IncomingMessage, re
     if ('problem' in content) refuse(response, content.problem === 'invalid' ? 400 : 404, content.text);
     else await write(response, content.json);
   }
+}
+
+async function findViewer(
+  { authenticate, administrators, trustsLoopback }: DebugHandlerOptions,
+  request: IncomingMessage,
+): Promise<Viewer | Extract<CallerVerdict, { ok: false }>> {
+  const credentials = readCredentials(request);
+  const presented = credentials.authorization.length + credentials.chain.length > 0;
+  if (!presented && trustsLoopback && isForwarded(request)) return { sees: 'mesh' };
+  const verdict = await authenticate(credentials);
+  return verdict.ok ? resolveViewer(verdict.identity, administrators()) : verdict;
+}
+
+/**
+ * From loopback, and asked for by a name of loopback: a page that somebody's browser shows can reach a port that is
+ * forwarded to their machine, but only under a name of its own may it read the answer.
+ */
+function isForwarded({ socket, headers }: IncomingMessage): boolean {
+  const isLocal = /^(?:::ffff:)?127\.|^::1$/.test(socket.remoteAddress ?? '');
+  return isLocal && /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/i.test(headers.host ?? '');
 }
 
 /** The reader went away before the end. */

@@ -7,6 +7,7 @@ const known: ReadonlySet<string> = new Set([
   'POD_NAME',
   'POD_NAMESPACE',
   'POD_IP',
+  'HOST_IP',
   'SERVICE_ACCOUNT',
   'ENABLE_NATIVE_SIDECARS',
 ]);

@@ -136,6 +136,7 @@ function buildEnv(installation: Installation): readonly JsonObject[] {
     fieldEnv('POD_NAME', 'metadata.name'),
     fieldEnv('POD_NAMESPACE', 'metadata.namespace'),
     fieldEnv('POD_IP', 'status.podIP'),
+    fieldEnv('HOST_IP', 'status.hostIP'),
     fieldEnv('SERVICE_ACCOUNT', 'spec.serviceAccountName'),
   ];
 }
