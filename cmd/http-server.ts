@@ -56,9 +56,14 @@ export function createHttpServer(
   };
 }
 
-/** Whatever stands in a request line: what is no path at all has no page. */
-export function readPath(url = '/'): string {
-  return URL.canParse(url, 'http://localhost') ? new URL(url, 'http://localhost').pathname : '';
+/** Whatever stands in a request line: what is no path at all has no page. Istio's tools begin paths with two slashes. */
+export function readPath(url: string | undefined): string {
+  return readTarget(url)?.pathname ?? '';
+}
+
+/** The path and the query of a request line; undefined when it has neither. */
+export function readTarget(url = '/'): URL | undefined {
+  return URL.parse(url.replace(/^\/+/, '/'), 'http://localhost') ?? undefined;
 }
 
 async function untilAborted(signal: AbortSignal): Promise<void> {

@@ -415,6 +415,19 @@ describe('graph', () => {
     });
   });
 
+  it('says which inputs have changed since a revision', () => {
+    const { graph, set } = shop();
+    const orders = graph.input<string>('orders');
+    expect(graph.changedInputs(-1)).to.deep.equal([]);
+    set('a', 'x', 1);
+    const { revision } = graph;
+    graph.edit((edit) => edit.set(orders, 'first', 'a'));
+    expect(graph.changedInputs(revision - 1)).to.have.members(['items', 'orders']);
+    expect(graph.changedInputs(revision)).to.deep.equal(['orders']);
+    set('a', 'x', 1);
+    expect(graph.changedInputs(graph.revision), 'what is set to what it was has not changed').to.deep.equal([]);
+  });
+
   it('refuses a reader that outlives its query, and reads around the reader', () => {
     const { graph, items, total } = shop();
     let leaked: (() => unknown) | undefined;

@@ -133,6 +133,10 @@ class IncrementalGraph implements Graph {
     return forgotten;
   }
 
+  changedInputs(since: number): readonly string[] {
+    return [...this.#inputs.values()].flatMap(({ name, changedAt }) => (changedAt > since ? [name] : []));
+  }
+
   statistics(): GraphStatistics {
     let edges = 0;
     const queries: Record<string, { nodes: number; computed: number; cutoffs: number }> = {};
@@ -150,7 +154,12 @@ class IncrementalGraph implements Graph {
       if (this.#engine.revision === before) this.#engine.revision = before + 1;
       this.#engine.invalidate(source);
     };
-    for (const [table, changes] of staged) table.apply(changes, changed);
+    for (const [table, changes] of staged) {
+      table.apply(changes, (source) => {
+        changed(source);
+        table.changedAt = before + 1;
+      });
+    }
     return this.#engine.revision !== before;
   }
 

@@ -88,6 +88,8 @@ export type Staged = { readonly value: unknown } | 'deleted';
 
 export class InputTable {
   readonly name: string;
+  /** The revision of the last batch that changed anything in it. */
+  changedAt = Number.NEGATIVE_INFINITY;
   readonly #equal: (previous: unknown, next: unknown) => boolean;
   readonly #cells = new Map<string, Cell>();
   readonly #indexes = new Map<string, Index>();

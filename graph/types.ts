@@ -103,6 +103,8 @@ export interface Graph {
   memoizedKeys(query: string): Iterable<string> | undefined;
   /** Forgets memoized nodes that no retained root reached since the last sweep. */
   sweep(roots: Iterable<{ readonly query: Query<unknown>; readonly key: string }>): number;
+  /** Names of the inputs of which something changed after this revision. */
+  changedInputs(since: number): readonly string[];
   statistics(): GraphStatistics;
 }
 

@@ -17,6 +17,7 @@ import type { MeshInputs } from '#model/index.ts';
 import { type Clock, type Component, type Logger, runComponents } from '#runtime/index.ts';
 import { meshKinds } from './decode/config.ts';
 import type { AnyObject, ClusterContext } from './decode/objects.ts';
+import type { ObjectEvents } from './events.ts';
 import type { Generations } from './generations.ts';
 import { createMeshConfigReader, type MeshConfigOutcome } from './mesh-config.ts';
 import { createSecretSource } from './secrets.ts';
@@ -26,6 +27,7 @@ export interface ClusterSourceOptions {
   readonly client: KubeClient;
   readonly inputs: MeshInputs;
   readonly generations: Generations;
+  readonly events?: ObjectEvents;
   /** Applies a batch to the graph. */
   readonly edit: (batch: EditBatch) => void;
   readonly clusterId: string;
@@ -68,7 +70,13 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
     domainSuffix: inputs.domainSuffix,
     network: options.network ?? '',
   };
-  const writer = createClusterWriter(inputs, context, options.generations, options.meshConfig.namespace);
+  const writer = createClusterWriter(
+    inputs,
+    context,
+    options.generations,
+    options.meshConfig.namespace,
+    options.events,
+  );
   const gate = createGate(options.edit);
 
   const watch = (kind: ObjectKind, resource: Resource) => {

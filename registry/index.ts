@@ -10,6 +10,7 @@
 export { type ClusterSource, type ClusterSourceOptions, createClusterSource } from './cluster.ts';
 export { meshKinds } from './decode/config.ts';
 export type { AnyObject, ClusterContext } from './decode/objects.ts';
+export { type EventKind, type ObjectEvent, ObjectEvents } from './events.ts';
 export { createFileSource, type FileSource, type FileSourceOptions } from './files/source.ts';
 export { type GenerationEntry, Generations } from './generations.ts';
 export { createMemorySource, type MemorySource, type MemorySourceOptions, parseObjects } from './memory.ts';

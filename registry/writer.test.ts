@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import { createGraph } from '#graph/index.ts';
 import { createMeshInputs } from '#model/index.ts';
 import { LateenError } from '#runtime/core/index.ts';
+import { ObjectEvents } from './events.ts';
 import { Generations } from './generations.ts';
 import { createMemorySource, parseObjects } from './memory.ts';
 import { createClusterWriter } from './writer.ts';
@@ -12,13 +13,14 @@ function createWorld() {
   const graph = createGraph();
   const inputs = createMeshInputs(graph);
   const generations = new Generations();
-  const writer = createClusterWriter(inputs, context, generations, 'istio-system');
+  const events = new ObjectEvents();
+  const writer = createClusterWriter(inputs, context, generations, 'istio-system', events);
   const edit: Parameters<typeof graph.edit>[0] extends infer B ? (batch: B) => boolean : never = (batch) => {
     const changed = graph.edit(batch);
     generations.settle(graph.revision);
     return changed;
   };
-  return { graph, inputs, generations, writer, edit };
+  return { graph, inputs, generations, events, writer, edit };
 }
 
 const policy = (name: string, mode: string, generation: number) =>
@@ -51,6 +53,22 @@ describe('the cluster writer', () => {
     const { writer, edit } = createWorld();
     expect(edit((batch) => writer.replace(batch, 'Service', service('one')))).to.equal(true);
     expect(edit((batch) => writer.replace(batch, 'Service', service('one')))).to.equal(false);
+  });
+
+  it('counts what came, changed and went', () => {
+    const { events, writer, edit } = createWorld();
+    edit((batch) => {
+      writer.replace(batch, 'Service', [...service('one'), ...service('two')]);
+      for (const object of policy('p', 'STRICT', 1)) writer.set(batch, 'PeerAuthentication', object);
+    });
+    edit((batch) => writer.replace(batch, 'Service', service('two')));
+    edit((batch) => writer.delete(batch, 'PeerAuthentication', { namespace: 'a', name: 'unknown' }));
+    expect([...events]).to.deep.equal([
+      { kind: 'Service', event: 'add', count: 2 },
+      { kind: 'Service', event: 'update', count: 1 },
+      { kind: 'Service', event: 'delete', count: 1 },
+      { kind: 'PeerAuthentication', event: 'add', count: 1 },
+    ]);
   });
 
   it('keeps the last valid version of a mesh resource in force and says so', () => {

@@ -26,6 +26,7 @@ import { parseTlsSecret } from './decode/secret.ts';
 import { parseService } from './decode/service.ts';
 import { parseServiceEntry } from './decode/serviceentry.ts';
 import { parseNamespace, parseNode, parsePod } from './decode/workload.ts';
+import { ObjectEvents } from './events.ts';
 import type { Generations } from './generations.ts';
 import { createNamespaceGate } from './namespace-gate.ts';
 import { createNamespaceSelection, type NamespaceSelection } from './namespaces.ts';
@@ -70,6 +71,7 @@ export function createClusterWriter(
   context: ClusterContext,
   generations: Generations,
   systemNamespace: string,
+  events = new ObjectEvents(),
 ): ClusterWriter {
   const selection = createNamespaceSelection(systemNamespace);
   const gate = createNamespaceGate(inputs, selection, generations);
@@ -96,8 +98,11 @@ export function createClusterWriter(
     const key = named ?? renderObjectKey(clusterId, id.namespace ?? '', id.name);
     const keys = known.get(kind) ?? new Set<string>();
     known.set(kind, keys);
+    const before = keys.size;
     if (object === undefined) keys.delete(key);
     else keys.add(key);
+    if (keys.size !== before || object !== undefined)
+      events.note(kind, keys.size > before ? 'add' : object === undefined ? 'delete' : 'update');
     if (isCore(kind)) core[kind](edit, key, object);
     else configs(edit, kind, key, object);
     if (kind === 'Namespace') setLabels(unguarded, id.name, object);
@@ -124,6 +129,7 @@ export function createClusterWriter(
     },
     setMeshConfig(edit, config) {
       edit.set(inputs.meshConfig, 'mesh', config);
+      events.note('MeshConfig', 'update');
       selection.setSelectors(config.discoverySelectors ?? [], config.rootNamespace ?? systemNamespace);
       gate.follow(edit);
       announce();

@@ -27,6 +27,18 @@ describe('metrics', () => {
     expect((await metrics.render()).text).to.not.contain('proxy="a"');
   });
 
+  it('ask whoever keeps a tally for it each time', async () => {
+    const metrics = createMetrics();
+    let value = 1;
+    metrics.tally({
+      ...{ name: 'events', help: 'Events.', labels: ['type'] },
+      read: () => [{ labels: { type: 'Pods' }, value }],
+    });
+    expect((await metrics.render()).text).to.contain('events{type="Pods"} 1');
+    value = 5;
+    expect((await metrics.render()).text).to.contain('events{type="Pods"} 5');
+  });
+
   it('refuse two metrics of one name', () => {
     const metrics = createMetrics();
     metrics.counter({ name: 'twice', help: 'Once.' });

@@ -31,6 +31,12 @@ export interface Metrics {
   gauge<L extends string = never>(options: MetricOptions<L>): GaugeMetric<L>;
   /** A gauge whose value is asked for when the metrics are read, for what is cheap to know and changes often. */
   measure(options: { readonly name: string; readonly help: string; readonly read: () => number }): void;
+  /** A counter that somebody else keeps, by labels; asked for when the metrics are read. */
+  tally<L extends string>(
+    options: MetricOptions<L> & {
+      readonly read: () => Iterable<{ readonly labels: Labels<L>; readonly value: number }>;
+    },
+  ): void;
   /** `buckets` are upper bounds, ascending. */
   histogram<L extends string = never>(
     options: MetricOptions<L> & { readonly buckets: readonly number[] },
@@ -64,6 +70,15 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
     },
     measure: ({ name, help, read }) => {
       const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) });
+    },
+    tally: ({ read, ...metric }) => {
+      const counter: Counter = new Counter({
+        ...settings(metric),
+        collect: () => {
+          counter.reset();
+          for (const { labels, value } of read()) counter.inc(labels, value);
+        },
+      });
     },
     histogram: (metric) => {
       const histogram = new Histogram({ ...settings(metric), buckets: [...metric.buckets] });

@@ -33,6 +33,8 @@ export interface SnapshotSourceOptions {
   readonly onFault: (what: string, error: unknown) => void;
   /** Called after each build, when `settledRevision` has grown. */
   readonly onSettled?: () => void;
+  /** Some proxies are served something new, and these inputs have changed since the last build; none: others have joined. */
+  readonly onServed?: (inputs: readonly string[]) => void;
 }
 
 /** The source with what status and debugging ask of it. Ids are connection ids; unknown ones yield nothing. */
@@ -151,6 +153,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   const build = async (signal: AbortSignal): Promise<void> => {
     const present = [...subscribers.values()];
     const roots = present.map(rootOf);
+    const changed = graph.changedInputs(settled);
+    let isNews = false;
     const outcome = await builder.build(roots, { signal });
     if (outcome.kind !== 'built') return;
     settled = outcome.revision;
@@ -159,8 +163,10 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       if (result === undefined || subscribers.get(subscriber.proxy.connectionId) !== subscriber) continue;
       const served = publish(subscriber, result, outcome.revision);
       const offered = publishSecrets(subscriber);
+      isNews ||= served || offered;
       if (served || offered) subscriber.onChange();
     }
+    if (isNews) options.onServed?.(changed);
     reportFaults();
     options.onSettled?.();
   };

@@ -119,6 +119,7 @@ function join(
     client,
     inputs: mesh.inputs,
     generations: mesh.generations,
+    events: mesh.events,
     edit: (batch) => mesh.builder.edit(batch),
     clusterId: settings.clusterId,
     meshConfig: { ...meshConfigMap(settings), onOutcome: (outcome) => meshConfigEvents.report(outcome) },

@@ -61,6 +61,7 @@ function joinParts(
     folder: settings.configDir,
     inputs: mesh.inputs,
     generations: mesh.generations,
+    events: mesh.events,
     edit: (batch) => mesh.builder.edit(batch),
     clusterId: settings.clusterId,
     meshConfig: meshConfigMap(settings),

@@ -1,6 +1,6 @@
 import { type Builder, createBuilder, createGraph, type Graph } from '#graph/index.ts';
 import { createMeshInputs, createMeshQueries, type MeshInputs, type MeshQueries } from '#model/index.ts';
-import { Generations } from '#registry/index.ts';
+import { Generations, ObjectEvents } from '#registry/index.ts';
 
 /** The graph of one process with what is defined on it, and who wants to know when it changed. */
 export interface Mesh {
@@ -10,6 +10,7 @@ export interface Mesh {
   readonly inputs: MeshInputs;
   readonly model: MeshQueries;
   readonly generations: Generations;
+  readonly events: ObjectEvents;
   /** Calls the listener after each edit that changed something, generations stamped; returns how to stop. Must be cheap. */
   onEdited(listener: () => void): () => void;
 }
@@ -30,6 +31,7 @@ export function createMesh(domainSuffix: string): Mesh {
     inputs,
     model,
     generations,
+    events: new ObjectEvents(),
     onEdited: (listener) => {
       listeners.add(listener);
       return () => listeners.delete(listener);

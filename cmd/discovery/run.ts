@@ -33,7 +33,7 @@ export async function runDiscovery(settings: DiscoverySettings, signal: AbortSig
   const monitoring = createHttpServer(
     'monitoring',
     settings.monitoringAddr,
-    { '/metrics': renderMetrics, '/ready': ready, '/version': () => ({ status: 200, body: `${version}\n` }) },
+    { '/metrics': renderMetrics, '/ready': ready, '/version': () => ({ status: 200, body: version }) },
     logger,
   );
   const plane =

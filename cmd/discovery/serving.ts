@@ -59,6 +59,7 @@ export function createServing(options: ServingOptions): Serving {
   const { settings, mesh, callers, clock, logger, metrics } = options;
   const scoped = (scope: string) => logger.child({ scope });
   const faults = scoped('translate');
+  const meshMetrics = declareMeshMetrics(metrics, mesh, version);
   const snapshots = createSnapshotSource({
     graph: mesh.graph,
     builder: mesh.builder,
@@ -68,10 +69,10 @@ export function createServing(options: ServingOptions): Serving {
     clock,
     onFault: (what, error) => faults.error('a resource could not be built', { resource: what, error }),
     onSettled: () => ledger.touch(),
+    onServed: (inputs) => meshMetrics.served(inputs),
   });
   mesh.onEdited(() => snapshots.edited());
   const ledger = new DeliveryLedger(settings.podName, createSourceIndex(snapshots, mesh.generations));
-  declareMeshMetrics(metrics, mesh, version);
   const debug = createDebug({
     ...mesh,
     snapshots,

@@ -7,6 +7,7 @@ import type { Edit, Batch as EditBatch } from '#graph/index.ts';
 import type { MeshInputs } from '#model/index.ts';
 import { type Clock, type Component, LateenError, type Logger } from '#runtime/index.ts';
 import { createObjectAdmission } from '../admission.ts';
+import type { ObjectEvents } from '../events.ts';
 import type { Generations } from '../generations.ts';
 import { createMeshConfigReader, type MeshConfigOutcome } from '../mesh-config.ts';
 import { type ClusterWriter, createClusterWriter } from '../writer.ts';
@@ -18,6 +19,7 @@ export interface FileSourceOptions {
   readonly folder: string;
   readonly inputs: MeshInputs;
   readonly generations: Generations;
+  readonly events?: ObjectEvents;
   /** Applies a batch to the graph. */
   readonly edit: (batch: EditBatch) => void;
   readonly clusterId: string;
@@ -50,7 +52,13 @@ export function createFileSource(options: FileSourceOptions): FileSource {
     network: '',
     systemNamespace: options.meshConfig.namespace,
   };
-  const writer = createClusterWriter(inputs, context, options.generations, options.meshConfig.namespace);
+  const writer = createClusterWriter(
+    inputs,
+    context,
+    options.generations,
+    options.meshConfig.namespace,
+    options.events,
+  );
   const admission = createObjectAdmission(clusterId);
   const reader = createFolderReader(folder);
   const meshReader = createMeshConfigReader({ ...options.meshConfig, writer, logger });

@@ -248,11 +248,30 @@ describe('debug pages', () => {
         expect(metrics).to.match(/^pilot_xds_push_time_count\{type="cds"\} [1-9]/m);
         expect(metrics).to.match(/^pilot_total_xds_rejects\{type="sds"\} [1-9]/m);
         expect(metrics).to.match(/^pilot_total_xds_internal_errors 0$/m);
+        expect(metrics).to.match(/^pilot_k8s_reg_events\{type="Services",event="add"\} [1-9]/m);
+        expect(metrics).to.match(/^pilot_k8s_cfg_events\{type="VirtualService",event="add"\} 2$/m);
         expect(metrics).to.match(/^pilot_services [4-9]$/m);
         expect(metrics).to.match(/^pilot_virt_services 2$/m);
         expect(metrics).to.match(/^pilot_info\{version="[^"]+"\} 1$/m);
-        expect(await mesh.get('/version', { tls })).to.include({ status: 200 });
+        const version = await mesh.get('/version', { tls });
+        expect(version).to.include({ status: 200 });
+        // As istioctl writes paths.
+        expect(await mesh.get('//version', { tls })).to.deep.equal(version);
       }
+    });
+
+    it('counts what proxies were served something new for', async () => {
+      const ports = [{ name: 'http', port: 80 }];
+      const service = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'late', namespace: 'bookinfo' } };
+      await mesh.api.kubectl(
+        ['apply', '--server-side', '-f', '-'],
+        JSON.stringify({ ...service, spec: { selector: { app: 'late' }, ports } }),
+      );
+      await eventually(
+        () => mesh.get('/metrics'),
+        ({ text }) => expect(text).to.match(/^pilot_push_triggers\{type="service"\} [1-9]/m),
+      );
+      await mesh.api.kubectl(['delete', 'service', 'late', '-n', 'bookinfo']);
     });
 
     it('shows a tenant its own proxies and nothing of the mesh', async () => {

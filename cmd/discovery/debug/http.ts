@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { TLSSocket } from 'node:tls';
 import type { CallerVerdict, Credentials } from '#ca/index.ts';
 import { LateenError, type Logger } from '#runtime/index.ts';
+import { readTarget } from '../../http-server.ts';
 import { resolveViewer, type Viewer } from './access.ts';
 import { renderArray } from './json.ts';
 import type { Pages } from './page.ts';
@@ -46,7 +47,7 @@ export function createDebugHandler(options: DebugHandlerOptions): RequestListene
 
 async function answer(options: DebugHandlerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { pages, logger } = options;
-  const url = new URL(request.url ?? '/', 'http://localhost');
+  const url = readTarget(request.url);
   const viewer = await findViewer(options, request);
   if ('code' in viewer) {
     logger.warn('debug page without a proven identity', { peer: request.socket.remoteAddress, reason: viewer.reason });
@@ -54,7 +55,11 @@ async function answer(options: DebugHandlerOptions, request: IncomingMessage, re
     else refuse(response, 401, 'authentication failure', { 'www-authenticate': 'Bearer' });
     return;
   }
-  const name = url.pathname.replace(/^\/debug\/?/, '');
+  const name = url?.pathname.replace(/^\/debug\/?/, '');
+  if (url === undefined || name === undefined) {
+    refuse(response, 404, '404 page not found');
+    return;
+  }
   if (name === '') {
     await write(response, renderArray(listPages(pages, viewer)));
     return;
