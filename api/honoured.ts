@@ -20,6 +20,7 @@ function poolFields(at: string): Readonly<Record<string, Honour>> {
     'http.maxRequestsPerConnection',
     'http.maxRetries',
     'http.idleTimeout',
+    'http.useClientProtocol',
   ];
   return Object.fromEntries(whole.map((field) => [`${at}.${field}`, true]));
 }
@@ -29,7 +30,6 @@ function policyFields(at: string): Readonly<Record<string, Honour>> {
   const whole = [
     'loadBalancer.simple',
     'connectionPool.http.h2UpgradePolicy',
-    'connectionPool.http.useClientProtocol',
     'outlierDetection.consecutive5xxErrors',
     'outlierDetection.consecutiveGatewayErrors',
     'outlierDetection.consecutiveLocalOriginFailures',

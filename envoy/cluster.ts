@@ -48,7 +48,7 @@ export function buildCluster(cluster: Cluster): ClusterMessage {
 /** The destination is in the connection or in the request. */
 const balancesItself = ({ kind }: Cluster['discovery']): boolean => kind === 'original-dst' || kind === 'dynamic-dns';
 
-function buildDiscovery({ discovery }: Cluster, name: string): ClusterMessage {
+function buildDiscovery({ discovery, tls }: Cluster, name: string): ClusterMessage {
   switch (discovery.kind) {
     case 'eds':
       return {
@@ -87,10 +87,27 @@ function buildDiscovery({ discovery }: Cluster, name: string): ClusterMessage {
           name: 'envoy.clusters.dynamic_forward_proxy',
           typedConfig: pack('envoy.extensions.clusters.dynamic_forward_proxy.v3.ClusterConfig', {
             dnsCacheConfig: buildDnsCache(discovery.lookup),
+            ...(namesItself(tls) ? { allowInsecureClusterOptions: true } : {}),
           }),
         },
       };
   }
+}
+
+/** Envoy wants to be told that names other than those of the requests are meant. */
+function namesItself(tls: Cluster['tls']): boolean {
+  const { autoSni, autoSanValidation } = nameByRequest(tls);
+  return !autoSni || !autoSanValidation;
+}
+
+/**
+ * Where each request names its own server, so does TLS, and the certificate must bear that name, unless the user says which
+ * names are meant, or that any is.
+ */
+function nameByRequest(tls: Cluster['tls']): Message<'envoy.config.core.v3.UpstreamHttpProtocolOptions'> {
+  if (tls.kind === 'none') return { autoSni: true, autoSanValidation: true };
+  const checksAny = tls.kind === 'tls' && tls.insecureSkipVerify;
+  return { autoSni: tls.sni === '', autoSanValidation: tls.subjectAltNames.length === 0 && !checksAny };
 }
 
 function buildCircuitBreakers(
@@ -167,10 +184,7 @@ function buildProtocolOptions(cluster: Cluster): ClusterMessage {
         pool?.maxRequestsPerConnection === undefined ? undefined : wrap(pool.maxRequestsPerConnection),
       ),
     },
-    // Where each request names its own server, so does TLS, and the certificate must bear that name.
-    ...(cluster.discovery.kind === 'dynamic-dns'
-      ? { upstreamHttpProtocolOptions: { autoSni: true, autoSanValidation: true } }
-      : {}),
+    ...(cluster.discovery.kind === 'dynamic-dns' ? { upstreamHttpProtocolOptions: nameByRequest(cluster.tls) } : {}),
     ...(protocol === 'http1' ? { explicitHttpConfig: { httpProtocolOptions: {} } } : {}),
     ...(protocol === 'http2' ? { explicitHttpConfig: { http2ProtocolOptions: {} } } : {}),
     ...(protocol === 'downstream'

@@ -106,7 +106,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...routeTables,
     ...definePlacement(graph, placed, clusterLists),
     ...defineListenerLists(graph, { services, hosts, endpoints, ports, tables: routeTables, overrides, egress }),
-    ...defineInbound(graph, { inputs, settings, services, peerPolicies, inboundScope }),
+    ...defineInbound(graph, { inputs, settings, services, rules, peerPolicies, inboundScope }),
     ...gateways,
     ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),
     ...secrets,

@@ -24,6 +24,7 @@ export function resolveMeshSettings(config: MeshConfig): MeshSettings {
     trustDomain: merged.trustDomain || 'cluster.local',
     trustDomainAliases: merged.trustDomainAliases ?? [],
     outboundTrafficPolicy: merged.outboundTrafficPolicy?.mode ?? 'ALLOW_ANY',
+    ...(merged.outboundTrafficPolicy?.tls === undefined ? {} : { outboundTls: merged.outboundTrafficPolicy.tls }),
     inboundTrafficPolicy: merged.inboundTrafficPolicy?.mode === 'LOCALHOST' ? 'LOCALHOST' : 'PASSTHROUGH',
     protocolDetectionTimeoutMs: milliseconds(merged.protocolDetectionTimeout, 0),
     connectTimeoutMs: milliseconds(merged.connectTimeout, 10_000) || 10_000,

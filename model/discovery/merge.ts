@@ -11,6 +11,8 @@ export interface EntryFacts {
   readonly subjectAltNames: readonly string[];
   /** Addresses allocated for a host without any; for clients whose DNS is captured. */
   readonly allocated: readonly ServiceAddress[];
+  /** Connects to all addresses of its name and takes the one that answers first. */
+  readonly raceConnections: boolean;
   /** Milliseconds since the epoch, of the oldest. */
   readonly createdAt: number;
   readonly sources: readonly SourceRef[];
@@ -67,6 +69,7 @@ export function mergeEntryFacts(members: readonly Service[]): EntryFacts | undef
     external: first.entry?.external ?? false,
     subjectAltNames: [...new Set(entries.flatMap((member) => member.entry?.subjectAltNames ?? []))].sort(),
     allocated: first.entry?.allocated ?? [],
+    raceConnections: first.entry?.raceConnections ?? false,
     createdAt: first.createdAt,
     sources: entries.map((member) => sourceOf('ServiceEntry', member)),
   };

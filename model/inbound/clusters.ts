@@ -1,28 +1,73 @@
 /** Inbound clusters: to the application of the workload. */
-import { isHttp2 } from '../discovery/services.ts';
-import { resolveConnectionPool, resolveConnectTimeout } from '../frontend/istio/trafficpolicy.ts';
+import type { Reader } from '#graph/types.ts';
+import { isHttp, isHttp2 } from '../discovery/services.ts';
+import { chooseRule, type RuleQueries } from '../frontend/istio/destinationrules.ts';
+import { layPolicy, resolveConnectionPool, resolveConnectTimeout } from '../frontend/istio/trafficpolicy.ts';
+import type { MeshInputs } from '../inputs.ts';
 import type { ClassKey } from '../keys.ts';
+import { ruleSources } from '../outbound/cluster.ts';
+import { sidecarSources } from '../sidecar/sidecars.ts';
 import type { ConnectionPoolSettings } from '../specs.ts';
+import type { SourceRef } from '../types/identity.ts';
 import type { Protocol } from '../types/inputs.ts';
 import type { Cluster, ClusterName, UpstreamProtocol } from '../types/resolved.ts';
+import type { MeshSettings } from '../types/settings.ts';
 import type { IngressEndpoint } from './ingress.ts';
-import type { ServedPort } from './served.ts';
+import { type ServedParts, type ServedPort, servedPorts } from './served.ts';
 
-/** Back to where the caller aimed, for every port that nothing serves. */
-export function passthroughCluster(key: ClassKey, connectTimeoutMs: number): Cluster {
-  const name: ClusterName = { direction: 'special', name: 'InboundPassthroughCluster' };
+export interface InboundClusterParts extends ServedParts {
+  readonly inputs: MeshInputs;
+  readonly rules: RuleQueries;
+}
+
+/** Those of the served ports, behind the one for every port that nothing serves. */
+export function buildInboundClusters(reader: Reader, parts: InboundClusterParts, key: ClassKey): readonly Cluster[] {
+  const mesh = reader.read(parts.settings, '');
+  const sources = sidecarSources(reader, parts.inputs, key.sidecar);
+  const served = servedPorts(reader, parts, key).map((port): Cluster => {
+    const limits = resolveLimits(reader, parts, key, port);
+    return { ...servedCluster(port, key, limits.settings, mesh), sources: [...sources, ...limits.sources] };
+  });
+  return [passthroughCluster(key, mesh), ...served];
+}
+
+/**
+ * What a DestinationRule allows the clients of a service, its server must be able to take: its limits hold here as well,
+ * unless the Sidecar has its own. A rule that is meant for certain clients says nothing about the server.
+ */
+function resolveLimits(
+  reader: Reader,
+  { rules, settings, inputs }: InboundClusterParts,
+  { ns }: ClassKey,
+  { connectionPool, service, servicePort }: ServedPort,
+): { readonly settings?: ConnectionPoolSettings; readonly sources: readonly SourceRef[] } {
+  if (connectionPool !== undefined) return { settings: connectionPool, sources: [] };
+  if (servicePort === undefined) return { sources: [] };
+  const { rootNamespace } = reader.read(settings, '');
+  const rule = chooseRule(reader, rules, rootNamespace, service, { namespace: ns, labels: {} });
+  const policy = layPolicy({}, reader.read(rules.mergedRule, rule).trafficPolicy, servicePort);
   return {
-    ...inboundCluster(name, 'downstream', undefined, connectTimeoutMs),
-    ...reach({ kind: 'original' }, name, key),
+    ...(policy.connectionPool === undefined ? {} : { settings: policy.connectionPool }),
+    sources: ruleSources(reader, inputs, rule),
   };
 }
 
-export function servedCluster(served: ServedPort, key: ClassKey, connectTimeoutMs: number): Cluster {
-  const { port, protocol, service, endpoint, connectionPool } = served;
+/** Back to where the caller aimed. */
+function passthroughCluster(key: ClassKey, mesh: MeshSettings): Cluster {
+  const name: ClusterName = { direction: 'special', name: 'InboundPassthroughCluster' };
+  return { ...inboundCluster(name, 'downstream', undefined, mesh), ...reach({ kind: 'original' }, name, key) };
+}
+
+function servedCluster(
+  { port, protocol, service, endpoint, bind }: ServedPort,
+  key: ClassKey,
+  settings: ConnectionPoolSettings | undefined,
+  mesh: MeshSettings,
+): Cluster {
   const name: ClusterName = { direction: 'inbound', port };
   return {
-    ...inboundCluster(name, upstreamProtocol(protocol), connectionPool, connectTimeoutMs),
-    ...reach(endpoint, name, key, served.bind !== undefined),
+    ...inboundCluster(name, upstreamProtocol(protocol, settings), settings, mesh),
+    ...reach(endpoint, name, key, bind !== undefined),
     service,
   };
 }
@@ -31,9 +76,9 @@ function inboundCluster(
   name: ClusterName,
   protocol: UpstreamProtocol,
   settings: ConnectionPoolSettings | undefined,
-  connectTimeoutMs: number,
+  { connectTimeoutMs, tcpKeepalive }: MeshSettings,
 ): Omit<Cluster, 'discovery' | 'loadBalancing'> {
-  const connectionPool = resolveConnectionPool(settings);
+  const connectionPool = resolveConnectionPool(settings, tcpKeepalive);
   return {
     name,
     connectTimeoutMs: resolveConnectTimeout(settings, connectTimeoutMs),
@@ -44,8 +89,9 @@ function inboundCluster(
   };
 }
 
-function upstreamProtocol(protocol: Protocol): UpstreamProtocol {
+function upstreamProtocol(protocol: Protocol, settings: ConnectionPoolSettings | undefined): UpstreamProtocol {
   if (protocol === 'Auto') return 'downstream';
+  if (isHttp(protocol) && settings?.http?.useClientProtocol === true) return 'downstream';
   if (isHttp2(protocol)) return 'http2';
   return protocol === 'HTTP' || protocol === 'HTTP_PROXY' ? 'http1' : 'tcp';
 }

@@ -200,6 +200,57 @@ describe('limits towards the application', () => {
   });
 });
 
+describe('limits of a DestinationRule', () => {
+  const limits = (max: number) => `connectionPool: {tcp: {maxConnections: ${max}, connectTimeout: ${max}s}}`;
+  const rule = (policy: string, { namespace = 'default', more = '' } = {}) => `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: web, namespace: ${namespace}}
+spec: {host: web.default.svc.cluster.local, trafficPolicy: {${policy}}${more}}
+---`;
+  const limitsOf = (mesh: ReturnType<typeof meshWithWeb>) =>
+    [8080, 9000].map((number) => {
+      const { connectionPool, connectTimeoutMs } = clusterOf(mesh, number) ?? {};
+      return [connectionPool?.maxConnections, connectTimeoutMs];
+    });
+
+  it('hold where the service is served too, each port with its own', () => {
+    const mesh = meshWithWeb();
+    expect(limitsOf(mesh)).to.deep.equal([
+      [undefined, 10_000],
+      [undefined, 10_000],
+    ]);
+    mesh.source.apply(rule(`${limits(5)}, portLevelSettings: [{port: {number: 81}, ${limits(6)}}]`));
+    expect(limitsOf(mesh)).to.deep.equal([
+      [5, 5000],
+      [6, 6000],
+    ]);
+    expect(clusterOf(mesh, 8080)?.sources.map(({ kind, name }) => [kind, name])).to.deep.equal([
+      ['DestinationRule', 'web'],
+    ]);
+  });
+
+  it('give way to those of a Sidecar, and are not those of a rule for certain clients', () => {
+    const mesh = meshWithWeb();
+    mesh.source.apply(rule(limits(5)) + sidecar(`{inboundConnectionPool: {tcp: {maxConnections: 8}}}`));
+    expect(clusterOf(mesh, 8080)?.connectionPool?.maxConnections).to.equal(8);
+    mesh.source.delete('Sidecar', 'default', 'web');
+    mesh.source.apply(rule(limits(5), { more: ', workloadSelector: {matchLabels: {app: web}}' }));
+    expect(clusterOf(mesh, 8080)?.connectionPool?.maxConnections).to.equal(undefined);
+  });
+
+  it('leave the protocol to the client where they say so, and take the keepalive of the mesh', () => {
+    const mesh = meshWithWeb();
+    mesh.source.applyMeshConfig({ tcpKeepalive: { probes: 3 } });
+    expect(clusterOf(mesh, 8080)).to.deep.include({
+      protocol: 'http1',
+      connectionPool: { tcpKeepalive: { probes: 3 } },
+    });
+    mesh.source.apply(rule('connectionPool: {http: {useClientProtocol: true}}'));
+    expect(clusterOf(mesh, 8080)?.protocol).to.equal('downstream');
+  });
+});
+
 describe('inboundTrafficPolicy LOCALHOST', () => {
   it('serves the ports of services at the loopback address', () => {
     const mesh = meshWithWeb();

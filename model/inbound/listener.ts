@@ -2,7 +2,6 @@
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
 import { matchAll } from '../frontend/istio/httpmatch.ts';
-import type { MeshInputs } from '../inputs.ts';
 import { type ClassKey, parseClassKey } from '../keys.ts';
 import { tcpChain } from '../outbound/chains.ts';
 import { anyAddress } from '../outbound/place.ts';
@@ -17,11 +16,10 @@ import type { SourceRef } from '../types/identity.ts';
 import type { Cluster, ClusterName, FilterChain, Listener, RouteTable } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
 import { type ChainShape, shapeChains, shapeServerTls } from './chains.ts';
-import { passthroughCluster, servedCluster } from './clusters.ts';
-import { type ServedParts, type ServedPort, servedPorts } from './served.ts';
+import { buildInboundClusters, type InboundClusterParts } from './clusters.ts';
+import { type ServedPort, servedPorts } from './served.ts';
 
-export interface InboundParts extends ServedParts {
-  readonly inputs: MeshInputs;
+export interface InboundParts extends InboundClusterParts {
   readonly peerPolicies: Query<NamespacePolicies>;
 }
 
@@ -40,18 +38,7 @@ export function defineInbound(graph: Graph, parts: InboundParts): InboundQueries
   );
   const inboundClusters = graph.query<readonly Cluster[]>(
     'inboundClusters',
-    (reader, text) => {
-      const { connectTimeoutMs } = reader.read(parts.settings, '');
-      const key = parseClassKey(text);
-      const sources = sidecarSources(reader, parts.inputs, key.sidecar);
-      return [
-        passthroughCluster(key, connectTimeoutMs),
-        ...servedPorts(reader, parts, key).map((served) => ({
-          ...servedCluster(served, key, connectTimeoutMs),
-          sources,
-        })),
-      ];
-    },
+    (reader, key) => buildInboundClusters(reader, parts, parseClassKey(key)),
     { equal: sameData },
   );
   return { inboundListeners, inboundClusters };

@@ -17,7 +17,10 @@ export interface ServedPort {
   /** The addresses of a listener of its own; undefined behind redirection. */
   readonly bind?: string;
   readonly tls?: ServerTLSSettings;
+  /** What the Sidecar says. */
   readonly connectionPool?: ConnectionPoolSettings;
+  /** The port of the service that is served here; absent where no service names it. */
+  readonly servicePort?: number;
 }
 
 export interface ServedParts {
@@ -39,11 +42,13 @@ export function servedPorts(reader: Reader, parts: ServedParts, key: ClassKey): 
   const allowed = scope.listeners.filter(({ port }) => !isReserved(port, settings));
   const listed = allowed.map((listener): ServedPort => {
     const bound = isBound(listener, key.mode as Parameters<typeof isBound>[1]);
+    const { service, servicePort } = ofServices.get(listener.port) ?? {};
     return {
       ...pool,
+      ...(servicePort === undefined ? {} : { servicePort }),
       port: listener.port,
       protocol: listener.tls === undefined ? listener.protocol : withoutTls(listener.protocol),
-      service: ofServices.get(listener.port)?.service ?? { hostname: `${name}.${namespace}`, name, namespace },
+      service: service ?? { hostname: `${name}.${namespace}`, name, namespace },
       endpoint: listener.endpoint,
       ...(bound ? { bind: listener.bind } : {}),
       ...own(listener),
@@ -75,6 +80,7 @@ function portsOfServices(reader: Reader, parts: ServedParts, key: ClassKey): Rea
       port: Number(target),
       protocol: served.protocol,
       service: { hostname, name, namespace },
+      servicePort: served.port,
       endpoint:
         inboundTrafficPolicy === 'LOCALHOST'
           ? { kind: 'loopback', family: '4', port: Number(target) }

@@ -151,14 +151,15 @@ function resolveNames(
   key: ClusterKey,
   settings: MeshSettings,
 ): Cluster['discovery'] {
-  const { resolution } = target.service;
-  const lookup = resolveLookup(key.lookup, settings);
+  const { resolution, entry } = target.service;
+  const races = entry?.raceConnections === true;
+  const lookup = resolveLookup(races ? '46' : key.lookup, settings);
   if (resolution === 'dynamic-dns') return { kind: 'dynamic-dns', lookup };
   const endpoints = readGroup(reader, parts, target, key.subset, { ...nowhere, families: key.lookup });
   const [first] = endpoints.localities;
   if (first === undefined) return { kind: 'static', endpoints };
-  if (resolution === 'dns') return { kind: 'strict-dns', endpoints, lookup };
-  // Envoy knows one name per cluster that uses one address at a time.
+  if (resolution === 'dns' && !races) return { kind: 'strict-dns', endpoints, lookup };
+  // Envoy knows one name per cluster that uses one address at a time, or tries all of them and keeps one.
   const localities = [{ ...first, endpoints: first.endpoints.slice(0, 1) }];
   return { kind: 'logical-dns', endpoints: { ...endpoints, localities }, lookup };
 }
@@ -174,20 +175,25 @@ function resolveProtocol(port: ServicePort, policy: PortPolicy, settings: MeshSe
 }
 
 function specialCluster({ special, lookup }: ClusterKey, settings: MeshSettings): Cluster {
-  const { connectTimeoutMs } = settings;
+  const { connectTimeoutMs, outboundTls } = settings;
   const plain = { connectTimeoutMs, tls: { kind: 'none' }, sources: [] } as const;
   if (special === 'BlackHoleCluster') {
     const name: ClusterName = { direction: 'special', name: special };
     const endpoints = { cluster: name, localities: [], sources: [] };
     return { ...plain, name, discovery: { kind: 'static', endpoints }, loadBalancing: 'ROUND_ROBIN', protocol: 'tcp' };
   }
-  const isDynamic = special === 'AllowAnyDynamicDNSCluster';
+  const unknown = { ...plain, loadBalancing: 'PASSTHROUGH', protocol: 'downstream' } as const;
+  if (special !== 'AllowAnyDynamicDNSCluster') {
+    const name: ClusterName = { direction: 'special', name: 'PassthroughCluster' };
+    return { ...unknown, name, discovery: { kind: 'original-dst' } };
+  }
+  const name: ClusterName = { direction: 'special', name: special };
+  const nobody = { name, protocol: 'HTTP', settings, inMesh: false, byEndpoint: false } as const;
   return {
-    ...plain,
-    name: { direction: 'special', name: isDynamic ? special : 'PassthroughCluster' },
-    discovery: isDynamic ? { kind: 'dynamic-dns', lookup: resolveLookup(lookup, settings) } : { kind: 'original-dst' },
-    loadBalancing: 'PASSTHROUGH',
-    protocol: 'downstream',
+    ...unknown,
+    name,
+    discovery: { kind: 'dynamic-dns', lookup: resolveLookup(lookup, settings) },
+    tls: resolveUpstreamTls(outboundTls, { ...nobody, identities: () => [], allAccept: () => false }),
   };
 }
 

@@ -62,6 +62,8 @@ export interface Service extends Origin {
     readonly subjectAltNames: readonly string[];
     /** Addresses that were allocated because it declares none; for clients whose DNS is captured. */
     readonly allocated: readonly ServiceAddress[];
+    /** Connects to all addresses of its name, of either family, and takes the one that answers first. */
+    readonly raceConnections?: true;
   };
 }
 

@@ -1,9 +1,13 @@
+import type { ClientTLSSettings } from '../specs.ts';
+
 /** What the model and the spelling read of MeshConfig, defaults applied. Durations are milliseconds. */
 export interface MeshSettings {
   readonly rootNamespace: string;
   readonly trustDomain: string;
   readonly trustDomainAliases: readonly string[];
   readonly outboundTrafficPolicy: 'ALLOW_ANY' | 'REGISTRY_ONLY' | 'ALLOW_ANY_DYNAMIC_DNS';
+  /** How unknown hosts are spoken to where they are looked up; plainly when absent. */
+  readonly outboundTls?: ClientTLSSettings;
   /** Where the ports of services are served: at the address that the caller chose, or at the loopback address. */
   readonly inboundTrafficPolicy: 'PASSTHROUGH' | 'LOCALHOST';
   /** 0 waits for the first bytes for ever. */

@@ -11,7 +11,7 @@ function services(spec: string, more = ''): readonly Service[] {
   const [object] = parseObjects(`
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry
-metadata: {name: api, namespace: shop, uid: u1, generation: 7, creationTimestamp: "2026-01-01T00:00:00Z"${more.startsWith('labels') ? `, ${more}` : ''}}
+metadata: {name: api, namespace: shop, uid: u1, generation: 7, creationTimestamp: "2026-01-01T00:00:00Z"${/^(labels|annotations)/.test(more) ? `, ${more}` : ''}}
 spec: ${spec}
 ${more.startsWith('status') ? more : ''}
 `);
@@ -50,6 +50,16 @@ describe('a ServiceEntry', () => {
       expect(services(`{${field} hosts: [a.example.com]}`)[0]?.resolution).to.equal(expected);
     });
   }
+
+  it('races connections where its annotation says so', () => {
+    const races = (annotation: string) =>
+      services(
+        '{hosts: [a.example.com], resolution: DNS}',
+        `annotations: {istio.io/connect-strategy: ${annotation}}`,
+      )[0]?.entry?.raceConnections;
+    expect(races('race_first_tcp_connect')).to.equal(true);
+    expect(races('DEFAULT')).to.equal(undefined);
+  });
 
   it('looks up the name of each request for DYNAMIC_DNS', () => {
     const [service] = services(

@@ -22,6 +22,7 @@ export function parseServiceEntry(config: Config<ServiceEntrySpec>): ReadonlyMap
   const allocated = new Set(hostsToAllocate(config));
   const distribution =
     resolution === 'eds' ? parseTrafficDistribution(config.annotations[annotations.trafficDistribution]) : undefined;
+  const races = config.annotations[annotations.connectStrategy]?.toUpperCase() === 'RACE_FIRST_TCP_CONNECT';
   const services = new Map<string, Service>();
   for (const text of spec.hosts) {
     const hostname = text.toLowerCase();
@@ -51,6 +52,7 @@ export function parseServiceEntry(config: Config<ServiceEntrySpec>): ReadonlyMap
               .filter(({ host, value }) => host === text && isIP(value) !== 0)
               .map(({ value }) => parseBlock(value))
           : [],
+        ...(races ? { raceConnections: true } : {}),
       },
     });
   }

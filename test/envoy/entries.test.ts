@@ -1,4 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
@@ -13,6 +13,8 @@ import { askFrom, redirectPod } from '#test/support/redirected.ts';
 /** Nobody has this address: whatever gets an answer was led elsewhere by the sidecar. */
 const NOWHERE = '10.99.99.99';
 const [A, B, C] = ['10.98.0.3', '10.98.0.4', '10.98.0.5'] as const;
+/** In the same network, and nobody's. */
+const SILENT = '10.98.0.77';
 
 const entry = (name: string, spec: string) => `
 apiVersion: networking.istio.io/v1
@@ -157,6 +159,19 @@ describe('ServiceEntries on a sidecar with real redirection, where nothing else 
     await eventually(() => askHost('round.example.com'), answered(`${B}:8080`));
   });
 
+  it('keeps to one of all the addresses of its name that answers, where the entry says so', async () => {
+    await names.answer({ 'race.example.com': [SILENT, A] });
+    const racing = entry('race', `{hosts: [race.example.com], resolution: DNS, ${http}}`).replace(
+      'namespace: bookinfo',
+      'namespace: bookinfo, annotations: {istio.io/connect-strategy: RACE_FIRST_TCP_CONNECT}',
+    );
+    mesh.pipeline.objects.apply(racing);
+    await eventually(() => askHost('race.example.com'), answered(`${A}:80`));
+    const clusters = (await sidecar.admin('/clusters')).split('\n');
+    const hosts = clusters.filter((line) => /race\.example\.com::.*::rq_success::/.test(line));
+    expect(hosts, 'one host with two addresses').to.have.length(1);
+  });
+
   it('lets TLS to names below a wildcard go where it was meant to, and HTTP likewise', async () => {
     mesh.pipeline.objects.apply(
       entry(
@@ -201,6 +216,28 @@ describe('ServiceEntries on a sidecar with real redirection, where nothing else 
     await eventually(() => askHost('a.dyn.example.com'), answered(`${A}:80`));
     await eventually(() => askName('b.dyn.example.com'), answered(`${B}:443`));
     answered(`${A}:8080`)(await askHost('static.example.com'));
+  });
+
+  it('speaks TLS to hosts that nobody declares, where they are looked up and the mesh says so', async () => {
+    await names.answer({ 'any.example.com': [B], 'any.example.org': [B] });
+    const roots = join(folder, 'roots.pem');
+    await writeFile(roots, mesh.authority.rootsPem);
+    const policy = (tls: object) =>
+      mesh.pipeline.objects.applyMeshConfig({ outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS', tls } });
+    policy({ mode: 'SIMPLE', caCertificates: roots });
+    const unknown = (host: string) => askHost(`${host}:443`, `http://${C}:8443/`);
+    await eventually(
+      () => unknown('any.example.com'),
+      (answer) => expect(answer).to.include({ status: 200, at: `${B}:443`, servername: 'any.example.com' }),
+    );
+    expect((await unknown('any.example.org')).status, 'the certificate is for another name').to.equal(503);
+    policy({ mode: 'SIMPLE', caCertificates: roots, sni: 'b.example.com', subjectAltNames: ['*.example.com'] });
+    await eventually(
+      () => unknown('any.example.org'),
+      (answer) => expect(answer).to.include({ status: 200, servername: 'b.example.com' }),
+    );
+    mesh.pipeline.objects.applyMeshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' }, dnsRefreshRate: '1s' });
+    await mesh.converged();
   });
 
   it('follows WorkloadEntries and their health', async () => {

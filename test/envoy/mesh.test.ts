@@ -352,6 +352,9 @@ spec:
     for (const port of [7002, 7004]) {
       expect((await ask('pod', `http://10.96.0.50:${port}/`, { host: 'mixed' })).status, `port ${port}`).to.equal(200);
     }
+    expect(await sidecar?.admin('/clusters'), 'on the side of the server')
+      .to.contain('inbound|9080||::default_priority::max_connections::100')
+      .and.contain('inbound|9080||::default_priority::max_pending_requests::50');
   });
 
   it('refuses plaintext once STRICT, and mutual TLS goes on', async () => {
