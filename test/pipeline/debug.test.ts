@@ -216,7 +216,7 @@ describe('debug pages', () => {
     });
 
     it('answers a forwarded port without an identity, where loopback is the pod alone', async () => {
-      const pod = await startIstiod(mesh.api, ['--pod-ip=10.0.0.9', '--host-ip=10.0.0.1']);
+      const pod = await startIstiod(mesh.api, { flags: ['--pod-ip=10.0.0.9', '--host-ip=10.0.0.1'] });
       try {
         const ask = (headers: Readonly<Record<string, string>> = {}) =>
           new Promise<number | undefined>((resolve, reject) => {
