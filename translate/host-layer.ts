@@ -1,29 +1,14 @@
 /** Virtual hosts that stand together in a table, as resources of their own: what the tables of views are stacked of. */
 import type { Graph, Query, Reader } from '#graph/index.ts';
 import { parseVirtualHostKey } from '#model/index.ts';
+import { type Claims, type HostClaim, sameClaims } from './claims.ts';
 import { type Collection, collect } from './collections.ts';
 import { sameEntryLists } from './entries.ts';
 import { buildEntry, type Entry } from './entry.ts';
-import { hashContent } from './resource.ts';
 import { splitVirtualHost, type VirtualHostPart } from './route-table.ts';
 
-/** What the virtual hosts of a layer claim; it changes far less often than their routes. */
-export interface Claims {
-  /** Of all of it: equal hashes mean equal claims. */
-  readonly hash: string;
-  readonly hosts: readonly HostClaim[];
-}
-
-export interface HostClaim {
-  /** Of its query. */
-  readonly key: string;
-  readonly name: string;
-  readonly domains: readonly string[];
-  /** Id of the service that it stands for; empty for hosts that are none. */
-  readonly service: string;
-}
-
 export interface HostLayer extends Collection {
+  /** It changes far less often than the routes. */
   readonly claims: Query<Claims>;
 }
 
@@ -46,19 +31,13 @@ export function createHostLayer(
   );
   const claims = graph.query<Claims>(
     `translate.${name}.claims`,
-    (reader, key) => {
-      const parts = read(reader, key).keys.map((host) => ({ key: host, part: reader.read(virtualHost, host) }));
-      return {
-        hash: hashContent(parts.map((member) => `${member.key} ${member.part.claim}`).join('\n')),
-        hosts: parts.map(({ key: host, part: { host: resolved } }) => ({
-          key: host,
-          name: resolved.name,
-          domains: resolved.domains,
-          service: parseVirtualHostKey(host).service,
-        })),
-      };
-    },
-    { equal: (a, b) => a.hash === b.hash },
+    (reader, key) =>
+      read(reader, key).keys.map((host): HostClaim => {
+        const { host: resolved, claim } = reader.read(virtualHost, host);
+        const { service } = parseVirtualHostKey(host);
+        return { key: host, name: resolved.name, domains: resolved.domains, hash: claim, service };
+      }),
+    { equal: sameClaims },
   );
   return { ...collect(graph, name, entries), claims };
 }

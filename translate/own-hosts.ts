@@ -2,8 +2,7 @@
 import { renderSplitHostName } from '#envoy/index.ts';
 import type { Reader } from '#graph/index.ts';
 import { type ComposedRouteTable, type MeshQueries, parseRouteSliceKey } from '#model/index.ts';
-import type { Claims } from './host-layer.ts';
-import type { PublicClaims, PublicHost } from './public-hosts.ts';
+import type { Claims, HostClaim, StackedClaims } from './claims.ts';
 
 export interface OwnPlan {
   /**
@@ -28,26 +27,32 @@ export function isOwn(slice: string): boolean {
 
 const NOTHING: OwnPlan = { contesting: [], hidden: [] };
 
+/** What a plan is made of. */
+export interface OwnClaims {
+  readonly own: Claims;
+  readonly shared: StackedClaims;
+  /** Whether two of them claim one domain. */
+  readonly collide: boolean;
+}
+
 /** Two virtual hosts claim one domain only where somebody made a mistake, so what this costs then is of no account. */
 export function planOwn(
   reader: Reader,
   model: MeshQueries,
   tableKey: string,
-  own: Claims,
-  shared: PublicClaims,
+  { own, shared, collide }: OwnClaims,
 ): OwnPlan {
   const table = reader.read(model.routeTable, tableKey);
   const removed = [...table.overrides].filter(([, keys]) => keys.length === 0).map(([service]) => service);
-  const hiddenBy = (services: ReadonlySet<string>) =>
-    [...shared.byName.values()]
-      .filter(({ service }) => services.has(service))
-      .map(({ name }) => renderSplitHostName(table.name, name));
+  const hiddenBy = (services: ReadonlySet<string>) => {
+    const hosts = shared.layers.flatMap((layer) => layer.filter(({ service }) => services.has(service)));
+    return [...new Set(hosts.map(({ name }) => renderSplitHostName(table.name, name)))];
+  };
   const absent = new Set(removed);
   // Without one that contests domains the others have more of them.
   const settled = !shared.contesting.some(({ service }) => absent.has(service));
-  if (settled && !collides(own, shared))
-    return removed.length === 0 ? NOTHING : { contesting: [], hidden: hiddenBy(absent) };
-  const replaced = new Set([...table.overrides.keys(), ...own.hosts.map(({ service }) => service)].filter(Boolean));
+  if (settled && !collide) return removed.length === 0 ? NOTHING : { contesting: [], hidden: hiddenBy(absent) };
+  const replaced = new Set([...table.overrides.keys(), ...own.map(({ service }) => service)].filter(Boolean));
   const rivals = [...new Map([...findRivals(own, shared)].map((host) => [host.key, host])).values()];
   const others = rivals.filter(({ service }) => !replaced.has(service));
   const names = new Set(others.map(({ name }) => renderSplitHostName(table.name, name)));
@@ -57,35 +62,12 @@ export function planOwn(
   };
 }
 
-/** Whether two virtual hosts claim one domain, unless the view's own merely takes the place of everybody's. */
-function collides({ hosts }: Claims, shared: PublicClaims): boolean {
-  const contested = new Set(shared.contesting.map(({ name }) => name));
-  const names = new Set<string>();
-  const domains = new Set<string>();
-  for (const host of hosts) {
-    const replaced = shared.byName.get(host.name);
-    if (names.has(host.name) || contested.has(host.name)) return true;
-    if (replaced !== undefined && replaced.service !== host.service) return true;
-    names.add(host.name);
-    for (const domain of host.domains) {
-      const owner = shared.byDomain.get(domain);
-      if (domains.has(domain) || (owner !== undefined && owner.name !== host.name)) return true;
-      domains.add(domain);
-    }
-  }
-  return false;
-}
-
 /** Public virtual hosts that share a name or a domain with any other. */
-function* findRivals(own: Claims, shared: PublicClaims): Iterable<PublicHost> {
+function* findRivals(own: Claims, shared: StackedClaims): Iterable<HostClaim> {
   yield* shared.contesting;
-  for (const host of own.hosts) {
-    const named = shared.byName.get(host.name);
-    if (named !== undefined) yield named;
-    for (const domain of host.domains) {
-      const owner = shared.byDomain.get(domain);
-      if (owner !== undefined) yield owner;
-    }
+  for (const host of own) {
+    yield* shared.named(host.name);
+    for (const domain of host.domains) yield* shared.claiming(domain);
   }
 }
 

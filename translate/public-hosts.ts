@@ -3,15 +3,15 @@
  * service. Views that see the same namespaces share it all.
  */
 import { renderSplitHostName } from '#envoy/index.ts';
-import { createIntern, type Graph, type Query, type Reader, sameEntries } from '#graph/index.ts';
+import { createIntern, type Graph, type Query, type Reader, sameEntries, sameMembers } from '#graph/index.ts';
 import { type ComposedRouteTable, type MeshQueries, parseRouteSliceKey, renderRouteSliceKey } from '#model/index.ts';
 import type { Resources } from '#xds/source.ts';
+import { StackedClaims } from './claims.ts';
 import { type Collection, mapOf } from './collections.ts';
 import { type EntryQueries, sameEntryLists } from './entries.ts';
 import { type Entry, mergeSummaries, sameSummary } from './entry.ts';
-import { type Claims, createHostLayer, type HostClaim, splitEntry } from './host-layer.ts';
+import { createHostLayer, splitEntry } from './host-layer.ts';
 import { LayeredResources, layer, sameLayers } from './layered.ts';
-import { hashContent } from './resource.ts';
 import { separateDomains } from './route-table.ts';
 
 /** A key that is as long as a list of namespaces: one instance for all tables that have it. */
@@ -22,20 +22,7 @@ export interface PublicKey {
 export interface PublicHosts extends Collection {
   /** By the model's RouteTableKey. */
   readonly keyOf: Query<PublicKey>;
-  readonly claims: Query<PublicClaims>;
-}
-
-/** A virtual host with the slice that it comes from; none for hosts that are no service. */
-export interface PublicHost extends HostClaim {
-  readonly slice: string | undefined;
-}
-
-export interface PublicClaims {
-  readonly hash: string;
-  readonly byName: ReadonlyMap<string, PublicHost>;
-  readonly byDomain: ReadonlyMap<string, PublicHost>;
-  /** Those that claim a domain that another one claims too, in their order. */
-  readonly contesting: readonly PublicHost[];
+  readonly claims: Query<StackedClaims>;
 }
 
 const internKey = createIntern<PublicKey>(({ text }) => text);
@@ -59,16 +46,16 @@ export function createPublicHosts(graph: Graph, model: MeshQueries, queries: Ent
     const filled = publicSlices({ slices: all }).filter((slice) => reader.read(isFilled, slice));
     return internKey({ text: renderPublicKey({ name, slices: filled, extra }) });
   });
-  const claims = graph.query<PublicClaims>(
+  const claims = graph.query<StackedClaims>(
     'translate.hosts.claims',
     (reader, key) => {
       const parts = parsePublicKey(key);
-      return mergeClaims([
-        ...parts.slices.map((slice) => ({ ...reader.read(slices.claims, slice), slice })),
-        { ...reader.read(extras.claims, renderPublicKey({ ...parts, slices: [] })), slice: undefined },
+      return new StackedClaims([
+        ...parts.slices.map((slice) => reader.read(slices.claims, slice)),
+        reader.read(extras.claims, renderPublicKey({ ...parts, slices: [] })),
       ]);
     },
-    { equal: (a, b) => a.hash === b.hash },
+    { equal: sameStack },
   );
   /** Those that contest a domain, each with what is left to it. */
   const settled = graph.query<readonly Entry[]>(
@@ -147,30 +134,11 @@ function asPublic(text: string): string {
   return slice.near === '' ? text : renderRouteSliceKey({ ...slice, near: '' });
 }
 
-type Layer = Claims & { readonly slice: string | undefined };
-
-function mergeClaims(layers: readonly Layer[]): PublicClaims {
-  const byName = new Map<string, PublicHost>();
-  const byDomain = new Map<string, PublicHost>();
-  const contested = new Set<string>();
-  for (const { hosts, slice } of layers) {
-    for (const claim of hosts) {
-      const host = { ...claim, slice };
-      byName.set(host.name, host);
-      for (const domain of host.domains) {
-        if (byDomain.has(domain)) contested.add(domain);
-        else byDomain.set(domain, host);
-      }
-    }
-  }
-  const contesting = layers.flatMap(({ hosts, slice }) =>
-    contested.size === 0
-      ? []
-      : hosts
-          .filter(({ domains }) => domains.some((domain) => contested.has(domain)))
-          .map((claim) => ({ ...claim, slice })),
-  );
-  return { hash: hashContent(layers.map(({ hash }) => hash).join('\n')), byName, byDomain, contesting };
+/** Cut-off test; claims that replace others take over what is known of them. */
+function sameStack(previous: StackedClaims, next: StackedClaims): boolean {
+  if (sameMembers(previous.layers, next.layers)) return true;
+  next.inherit(previous);
+  return false;
 }
 
 type PublicParts = Pick<ComposedRouteTable, 'name' | 'slices' | 'extra'>;

@@ -3,10 +3,11 @@
  * little that its view sees by itself: its own namespace under short names, what is private to it, what is routed
  * differently for it. A changed virtual host makes the map of its namespace anew, and nothing of the size of a table.
  */
-import { createIntern, type Graph, type Query } from '#graph/index.ts';
+import { createIntern, type Graph, type Query, type Reader } from '#graph/index.ts';
 import type { MeshQueries } from '#model/index.ts';
 import type { Resources } from '#xds/source.ts';
 import { type Collection, collect } from './collections.ts';
+import { Collisions } from './collisions.ts';
 import { type EntryQueries, sameEntryLists } from './entries.ts';
 import { type Entry, mergeSummaries, sameSummary } from './entry.ts';
 import { createHostLayer, splitEntry } from './host-layer.ts';
@@ -30,11 +31,17 @@ export function composeVirtualHosts(graph: Graph, model: MeshQueries, queries: E
     const unchanged = members.filter(({ service }) => !overrides.has(service));
     return { table: name, keys: [...unchanged.flatMap(({ keys }) => keys), ...[...overrides.values()].flat()] };
   });
+  const publicClaims = (reader: Reader, key: string) => reader.read(shared.claims, reader.read(shared.keyOf, key).text);
+  const collisions = graph.query<Collisions>(
+    'translate.hosts.collisions',
+    (reader, key) => new Collisions(reader.read(own.claims, key), publicClaims(reader, key)),
+    { equal: succeeds },
+  );
   const plan = graph.query<OwnPlan>(
     'translate.hosts.ownPlan',
     (reader, key) => {
-      const publicClaims = reader.read(shared.claims, reader.read(shared.keyOf, key).text);
-      return planOwn(reader, model, key, reader.read(own.claims, key), publicClaims);
+      const claims = { own: reader.read(own.claims, key), shared: publicClaims(reader, key) };
+      return planOwn(reader, model, key, { ...claims, collide: reader.read(collisions, key).any });
     },
     { equal: samePlan },
   );
@@ -79,8 +86,7 @@ export function composeVirtualHosts(graph: Graph, model: MeshQueries, queries: E
 
   return {
     isEmpty: graph.query('translate.hosts.isEmpty', (reader, key) => {
-      const { byName } = reader.read(shared.claims, reader.read(shared.keyOf, key).text);
-      return byName.size === 0 && reader.read(own.claims, key).hosts.length === 0;
+      return publicClaims(reader, key).isEmpty && reader.read(own.claims, key).length === 0;
     }),
     entries: graph.query(
       'translate.hosts.viewEntries',
@@ -118,6 +124,12 @@ export function composeVirtualHosts(graph: Graph, model: MeshQueries, queries: E
       { equal: sameSummary },
     ),
   };
+}
+
+/** No cut-off: what is known of collisions goes over to those that replace them. */
+function succeeds(previous: Collisions, next: Collisions): boolean {
+  next.inherit(previous);
+  return false;
 }
 
 interface PublicKeys {
