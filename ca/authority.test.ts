@@ -1,11 +1,11 @@
 import { createPublicKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { expect } from 'chai';
-import { type Clock, createMetrics, LateenError, silentLogger, systemClock } from '#runtime/index.ts';
-import { CertificateAuthority } from './authority.ts';
+import { type Clock, LateenError, silentLogger, systemClock } from '#runtime/index.ts';
+import type { CertificateAuthority } from './authority.ts';
 import { mintSelfSigned, renderCaFiles } from './bundle.ts';
 import { buildCertificate } from './certificate.ts';
-import { declareCaMetrics } from './metrics.ts';
 import { oids } from './oids.ts';
+import { makeAuthority } from './testsupport/authority.ts';
 import { openssl } from './testsupport/openssl.ts';
 import { MemoryStore } from './testsupport/store.ts';
 import { verifyPeerCertificate } from './verify.ts';
@@ -18,22 +18,13 @@ interface Line {
   readonly message: string;
 }
 
-function makeAuthority(
+function watchedAuthority(
   store: MemoryStore,
   options: { clock?: Clock; lines?: Line[]; maxTtl?: number } = {},
 ): CertificateAuthority {
-  const { clock = systemClock, lines = [], ...rest } = options;
+  const { lines = [], ...rest } = options;
   const logger = { ...silentLogger, error: (message: string) => void lines.push({ level: 'error', message }) };
-  const metrics = declareCaMetrics(createMetrics());
-  return new CertificateAuthority({
-    store,
-    trustDomain: 'cluster.local',
-    clock,
-    logger,
-    metrics,
-    random: () => 0.5,
-    ...rest,
-  });
+  return makeAuthority({ store, logger, random: () => 0.5, ...rest });
 }
 
 function makeKey() {
@@ -70,7 +61,7 @@ function makePlugged(kind: 'ec' | 'rsa', now = Date.now(), root = mintSelfSigned
 
 describe('CertificateAuthority', () => {
   it('issues certificates that openssl verifies, with one SPIFFE id and no more', async () => {
-    const authority = makeAuthority(new MemoryStore());
+    const authority = watchedAuthority(new MemoryStore());
     expect(await authority.refresh()).to.equal(true);
     const { chain, certificate } = authority.issueWorkload(reviews, makeKey());
     const [leaf = '', root = ''] = chain;
@@ -96,7 +87,7 @@ describe('CertificateAuthority', () => {
 
   it('back-dates by two minutes, lasts a day by default and is clamped', async () => {
     const now = Date.UTC(2026, 10, 23, 12);
-    const authority = makeAuthority(new MemoryStore(), {
+    const authority = watchedAuthority(new MemoryStore(), {
       clock: { ...systemClock, now: () => now },
       maxTtl: 48 * hour,
     });
@@ -112,7 +103,7 @@ describe('CertificateAuthority', () => {
 
   it('ends with one root when three replicas start at once', async () => {
     const store = new MemoryStore();
-    const replicas = [makeAuthority(store), makeAuthority(store), makeAuthority(store)];
+    const replicas = [watchedAuthority(store), watchedAuthority(store), watchedAuthority(store)];
     await Promise.all(replicas.map((replica) => replica.refresh()));
     expect(store.created).to.equal(1);
     expect(new Set(replicas.map((replica) => replica.rootsPem))).to.have.property('size', 1);
@@ -129,7 +120,7 @@ describe('CertificateAuthority', () => {
   it('goes on with the root in memory when the stored one is garbage, unreadable or another one, and says so once', async () => {
     const store = new MemoryStore();
     const lines: Line[] = [];
-    const authority = makeAuthority(store, { lines });
+    const authority = watchedAuthority(store, { lines });
     await authority.refresh();
     const before = authority.rootsPem;
     const kept = store.stored;
@@ -157,7 +148,7 @@ describe('CertificateAuthority', () => {
   it('stores the same root again when it was deleted', async () => {
     const store = new MemoryStore();
     const lines: Line[] = [];
-    const authority = makeAuthority(store, { lines });
+    const authority = watchedAuthority(store, { lines });
     await authority.refresh();
     const before = store.stored;
     store.stored = undefined;
@@ -169,7 +160,7 @@ describe('CertificateAuthority', () => {
   it('never makes a root beside a broken one', async () => {
     const store = new MemoryStore();
     store.stored = { 'ca-cert.pem': 'garbage', 'ca-key.pem': 'garbage' };
-    const authority = makeAuthority(store);
+    const authority = watchedAuthority(store);
     expect(await authority.refresh()).to.equal(false);
     expect(authority.ready).to.equal(false);
     expect(store.created).to.equal(0);
@@ -182,7 +173,7 @@ describe('CertificateAuthority', () => {
     it(`signs with a plugged-in intermediate (${kind}) and sends the chain`, async () => {
       const store = new MemoryStore();
       store.plugged = makePlugged(kind);
-      const authority = makeAuthority(store);
+      const authority = watchedAuthority(store);
       expect(await authority.refresh()).to.equal(true);
       const { chain, certificate } = authority.issueWorkload(reviews, makeKey());
       const [leaf = '', intermediate = '', root = ''] = chain;
@@ -200,7 +191,7 @@ describe('CertificateAuthority', () => {
     const root = mintSelfSigned('offline root', Date.now());
     const store = new MemoryStore();
     store.plugged = makePlugged('ec', Date.now(), root);
-    const authority = makeAuthority(store);
+    const authority = watchedAuthority(store);
     let changes = 0;
     const stop = authority.onChange(() => changes++);
     await authority.refresh();
@@ -228,14 +219,14 @@ describe('CertificateAuthority', () => {
     for (const [what, files] of broken) {
       const store = new MemoryStore();
       store.plugged = files;
-      expect(await makeAuthority(store).refresh(), what).to.equal(false);
+      expect(await watchedAuthority(store).refresh(), what).to.equal(false);
       expect(store.created, what).to.equal(0);
     }
   });
 
   it('stores keys that openssl and Istio read', async () => {
     const store = new MemoryStore();
-    await makeAuthority(store).refresh();
+    await watchedAuthority(store).refresh();
     const key = store.stored?.['ca-key.pem'] ?? '';
     expect(key).to.match(/^-----BEGIN EC PRIVATE KEY-----/);
     const fromKey = openssl(['pkey', '-in', 'key.pem', '-pubout'], { 'key.pem': key });

@@ -3,15 +3,14 @@ import { Client, credentials, Metadata, Server, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import { decode, encode } from '#wire/index.ts';
-import { CertificateAuthority } from './authority.ts';
 import { mintSelfSigned } from './bundle.ts';
 import { CallerAuthenticator, type TokenVerdict } from './caller.ts';
 import { buildCertificate } from './certificate.ts';
 import { declareCaMetrics } from './metrics.ts';
 import { buildServerCredentials, ServerCertificate } from './servercertificate.ts';
 import { addCertificateService } from './service.ts';
+import { issueCredentials, makeAuthority, openAuthority } from './testsupport/authority.ts';
 import { makeCsr, p256 } from './testsupport/openssl.ts';
-import { MemoryStore } from './testsupport/store.ts';
 
 const path = '/istio.v1.auth.IstioCertificateService/CreateCertificate';
 const serverName = 'istiod.istio-system.svc';
@@ -37,14 +36,7 @@ describe('the certificate service', () => {
   const ca = declareCaMetrics(metrics);
   const logger = silentLogger;
   const clock = systemClock;
-  const authority = new CertificateAuthority({
-    store: new MemoryStore(),
-    trustDomain: 'cluster.local',
-    clock,
-    logger,
-    metrics: ca,
-    random: Math.random,
-  });
+  const authority = makeAuthority({ metrics: ca });
   const serverCertificate = new ServerCertificate({ authority, dnsNames: [serverName], clock, logger });
   const server = new Server();
   const csr = makeCsr(p256);
@@ -106,15 +98,12 @@ describe('the certificate service', () => {
 
   /** A key pair of the mesh or, with another issuer, one that only looks like it. */
   function makePair(issuer?: ReturnType<typeof mintSelfSigned>, serviceAccount = 'reviews'): KeyPair {
+    if (!issuer) {
+      const { privateKey: key, chain } = issueCredentials(authority, { serviceAccount });
+      return { key, chain };
+    }
     const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
     const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    if (!issuer) {
-      const { chain } = authority.issueWorkload(
-        { trustDomain: 'cluster.local', namespace: 'default', serviceAccount },
-        publicKey,
-      );
-      return { key, chain: chain.join('') };
-    }
     const validity = { notBefore: Date.now() - 1000, notAfter: Date.now() + 60_000 };
     const certificate = buildCertificate(
       { publicKey, subject: [], ...validity, names: { uris: [id] }, authority: false },
@@ -199,15 +188,7 @@ describe('the certificate service', () => {
 
 describe('the server certificate', () => {
   it('is replaced under a running server', async () => {
-    const authority = new CertificateAuthority({
-      store: new MemoryStore(),
-      trustDomain: 'cluster.local',
-      clock: systemClock,
-      logger: silentLogger,
-      metrics: declareCaMetrics(createMetrics()),
-      random: Math.random,
-    });
-    await authority.refresh();
+    const authority = await openAuthority();
     let wake: () => void = () => undefined;
     // Sleeping ends when the test says so.
     const clock = {

@@ -1,5 +1,5 @@
 import type { Message } from '#wire/index.ts';
-import { SDS_CLUSTER } from './bootstrap/index.ts';
+import { SDS_SOURCE } from './bootstrap/index.ts';
 import { KUBERNETES_SECRET_PREFIX, WORKLOAD_CERTIFICATE, WORKLOAD_ROOTS } from './names.ts';
 import { buildDuration } from './values.ts';
 
@@ -22,12 +22,7 @@ export function buildSecretConfig(name: string): SdsSecretConfig {
   return {
     name,
     sdsConfig: {
-      apiConfigSource: {
-        apiType: 'GRPC',
-        transportApiVersion: 'V3',
-        setNodeOnFirstMessageOnly: true,
-        grpcServices: [{ envoyGrpc: { clusterName: SDS_CLUSTER } }],
-      },
+      apiConfigSource: SDS_SOURCE,
       resourceApiVersion: 'V3',
       initialFetchTimeout,
     },

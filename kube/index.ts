@@ -34,6 +34,7 @@ export {
   type ObjectMeta,
   type OwnerReference,
   objectKey,
+  trimMetadata,
 } from './objects.ts';
 export { apiVersionOf, type Resource, resourcePath, resources } from './resources.ts';
 export { type AccessQuestion, type AccessVerdict, reviewAccess, reviewToken, type TokenVerdict } from './reviews.ts';

@@ -24,6 +24,12 @@ export interface ObjectMeta {
   readonly managedFields?: readonly unknown[];
 }
 
+/** Metadata with these fields alone, as far as it has them: what a cache keeps of an object. */
+export function trimMetadata(metadata: ObjectMeta, fields: readonly (keyof ObjectMeta)[]): ObjectMeta {
+  const kept = fields.flatMap((field) => (metadata[field] === undefined ? [] : [[field, metadata[field]] as const]));
+  return { name: metadata.name, ...Object.fromEntries(kept) };
+}
+
 /** Any object of the API server. Narrow `spec`, `status`, `data`… with an own interface that extends this one. */
 export interface KubeObject {
   readonly apiVersion?: string;

@@ -95,6 +95,15 @@ export interface SnapshotSource {
   subscribe(proxy: Proxy, onChange: () => void): Subscription;
 }
 
+/** What is refused of one type as it stands at present. */
+export interface Rejection {
+  readonly typeUrl: string;
+  readonly resources: readonly string[];
+  /** In the client's own words. */
+  readonly message: string;
+  readonly revision: number;
+}
+
 /** What a session reports as it goes; cmd/ joins it to delivery facts. All calls are cheap and synchronous. */
 export interface DeliveryObserver {
   connected(proxy: Proxy): void;
@@ -107,15 +116,7 @@ export interface DeliveryObserver {
    * Envoy refused these resources, each sent by itself: all of one type that are refused as they stand and of which it
    * said `message`. Said again before each `acknowledged` for as long as it holds.
    */
-  rejected(
-    connectionId: string,
-    error: {
-      readonly typeUrl: string;
-      readonly resources: readonly string[];
-      readonly message: string;
-      readonly revision: number;
-    },
-  ): void;
+  rejected(connectionId: string, rejection: Rejection): void;
   /** A route or listener is held back and why (cluster names that do not warm), or an empty list when nothing is held. */
   waiting(connectionId: string, clusters: readonly string[]): void;
   disconnected(connectionId: string): void;

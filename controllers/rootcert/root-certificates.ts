@@ -1,5 +1,5 @@
 import { names } from '#api/constants.ts';
-import { cacheKind, type KubeClient, KubeError, type KubeObject, resources } from '#kube/index.ts';
+import { cacheKind, type KubeClient, KubeError, type KubeObject, resources, trimMetadata } from '#kube/index.ts';
 import { type Clock, type Component, createWorkQueue, type Logger, silentLogger } from '#runtime/index.ts';
 
 /** Which namespaces belong to the mesh; cmd/ joins it to the registry. */
@@ -109,26 +109,12 @@ export function createRootCertificates(options: RootCertificateOptions): Compone
 }
 
 function trimNamespace({ metadata }: KubeObject): KubeObject {
-  const { name, uid, resourceVersion, deletionTimestamp } = metadata;
-  return {
-    metadata: {
-      name,
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-    },
-  };
+  return { metadata: trimMetadata(metadata, ['uid', 'resourceVersion', 'deletionTimestamp']) };
 }
 
 function trimConfigMap({ metadata, data }: RootConfigMap): RootConfigMap {
-  const { name, namespace, uid, resourceVersion } = metadata;
   return {
-    metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-    },
+    metadata: trimMetadata(metadata, ['namespace', 'uid', 'resourceVersion']),
     ...(data === undefined ? {} : { data }),
   };
 }

@@ -1,20 +1,13 @@
-import type { Diagnostic } from '#api/index.ts';
 import type { SourceKey } from '../delivery/facts.ts';
+import type { ConditionFacts } from './conditions.ts';
 
 /** A mesh resource whose status is ours to write, and what validation and resolution say of its present version. */
-export interface StatusSubject {
+export interface StatusSubject extends Omit<ConditionFacts, 'delivery'> {
   readonly key: SourceKey;
   readonly kind: string;
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
-  readonly generation: number;
-  readonly honoured: boolean;
-  readonly errors: readonly Diagnostic[];
-  readonly warnings: readonly Diagnostic[];
-  readonly lastValidInForce: boolean;
-  readonly unresolved?: readonly Diagnostic[];
-  readonly conflicts: readonly Diagnostic[];
 }
 
 /** The port through which the status controller sees the mesh; joined to the graph in cmd/. */

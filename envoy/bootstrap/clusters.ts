@@ -3,7 +3,7 @@ import { buildLoopbackAddress, resolveLookupFamily } from './address.ts';
 import type { BootstrapOptions, Json } from './options.ts';
 
 export const XDS_CLUSTER = 'xds-grpc';
-export const SDS_CLUSTER = 'sds-grpc';
+const SDS_CLUSTER = 'sds-grpc';
 export const AGENT_CLUSTER = 'agent';
 
 const http2Options: Json = {
@@ -13,17 +13,20 @@ const http2Options: Json = {
   },
 };
 
+/** The agent's socket as a source of secrets: `core.v3.ApiConfigSource`. */
+export const SDS_SOURCE = {
+  apiType: 'GRPC',
+  transportApiVersion: 'V3',
+  setNodeOnFirstMessageOnly: true,
+  grpcServices: [{ envoyGrpc: { clusterName: SDS_CLUSTER } }],
+} as const;
+
 /** One gRPC secret by name from the agent's socket. */
 function buildSdsSecret(name: string): Json {
   return {
     name,
     sdsConfig: {
-      apiConfigSource: {
-        apiType: 'GRPC',
-        transportApiVersion: 'V3',
-        setNodeOnFirstMessageOnly: true,
-        grpcServices: [{ envoyGrpc: { clusterName: SDS_CLUSTER } }],
-      },
+      apiConfigSource: SDS_SOURCE,
       resourceApiVersion: 'V3',
       initialFetchTimeout: '0s',
     },

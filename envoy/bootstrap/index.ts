@@ -10,7 +10,7 @@ import { buildBootstrapListeners } from './listeners.ts';
 import type { BootstrapOptions, Json } from './options.ts';
 import { buildStatsConfig } from './stats.ts';
 
-export { AGENT_CLUSTER, SDS_CLUSTER, XDS_CLUSTER } from './clusters.ts';
+export { AGENT_CLUSTER, SDS_SOURCE, XDS_CLUSTER } from './clusters.ts';
 export { type BootstrapOptions, bootstrapDefaults, type Json } from './options.ts';
 
 /** Runtime keys that differ from Envoy's own defaults; each with its reason in docs of the key. */

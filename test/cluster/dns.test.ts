@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { startApplication } from '#test/support/application.ts';
 import { type Cluster, eventually } from '#test/support/cluster.ts';
 import { useMesh } from '#test/support/mesh.ts';
 
@@ -43,35 +44,21 @@ describe('names in a pod with captured DNS', () => {
     const server = await readFile(join(import.meta.dirname, 'protocol-server.cjs'), 'utf8');
     protocolClient = await readFile(join(import.meta.dirname, 'protocol-client.cjs'), 'utf8');
     const capture = { 'proxy.istio.io/config': 'proxyMetadata: {ISTIO_META_DNS_CAPTURE: "true"}' };
-    const labels = { 'istio-injection': 'enabled' };
-    await cluster.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } }]);
-    await cluster.apply(
-      [
-        app('server', ['node', '-e', server], {}),
-        app('client', ['sleep', 'infinity'], capture),
-        {
-          apiVersion: 'v1',
-          kind: 'Service',
-          metadata: { name: 'server' },
-          spec: { selector: { app: 'server' }, ports: [{ name: 'http', port: 80, targetPort: 9001 }] },
-        },
-        {
-          apiVersion: 'v1',
-          kind: 'Service',
-          metadata: { name: 'elsewhere' },
-          spec: { type: 'ExternalName', externalName: 'kube-dns.kube-system.svc.cluster.local' },
-        },
-      ],
-      namespace,
-    );
-    await cluster.kubectl([
-      'wait',
-      '-n',
-      namespace,
-      '--for=condition=Available',
-      '--timeout=120s',
-      'deployment',
-      '--all',
+    await startApplication(cluster, namespace, { 'istio-injection': 'enabled' }, [
+      app('server', ['node', '-e', server], {}),
+      app('client', ['sleep', 'infinity'], capture),
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'server' },
+        spec: { selector: { app: 'server' }, ports: [{ name: 'http', port: 80, targetPort: 9001 }] },
+      },
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'elsewhere' },
+        spec: { type: 'ExternalName', externalName: 'kube-dns.kube-system.svc.cluster.local' },
+      },
     ]);
     const ip = await cluster.kubectl([
       'get',

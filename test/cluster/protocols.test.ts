@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect } from 'chai';
+import { startApplication } from '#test/support/application.ts';
 import { type Cluster, eventually } from '#test/support/cluster.ts';
 import { useMesh } from '#test/support/mesh.ts';
 
@@ -52,31 +53,17 @@ describe('protocols between sidecars, with mutual TLS as the only way in', () =>
     ({ cluster } = await useMesh());
     const server = await readFile(join(import.meta.dirname, 'protocol-server.cjs'), 'utf8');
     client = await readFile(join(import.meta.dirname, 'protocol-client.cjs'), 'utf8');
-    const labels = { 'istio-injection': 'enabled' };
-    await cluster.apply([{ apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels } }]);
-    await cluster.apply(
-      [
-        account('client'),
-        account('server'),
-        {
-          apiVersion: 'v1',
-          kind: 'Service',
-          metadata: { name: host },
-          spec: { selector: { app: 'server' }, ports, ipFamilyPolicy: 'PreferDualStack' },
-        },
-        workload('server', ['node', '-e', server]),
-        workload('client', ['sleep', 'infinity']),
-      ],
-      namespace,
-    );
-    await cluster.kubectl([
-      'wait',
-      '-n',
-      namespace,
-      '--for=condition=Available',
-      '--timeout=120s',
-      'deployment',
-      '--all',
+    await startApplication(cluster, namespace, { 'istio-injection': 'enabled' }, [
+      account('client'),
+      account('server'),
+      {
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: host },
+        spec: { selector: { app: 'server' }, ports, ipFamilyPolicy: 'PreferDualStack' },
+      },
+      workload('server', ['node', '-e', server]),
+      workload('client', ['sleep', 'infinity']),
     ]);
     await cluster.apply([strict], namespace);
     await cluster.kubectl([

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { startApplication } from '#test/support/application.ts';
 import { type Cluster, eventually } from '#test/support/cluster.ts';
 import { withoutValidation } from '#test/support/faults.ts';
 import { type Mesh, useMesh } from '#test/support/mesh.ts';
@@ -250,18 +251,7 @@ describe('status of mesh resources', () => {
       this.timeout(240_000);
       await cluster.apply([canary]);
       await cluster.kubectl(['wait', 'istiooperator/canary', '-n', system, '--for=condition=Ready', '--timeout=120s']);
-      await cluster.apply([
-        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace, labels: { 'istio.io/rev': 'canary' } } },
-      ]);
-      await cluster.apply(shop, namespace);
-      await cluster.kubectl([
-        'wait',
-        '-n',
-        namespace,
-        '--for=condition=Available',
-        '--timeout=120s',
-        'deployment/shop',
-      ]);
+      await startApplication(cluster, namespace, { 'istio.io/rev': 'canary' }, shop);
     });
     after(async function () {
       this.timeout(120_000);

@@ -9,7 +9,7 @@ import { agentEnvironment, agentNodeFlags, buildAgentBundle } from '#test/suppor
 import { buildEchoListener } from '#test/support/echolistener.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { readMemory } from '#test/support/memory.ts';
-import { MeshPeer, peerName } from '#test/support/meshpeer.ts';
+import { MeshPeer } from '#test/support/meshpeer.ts';
 import { addressOf, buildNameTables, hostnameOf } from '#test/support/nametable.ts';
 
 const workload = { token: 'token-of-web', namespace: 'demo', serviceAccount: 'web' };
@@ -43,27 +43,16 @@ describe('the agent with captured DNS', () => {
     peer = await MeshPeer.start({ ...workload, resources, ...more });
     agent = await AgentProcess.prepare({
       program,
-      discoveryAddress: `127.0.0.1:${peer.port}`,
-      serverName: peerName,
-      roots: peer.authority.rootsPem,
-      token: workload.token,
+      ...peer.access,
       nodeFlags: agentNodeFlags,
       env: { ...agentEnvironment, ISTIO_META_DNS_CAPTURE: 'true', DNS_PROXY_ADDR: `${address}:15053` },
     });
     await agent.start();
   };
 
-  const becomeReady = () =>
-    eventually(
-      () => agent.readiness(),
-      (status) => expect(status).to.equal(200),
-    ).catch(async (error: unknown) => {
-      throw new Error(`not ready; the log:\n${await agent.log()}`, { cause: error });
-    });
-
   it('answers from the table of its control plane, under the workload’s identity, and counts what it does', async () => {
     await start(100);
-    await becomeReady();
+    await agent.untilReady();
     const client = new Resolver({ timeout: 5_000, tries: 1 });
     client.setServers([`${address}:15053`]);
     expect(await client.resolve4(hostnameOf(7))).to.deep.equal([addressOf(7)]);
@@ -89,7 +78,7 @@ describe('the agent with captured DNS', () => {
 
   it('stays within its memory with a thousand names', async () => {
     await start(1000);
-    await becomeReady();
+    await agent.untilReady();
     await eventually(
       () => readMemory(agent.pid),
       (memory) => {

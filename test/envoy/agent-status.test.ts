@@ -9,8 +9,7 @@ import { expect } from 'chai';
 import { AgentProcess } from '#test/support/agentprocess.ts';
 import { buildAgentBundle } from '#test/support/bundle.ts';
 import { buildEchoListener } from '#test/support/echolistener.ts';
-import { eventually } from '#test/support/eventually.ts';
-import { MeshPeer, peerName } from '#test/support/meshpeer.ts';
+import { MeshPeer } from '#test/support/meshpeer.ts';
 import { decode, encode } from '#wire/index.ts';
 
 /** An application with every kind of probe, on loopback. */
@@ -113,20 +112,14 @@ describe('the agent’s status port, with a real Envoy and an application', () =
     };
     agent = await AgentProcess.prepare({
       program,
-      discoveryAddress: `127.0.0.1:${peer.port}`,
-      serverName: peerName,
-      roots: peer.authority.rootsPem,
-      token: workload.token,
+      ...peer.access,
       env: {
         ISTIO_KUBE_APP_PROBERS: JSON.stringify(probes),
         ISTIO_PROMETHEUS_ANNOTATIONS: JSON.stringify({ scrape: 'true', port: String(ports.http) }),
       },
     });
     await agent.start();
-    await eventually(
-      () => agent.readiness(),
-      (status) => expect(status).to.equal(200),
-    );
+    await agent.untilReady();
   });
 
   after(async () => {

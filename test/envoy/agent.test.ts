@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
-import { AgentProcess } from '#test/support/agentprocess.ts';
+import { type AgentOptions, AgentProcess } from '#test/support/agentprocess.ts';
 import { agentEnvironment, agentNodeFlags, buildAgentBundle } from '#test/support/bundle.ts';
 import { buildEchoListener } from '#test/support/echolistener.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { readMemory } from '#test/support/memory.ts';
-import { MeshPeer, type MeshPeerOptions, peerName } from '#test/support/meshpeer.ts';
+import { MeshPeer, type MeshPeerOptions } from '#test/support/meshpeer.ts';
 
 const identity = 'URI:spiffe://cluster.local/ns/demo/sa/web';
 
@@ -45,25 +45,10 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
     await peer.stop();
   });
 
-  const prepare = async (more: Partial<Parameters<typeof AgentProcess.prepare>[0]> = {}) => {
-    agent = await AgentProcess.prepare({
-      program,
-      discoveryAddress: `127.0.0.1:${peer.port}`,
-      serverName: peerName,
-      roots: peer.authority.rootsPem,
-      token: 'token-of-web',
-      ...more,
-    });
+  const prepare = async (more: Partial<AgentOptions> = {}) => {
+    agent = await AgentProcess.prepare({ program, ...peer.access, ...more });
     return agent;
   };
-
-  const becomeReady = () =>
-    eventually(
-      () => agent.readiness(),
-      (status) => expect(status).to.equal(200),
-    ).catch(async (error: unknown) => {
-      throw new Error(`not ready; the log:\n${await agent.log()}`, { cause: error });
-    });
 
   /** The certificate that Envoy shows on the listener that the control plane sent. */
   const servedCertificate = () =>
@@ -80,7 +65,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('is ready once Envoy has its certificate and configuration, as the identity that its token proves', async () => {
     await prepare();
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     expect(peer.identities).to.deep.equal([identity]);
     expect(peer.rejections).to.deep.equal([]);
     const [node] = peer.nodes;
@@ -97,7 +82,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('is content with little memory once it is idle', async () => {
     await prepare({ nodeFlags: agentNodeFlags, env: agentEnvironment });
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     await eventually(
       () => readMemory(agent.pid),
       (memory) => {
@@ -110,7 +95,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('renews the certificate while connections go on', async () => {
     await prepare({ env: { SECRET_TTL: '4s', SECRET_GRACE_PERIOD_RATIO: '1', SECRET_GRACE_PERIOD_RATIO_JITTER: '0' } });
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     const first = await servedCertificate();
     await eventually(servedCertificate, (next) => expect(next.serialNumber).not.to.equal(first.serialNumber));
     expect(peer.nodes).to.have.length(1);
@@ -119,7 +104,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('trusts a new root as soon as its file says so, and gets a certificate from it', async () => {
     await prepare();
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     const first = await servedCertificate();
     await peer.stop();
     peer = await MeshPeer.start({ ...peerOptions, port: peer.port });
@@ -144,7 +129,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
     );
     expect(await agent.readiness()).not.to.equal(200);
     peer = await MeshPeer.start({ ...peerOptions, files: peer.files, port: peer.port });
-    await becomeReady();
+    await agent.untilReady();
   });
 
   it('says when its token is refused, and is not ready', async () => {
@@ -161,14 +146,14 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('starts Envoy again when it dies', async () => {
     await prepare();
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     const [envoy = 0] = await agent.children();
     process.kill(envoy, 'SIGKILL');
     await eventually(
       () => agent.children(),
       (children) => expect(children).to.have.length(1).and.not.to.include(envoy),
     );
-    await becomeReady();
+    await agent.untilReady();
     expect(await agent.log()).to.contain('Envoy ended unexpectedly');
     expect((await servedCertificate()).subjectAltName).to.equal(identity);
   });
@@ -176,19 +161,19 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('comes back after it was killed, over the socket and files that it left behind', async () => {
     await prepare();
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     const orphans = await agent.children();
     await agent.end('SIGKILL');
     for (const pid of orphans) process.kill(pid, 'SIGKILL');
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     expect(await agent.log()).not.to.contain('agent failed');
   });
 
   it('drains on SIGTERM: not ready any more, open connections finish, then exit code 0', async () => {
     await prepare({ proxyConfig: { terminationDrainDuration: '2s' } });
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     const answer = fetchThrough(listenerPort);
     agent.signal('SIGTERM');
     await eventually(
@@ -205,7 +190,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('waits for the last client when asked to, and a second signal ends it at once', async () => {
     await prepare({ env: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '100ms' } });
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     const client = connect({ host: '127.0.0.1', port: listenerPort, rejectUnauthorized: false });
     await new Promise((resolve) => client.once('secureConnect', resolve));
     agent.signal('SIGTERM');
@@ -221,7 +206,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('is done with draining when the last client has gone', async () => {
     await prepare({ env: { EXIT_ON_ZERO_ACTIVE_CONNECTIONS: 'true', MINIMUM_DRAIN_DURATION: '100ms' } });
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     const client = connect({ host: '127.0.0.1', port: listenerPort, rejectUnauthorized: false });
     await new Promise((resolve) => client.once('secureConnect', resolve));
     agent.signal('SIGTERM');
@@ -236,7 +221,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('runs a gateway too, whose every listener drains, and logs JSON when asked to', async () => {
     await prepare({ flags: ['--log_as_json'], proxyConfig: { terminationDrainDuration: '1s' } });
     await agent.start('router');
-    await becomeReady();
+    await agent.untilReady();
     expect(peer.nodes[0]?.id).to.equal('router~127.0.0.1~web-1.demo~demo.svc.cluster.local');
     agent.signal('SIGTERM');
     expect(await agent.ended).to.equal(0);
@@ -247,7 +232,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   it('ends on POST /quitquitquit, and only on POST', async () => {
     await prepare();
     await agent.start();
-    await becomeReady();
+    await agent.untilReady();
     expect((await agent.get(agent.ports.status, '/quitquitquit')).status).to.equal(405);
     expect((await agent.get(agent.ports.status, '/quitquitquit', { method: 'POST' })).status).to.equal(200);
     expect(await agent.ended).to.equal(0);

@@ -9,10 +9,11 @@ import {
   addCertificateService,
   buildServerCredentials,
   CallerAuthenticator,
-  CertificateAuthority,
+  type CertificateAuthority,
   declareCaMetrics,
   ServerCertificate,
 } from '#ca/index.ts';
+import { makeAuthority } from '#ca/testsupport/authority.ts';
 import { makeCsr, p256 } from '#ca/testsupport/openssl.ts';
 import { createRootStore, createTokenVerifier } from '#cmd/discovery/kube-adapters.ts';
 import { createKubeClient, createKubeconfigConnection, type KubeClient } from '#kube/index.ts';
@@ -31,12 +32,6 @@ const logger = silentLogger;
 const pods = new URL('../../webhook/inject/testdata/pods/', import.meta.url);
 const definitions = join(import.meta.dirname, '..', '..', 'crds');
 
-function makeAuthority(client: KubeClient, namespace: string): CertificateAuthority {
-  const metrics = declareCaMetrics(createMetrics());
-  const store = createRootStore(client, namespace);
-  return new CertificateAuthority({ store, trustDomain: 'cluster.local', clock, logger, metrics, random: Math.random });
-}
-
 describe('with a real API server', function () {
   this.timeout(600_000);
   const stop = new AbortController();
@@ -52,7 +47,7 @@ describe('with a real API server', function () {
     await api.kubectl(['create', 'namespace', 'istio-system']);
     await api.kubectl(['apply', '-f', join(definitions, 'virtualservices.networking.istio.io.yaml')]);
     await api.definitionsServed();
-    authority = makeAuthority(client, 'istio-system');
+    authority = makeAuthority({ store: createRootStore(client, 'istio-system') });
     certificate = new ServerCertificate({ authority, dnsNames: ['localhost'], clock, logger });
     running.push(certificate.run(stop.signal));
     expect(await authority.refresh()).to.equal(true);
@@ -135,7 +130,7 @@ describe('with a real API server', function () {
   describe('the certificate authority', () => {
     it('ends with one root when three replicas start at once, and puts it back when it is deleted', async () => {
       await api.kubectl(['create', 'namespace', 'three']);
-      const replicas = [1, 2, 3].map(() => makeAuthority(client, 'three'));
+      const replicas = [1, 2, 3].map(() => makeAuthority({ store: createRootStore(client, 'three') }));
       await Promise.all(replicas.map((replica) => replica.refresh()));
       const roots = new Set(replicas.map((replica) => replica.rootsPem));
       expect(roots.size).to.equal(1);

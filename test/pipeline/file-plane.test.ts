@@ -1,15 +1,15 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type ChannelCredentials, credentials, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { CertificateAuthority, declareCaMetrics } from '#ca/index.ts';
+import type { CertificateAuthority } from '#ca/index.ts';
+import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
 import { MemoryStore } from '#ca/testsupport/store.ts';
 import { createFilePlane } from '#cmd/discovery/file-plane.ts';
 import { runDiscovery } from '#cmd/discovery/run.ts';
 import { discoverySettings } from '#cmd/discovery/settings.ts';
-import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
+import { createMetrics, silentLogger } from '#runtime/index.ts';
 import { CLUSTER_URL, type DeltaStream, named, openDelta, sidecarNode } from '#test/support/adsclient.ts';
 import { freePort } from '#test/support/envoy.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -37,15 +37,7 @@ describe('istiod without Kubernetes', function () {
     for (const name of ['config', 'ca', 'empty']) await mkdir(join(folder, name));
     await writeFile(join(folder, 'config/web.yaml'), web);
     store = new MemoryStore();
-    authority = new CertificateAuthority({
-      store,
-      trustDomain: 'cluster.local',
-      clock: systemClock,
-      logger: silentLogger,
-      metrics: declareCaMetrics(createMetrics()),
-      random: Math.random,
-    });
-    await authority.refresh();
+    authority = await openAuthority({ store });
     for (const [name, text] of Object.entries((await store.read()) ?? {}))
       await writeFile(join(folder, 'ca', name), text);
     ports = { plaintext: await freePort(), secure: await freePort() };
@@ -81,11 +73,8 @@ describe('istiod without Kubernetes', function () {
     return stream;
   };
   const holder = (issuer: CertificateAuthority): ChannelCredentials => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const identity = { trustDomain: 'cluster.local', namespace: 'default', serviceAccount: 'default' };
-    const { chain } = issuer.issueWorkload(identity, publicKey);
-    const key = Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }));
-    return credentials.createSsl(Buffer.from(authority.rootsPem), key, Buffer.from(chain.join('')));
+    const { privateKey, chain } = issueCredentials(issuer);
+    return credentials.createSsl(Buffer.from(authority.rootsPem), Buffer.from(privateKey), Buffer.from(chain));
   };
 
   it('serves what stands in the files in plaintext', async () => {

@@ -1,6 +1,5 @@
 /** Proxyless gRPC: a real grpc-js client that finds its way by our xDS server, and real servers behind it. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,9 +8,8 @@ import { createInterface, type Interface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { Server, ServerCredentials, type sendUnaryData } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { CertificateAuthority, declareCaMetrics } from '#ca/index.ts';
-import { MemoryStore } from '#ca/testsupport/store.ts';
-import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
+import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
+import { createMetrics, silentLogger } from '#runtime/index.ts';
 import { endpointSlice, pod, service } from '#test/support/bookinfo.ts';
 import { freePort } from '#test/support/envoy.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -261,28 +259,13 @@ describe('proxyless gRPC', () => {
   });
 
   it('uses mutual TLS where a DestinationRule asks for the mesh’s, with who may answer checked', async () => {
-    const authority = new CertificateAuthority({
-      store: new MemoryStore(),
-      trustDomain: 'cluster.local',
-      clock: systemClock,
-      logger: silentLogger,
-      metrics: declareCaMetrics(createMetrics()),
-      random: Math.random,
-    });
-    await authority.refresh();
-    const issue = (serviceAccount: string) => {
-      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const { chain } = authority.issueWorkload(
-        { trustDomain: 'cluster.local', namespace: 'bookinfo', serviceAccount },
-        publicKey,
-      );
-      return { chain: chain.join(''), key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() };
-    };
+    const authority = await openAuthority();
+    const issue = (serviceAccount: string) => issueCredentials(authority, { namespace: 'bookinfo', serviceAccount });
     const folder = await mkdtemp(join(tmpdir(), 'lateen-grpc-'));
     const own = issue('client');
     const files = { chain: join(folder, 'chain.pem'), key: join(folder, 'key.pem'), roots: join(folder, 'roots.pem') };
     await writeFile(files.chain, own.chain);
-    await writeFile(files.key, own.key);
+    await writeFile(files.key, own.privateKey);
     await writeFile(files.roots, authority.rootsPem);
     const securePort = await freePort();
     // The second one is a workload of the mesh too, but not one that the service is made of.
@@ -290,8 +273,8 @@ describe('proxyless gRPC', () => {
       ['127.0.12.1', 'bookinfo-secure'],
       ['127.0.12.2', 'intruder'],
     ] as const) {
-      const { chain, key } = issue(account);
-      const pair = { cert_chain: Buffer.from(chain), private_key: Buffer.from(key) };
+      const { chain, privateKey } = issue(account);
+      const pair = { cert_chain: Buffer.from(chain), private_key: Buffer.from(privateKey) };
       await serve(
         `${address}:${securePort}`,
         account,

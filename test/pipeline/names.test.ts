@@ -1,4 +1,3 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { credentials, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { NameSource } from '#agent/dns/names.ts';
@@ -6,11 +5,10 @@ import { NameTable } from '#agent/dns/table.ts';
 import {
   buildServerCredentials,
   CallerAuthenticator,
-  CertificateAuthority,
-  declareCaMetrics,
+  type CertificateAuthority,
   ServerCertificate,
 } from '#ca/index.ts';
-import { MemoryStore } from '#ca/testsupport/store.ts';
+import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
 import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import { CLUSTER_URL, type DeltaStream, openDelta, sidecarNode } from '#test/support/adsclient.ts';
 import { service } from '#test/support/bookinfo.ts';
@@ -21,7 +19,6 @@ import { typeUrl, unpack } from '#wire/index.ts';
 import { createDiscoveryService, createGrpcListener, type DiscoveryService } from '#xds/index.ts';
 
 const serverName = 'istiod.istio-system.svc';
-const identity = { trustDomain: 'cluster.local', namespace: 'default', serviceAccount: 'default' };
 const ignore = () => undefined;
 const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore };
 const ratings = 'ratings.bookinfo.svc.cluster.local';
@@ -83,17 +80,9 @@ describe('the name table, from objects to an agent', () => {
     await serving;
   };
 
-  /** Of a workload in namespace default. */
-  const issueCredentials = () => {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const { chain } = authority.issueWorkload(identity, publicKey);
-    const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
-    return { chain: chain.join(''), privateKey: key, roots: authority.rootsPem };
-  };
-
   /** Follows the names as a pod that says it is of this namespace. */
   const startAgent = (namespace: string): void => {
-    const proof = issueCredentials();
+    const proof = { ...issueCredentials(authority), roots: authority.rootsPem };
     const node = `${namespace}.svc.cluster.local`;
     const source = new NameSource({
       discovery: { host: '127.0.0.1', port, serverName },
@@ -120,14 +109,7 @@ describe('the name table, from objects to an agent', () => {
   beforeEach(async () => {
     pipeline = startPipeline();
     pipeline.objects.apply(service('ratings', '10.96.0.30'));
-    const store = new MemoryStore();
-    const caMetrics = declareCaMetrics(createMetrics());
-    authority = new CertificateAuthority({
-      ...{ store, trustDomain: 'cluster.local', metrics: caMetrics, random: Math.random },
-      clock: systemClock,
-      logger: silentLogger,
-    });
-    await authority.refresh();
+    authority = await openAuthority();
     table = new NameTable({ namespace: 'default', domain: 'svc.cluster.local', search: [] });
     updates = 0;
     await startServer();
@@ -171,8 +153,12 @@ describe('the name table, from objects to an agent', () => {
   it('is served to the workload that it says it is, and an agent gets nothing else', async () => {
     startAgent('bookinfo');
     const asAgent = (type: string, namespace: string) => {
-      const { roots, privateKey, chain } = issueCredentials();
-      const channel = credentials.createSsl(Buffer.from(roots), Buffer.from(privateKey), Buffer.from(chain));
+      const { privateKey, chain } = issueCredentials(authority);
+      const channel = credentials.createSsl(
+        Buffer.from(authority.rootsPem),
+        Buffer.from(privateKey),
+        Buffer.from(chain),
+      );
       const stream = openDelta(port, { credentials: channel });
       streams.push(stream);
       stream.send({ node: sidecarNode('web', namespace, { GENERATOR: 'agent' }), typeUrl: type });
@@ -187,8 +173,8 @@ describe('the name table, from objects to an agent', () => {
 
   it('comes as one resource to a proxy whose agent passes Envoy’s stream on, as Istio’s does', async () => {
     startAgent('default');
-    const { roots, privateKey, chain } = issueCredentials();
-    const channel = credentials.createSsl(Buffer.from(roots), Buffer.from(privateKey), Buffer.from(chain));
+    const { privateKey, chain } = issueCredentials(authority);
+    const channel = credentials.createSsl(Buffer.from(authority.rootsPem), Buffer.from(privateKey), Buffer.from(chain));
     const stream = openDelta(port, { credentials: channel });
     streams.push(stream);
     stream.send({ node: sidecarNode('web'), typeUrl: typeUrl('istio.networking.nds.v1.NameTable') });

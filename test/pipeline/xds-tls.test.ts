@@ -1,4 +1,4 @@
-import { generateKeyPairSync, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectPlain, createServer, type Socket } from 'node:net';
 import { connect } from 'node:tls';
@@ -7,12 +7,11 @@ import { expect } from 'chai';
 import {
   buildServerCredentials,
   CallerAuthenticator,
-  CertificateAuthority,
-  declareCaMetrics,
+  type CertificateAuthority,
   ServerCertificate,
 } from '#ca/index.ts';
-import { MemoryStore } from '#ca/testsupport/store.ts';
-import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
+import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
+import { silentLogger, systemClock } from '#runtime/index.ts';
 import { CLUSTER_URL, type DeltaStream, named, openDelta, sidecarNode } from '#test/support/adsclient.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -21,18 +20,6 @@ import { edsCluster } from '#test/support/xdsenvoy.ts';
 const SERVER_NAME = 'istiod.istio-system.svc';
 const context = { clock: systemClock, logger: silentLogger };
 
-async function createAuthority(): Promise<CertificateAuthority> {
-  const authority = new CertificateAuthority({
-    ...context,
-    store: new MemoryStore(),
-    trustDomain: 'cluster.local',
-    metrics: declareCaMetrics(createMetrics()),
-    random: Math.random,
-  });
-  await authority.refresh();
-  return authority;
-}
-
 /** Client credentials of a workload in namespace default, issued by `issuer`, trusting `trusted`. */
 function workload(
   trusted: CertificateAuthority,
@@ -40,14 +27,8 @@ function workload(
   serviceAccount = 'default',
   ttl?: number,
 ): ChannelCredentials {
-  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-  const { chain } = issuer.issueWorkload(
-    { trustDomain: 'cluster.local', namespace: 'default', serviceAccount },
-    publicKey,
-    ttl,
-  );
-  const key = Buffer.from(privateKey.export({ type: 'pkcs8', format: 'pem' }));
-  return credentials.createSsl(Buffer.from(trusted.rootsPem), key, Buffer.from(chain.join('')));
+  const { privateKey, chain } = issueCredentials(issuer, { serviceAccount }, ttl);
+  return credentials.createSsl(Buffer.from(trusted.rootsPem), Buffer.from(privateKey), Buffer.from(chain));
 }
 
 describe('discovery over TLS', () => {
@@ -58,7 +39,7 @@ describe('discovery over TLS', () => {
   const streams: DeltaStream[] = [];
 
   beforeEach(async () => {
-    authority = await createAuthority();
+    authority = await openAuthority();
     stopCertificate = new AbortController();
     // Lives for four seconds, so it is renewed every two.
     const certificate = new ServerCertificate({ ...context, authority, dnsNames: [SERVER_NAME], ttl: 4_000 });
@@ -122,7 +103,7 @@ describe('discovery over TLS', () => {
   });
 
   it('refuses a certificate of another authority, whatever name stands in it', async () => {
-    const impostor = open(workload(authority, await createAuthority()));
+    const impostor = open(workload(authority, await openAuthority()));
     expect((await impostor.ended).code).to.equal(status.UNAUTHENTICATED);
     expect(server.source.proxies).to.deep.equal([]);
   });

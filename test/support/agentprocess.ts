@@ -1,16 +1,33 @@
 /** A real agent with a real Envoy on loopback, as a container would run it, its files in a scratch folder. */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { expect } from 'chai';
 import { envoyBinary } from '#hack/setup/envoy.ts';
+import { eventually } from './eventually.ts';
 
 export interface AgentPorts {
   readonly admin: number;
   readonly status: number;
   readonly readiness: number;
   readonly metrics: number;
+}
+
+export interface AgentOptions {
+  /** The agent's entry point or bundle. */
+  readonly program: string;
+  readonly discoveryAddress: string;
+  readonly serverName: string;
+  readonly roots: string;
+  readonly token: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly proxyConfig?: Readonly<Record<string, unknown>>;
+  readonly nodeFlags?: readonly string[];
+  /** More flags of the proxy command. */
+  readonly flags?: readonly string[];
 }
 
 export class AgentProcess {
@@ -37,19 +54,8 @@ export class AgentProcess {
     this.#env = env;
   }
 
-  /** Lays out the files of a pod; nothing runs yet. `program` is the agent's entry point or bundle. */
-  static async prepare(options: {
-    readonly program: string;
-    readonly discoveryAddress: string;
-    readonly serverName: string;
-    readonly roots: string;
-    readonly token: string;
-    readonly env?: Readonly<Record<string, string>>;
-    readonly proxyConfig?: Readonly<Record<string, unknown>>;
-    readonly nodeFlags?: readonly string[];
-    /** More flags of the proxy command. */
-    readonly flags?: readonly string[];
-  }): Promise<AgentProcess> {
+  /** Lays out the files of a pod; nothing runs yet. */
+  static async prepare(options: AgentOptions): Promise<AgentProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'lateen-agent-'));
     const [admin = 0, status = 0, readiness = 0, metrics = 0] = await findPorts(4);
     await mkdir(join(folder, 'pod'));
@@ -151,6 +157,18 @@ export class AgentProcess {
       },
       () => 0,
     );
+  }
+
+  /** Waits until the kubelet would call it ready. Throws with its log when it does not become so. */
+  async untilReady(): Promise<void> {
+    try {
+      await eventually(
+        () => this.readiness(),
+        (status) => expect(status).to.equal(200),
+      );
+    } catch (error) {
+      throw new Error(`not ready; the log:\n${await this.log()}`, { cause: error });
+    }
   }
 
   /** Process ids of the agent's children: its Envoy. */

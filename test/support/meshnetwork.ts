@@ -2,7 +2,6 @@
  * A mesh without Kubernetes: our pipeline and discovery service in this process, real Envoys in network namespaces. Control
  * plane and certificates are reached over Unix sockets, which namespaces share; identities are given, not proven.
  */
-import { generateKeyPairSync } from 'node:crypto';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +10,8 @@ import { expect } from 'chai';
 import { FileSecrets } from '#agent/sds/files.ts';
 import { SecretStore } from '#agent/sds/secrets.ts';
 import { SdsServer } from '#agent/sds/server.ts';
-import { CertificateAuthority, declareCaMetrics } from '#ca/index.ts';
+import type { CertificateAuthority } from '#ca/index.ts';
+import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
 import { createSourceIndex } from '#cmd/discovery/source-index.ts';
 import { createStatusSubjects } from '#cmd/discovery/status-subjects.ts';
 import { DeliveryLedger, indexFacts, resolveDelivery } from '#controllers/index.ts';
@@ -89,16 +89,7 @@ export class MeshNetwork {
   static async start(settings: Partial<DiscoverySettings> = {}): Promise<MeshNetwork> {
     const folder = await mkdtemp(join(tmpdir(), 'lateen-mesh-'));
     await chmod(folder, 0o777);
-    const authority = new CertificateAuthority({
-      clock: systemClock,
-      logger: silentLogger,
-      trustDomain: 'cluster.local',
-      metrics: declareCaMetrics(createMetrics()),
-      random: Math.random,
-      store: { readPlugged: async () => undefined, read: async () => undefined, create: async () => 'created' },
-    });
-    await authority.refresh();
-    return new MeshNetwork(folder, authority, settings);
+    return new MeshNetwork(folder, await openAuthority(), settings);
   }
 
   /** Starts a proxy and waits until it serves. */
@@ -165,10 +156,9 @@ export class MeshNetwork {
   }
 
   async #serveCertificates({ pod, namespace, serviceAccount }: MeshProxyOptions): Promise<string> {
-    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-    const issued = this.authority.issueWorkload({ trustDomain: 'cluster.local', namespace, serviceAccount }, publicKey);
+    const { privateKey, chain } = issueCredentials(this.authority, { namespace, serviceAccount });
     const store = new SecretStore();
-    store.setCertificate(issued.chain.join(''), privateKey.export({ type: 'pkcs8', format: 'pem' }).toString());
+    store.setCertificate(chain, privateKey);
     store.setRoots(this.authority.rootsPem);
     const socketPath = join(this.#folder, `${pod}-sds.sock`);
     const nothing = () => undefined;

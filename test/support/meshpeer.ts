@@ -7,18 +7,20 @@ import { type Metadata, Server, type ServerDuplexStream, type ServiceDefinition 
 import {
   addCertificateService,
   buildServerCredentials,
+  type CaFiles,
   CallerAuthenticator,
-  CertificateAuthority,
+  type CertificateAuthority,
   declareCaMetrics,
-  type RootStore,
   ServerCertificate,
 } from '#ca/index.ts';
+import { openAuthority } from '#ca/testsupport/authority.ts';
+import { MemoryStore } from '#ca/testsupport/store.ts';
 import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import { type Any, decode, encode, type Message, typeUrl } from '#wire/index.ts';
+import type { AgentOptions } from './agentprocess.ts';
 
 type Request = Message<'envoy.service.discovery.v3.DeltaDiscoveryRequest'>;
 type Response = Message<'envoy.service.discovery.v3.DeltaDiscoveryResponse'>;
-type Files = NonNullable<Awaited<ReturnType<RootStore['read']>>>;
 
 const requestType = 'envoy.service.discovery.v3.DeltaDiscoveryRequest';
 const responseType = 'envoy.service.discovery.v3.DeltaDiscoveryResponse';
@@ -45,7 +47,7 @@ export interface MeshPeerOptions {
   /** Types that are asked for and never answered. */
   readonly unanswered?: readonly string[];
   /** Where a root was kept before, to come back with the same one. */
-  readonly files?: Files;
+  readonly files?: CaFiles;
   readonly port?: number;
 }
 
@@ -58,14 +60,18 @@ export class MeshPeer {
   readonly #running: Promise<void>;
   readonly authority: CertificateAuthority;
   readonly port: number;
-  readonly files: Files;
+  readonly files: CaFiles;
   /** Node ids of the Envoys that opened a stream, in order. */
   readonly nodes: Message<'envoy.config.core.v3.Node'>[];
   /** SPIFFE ids in the client certificates of these streams. */
   readonly identities: string[];
   readonly rejections: string[];
 
+  /** How the agent of its workload reaches it. */
+  readonly access: Pick<AgentOptions, 'discoveryAddress' | 'serverName' | 'roots' | 'token'>;
+
   private constructor(
+    token: string,
     fields: Pick<MeshPeer, 'authority' | 'port' | 'files' | 'nodes' | 'identities' | 'rejections'>,
     server: Server,
     ending: AbortController,
@@ -77,6 +83,12 @@ export class MeshPeer {
     this.nodes = fields.nodes;
     this.identities = fields.identities;
     this.rejections = fields.rejections;
+    this.access = {
+      discoveryAddress: `127.0.0.1:${fields.port}`,
+      serverName: peerName,
+      roots: fields.authority.rootsPem,
+      token,
+    };
     this.#server = server;
     this.#ending = ending;
     this.#running = running;
@@ -85,23 +97,9 @@ export class MeshPeer {
   static async start(options: MeshPeerOptions): Promise<MeshPeer> {
     const metrics = declareCaMetrics(createMetrics());
     const common = { clock: systemClock, logger: silentLogger };
-    let files = options.files;
-    const store: RootStore = {
-      readPlugged: async () => undefined,
-      read: async () => files,
-      create: async (created) => {
-        files = created;
-        return 'created';
-      },
-    };
-    const authority = new CertificateAuthority({
-      ...common,
-      store,
-      trustDomain: 'cluster.local',
-      metrics,
-      random: Math.random,
-    });
-    await authority.refresh();
+    const store = new MemoryStore();
+    store.stored = options.files;
+    const authority = await openAuthority({ store, metrics });
     const certificate = new ServerCertificate({ ...common, authority, dnsNames: [peerName] });
     const callers = new CallerAuthenticator({
       tokens: {
@@ -129,8 +127,8 @@ export class MeshPeer {
         else resolve(bound);
       });
     });
-    if (!files) throw new Error('the authority made no root');
-    return new MeshPeer({ authority, port, files, ...seen }, server, ending, running);
+    if (!store.stored) throw new Error('the authority made no root');
+    return new MeshPeer(options.token, { authority, port, files: store.stored, ...seen }, server, ending, running);
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { KubeObject } from '#kube/index.ts';
+import { type KubeObject, trimMetadata } from '#kube/index.ts';
 
 /** What is kept of a child in memory: who it is, a fingerprint of everything that is not status, and what health needs. */
 export interface ObservedChild extends KubeObject {
@@ -34,19 +34,12 @@ interface RawDeployment {
   };
 }
 
+const KEPT = ['namespace', 'uid', 'resourceVersion', 'generation', 'labels', 'deletionTimestamp'] as const;
+
 /** Trims an object from the API server to what the operator remembers of it. */
 export function observeChild(object: KubeObject, kind: string): ObservedChild {
-  const { name, namespace, uid, resourceVersion, generation, labels, deletionTimestamp } = object.metadata;
   return {
-    metadata: {
-      name,
-      ...(namespace === undefined ? {} : { namespace }),
-      ...(uid === undefined ? {} : { uid }),
-      ...(resourceVersion === undefined ? {} : { resourceVersion }),
-      ...(generation === undefined ? {} : { generation }),
-      ...(labels === undefined ? {} : { labels }),
-      ...(deletionTimestamp === undefined ? {} : { deletionTimestamp }),
-    },
+    metadata: trimMetadata(object.metadata, KEPT),
     fingerprint: fingerprint(object),
     ...(kind === 'Deployment' ? { deployment: observeDeployment(object as RawDeployment) } : {}),
   };
