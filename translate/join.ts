@@ -47,9 +47,12 @@ export function joinSnapshot(view: Part, own: Part, revision: number): Snapshot 
   return snapshot;
 }
 
+const NO_SOURCES: readonly SourceRef[] = [];
+
 /** The user resources of a proxy's own part that its view doesn't have. */
 export const ownSources: (view: Summary, own: Summary) => readonly SourceRef[] = rememberPairs(
   (view: Summary, own: Summary) => {
+    if (own.sources.length === 0) return NO_SOURCES;
     const known = new Set(view.sources.map(renderSource));
     return own.sources.filter((source) => !known.has(renderSource(source)));
   },

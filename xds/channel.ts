@@ -123,6 +123,12 @@ export class Channel {
     return last === undefined ? this.holdings.isAt(target) : last.move?.to === target;
   }
 
+  /** Nothing is under way either, and nothing to be said or, as long as the client doesn't ask for the type, to wait for. */
+  isAtRest(target: Resources): boolean {
+    if (this.inFlight.length > 0 || this.owed || this.introduced.size > 0) return false;
+    return !this.open || this.isSettled(target);
+  }
+
   /** Something is certain to be sent: it was asked for, or belongs to what was sent just now. */
   isDue(target: Resources): boolean {
     if (this.refusals.found) return false;

@@ -4,10 +4,11 @@
  */
 import type { Change } from './change.ts';
 import { Channel } from './channel.ts';
-import { NO_RESOURCES, type Resources, routesNamedIn } from './difference.ts';
+import { differingTypes, NO_RESOURCES, type Resources, routesNamedIn } from './difference.ts';
 import type { Naming } from './retention.ts';
 import type { Snapshot } from './source.ts';
 import {
+  ALL_TYPES,
   CLUSTER,
   LISTENER,
   parentOf,
@@ -20,11 +21,27 @@ import {
 } from './types.ts';
 import { Warmth } from './warmth.ts';
 
+const NOTHING_BELONGS: readonly Channel[] = [];
+
+/** The types that decide which route configurations the client is to hold, and whether it does. */
+const NAMING_ROUTES = RESOURCE_TYPES.filter(({ typeUrl }) => typeUrl === LISTENER || typeUrl === ROUTE).reduce(
+  (types, { bit }) => types | bit,
+  0,
+);
+
 export class ClientState {
   readonly delta: boolean;
   readonly clusters: Channel;
   readonly warmth = new Warmth();
-  readonly #channels = new Map<string, Channel>(RESOURCE_TYPES.map((type) => [type.typeUrl, new Channel(type)]));
+  /** In the order in which changes are sent. */
+  readonly channels: readonly Channel[] = RESOURCE_TYPES.map((type) => new Channel(type));
+  readonly #byType: ReadonlyMap<string, Channel> = new Map(
+    this.channels.map((channel) => [channel.type.typeUrl, channel]),
+  );
+  /** The types on whose channels something may be left to do. */
+  #restless = ALL_TYPES;
+  /** As long as neither of the two is stirred. */
+  #holdsNamedRoutes = false;
   #snapshot: Snapshot | undefined;
   #secrets: Resources = NO_RESOURCES;
 
@@ -37,26 +54,51 @@ export class ClientState {
     return this.#snapshot;
   }
 
-  /** In the order in which changes are sent. */
-  get channels(): Iterable<Channel> {
-    return this.#channels.values();
-  }
-
   /** Moves the target. Clients go straight to the newest; what was never sent of older ones is forgotten. */
   aim(snapshot: Snapshot | undefined, secrets: Resources): void {
+    if (snapshot?.types !== this.#snapshot?.types) this.#stir(differingTypes(this.#snapshot?.types, snapshot?.types));
+    if (secrets !== this.#secrets) this.#stir(this.channel(SECRET).type.bit);
     this.#snapshot = snapshot;
     this.#secrets = secrets;
   }
 
+  /** Something happens on a channel. */
+  stir({ type }: Channel): void {
+    this.#stir(type.bit);
+  }
+
+  #stir(types: number): void {
+    this.#restless |= types;
+    if ((types & NAMING_ROUTES) !== 0) this.#holdsNamedRoutes = false;
+  }
+
+  /**
+   * Nothing is under way on a channel and nothing left to do. It is looked at again when something happens on it or its
+   * target changes: hundreds of clients are looked at after each change, and reading what they hold is what that costs.
+   */
+  rest({ type }: Channel): void {
+    this.#restless &= ~type.bit;
+  }
+
+  /** Asks the channels that are not at rest, in order, until one says no. Those stirred meanwhile further on are asked too. */
+  everyRestless(test: (channel: Channel) => boolean): boolean {
+    for (const [at, { bit }] of RESOURCE_TYPES.entries()) {
+      if ((this.#restless & bit) === 0) continue;
+      const channel = this.channels[at];
+      if (channel !== undefined && !test(channel)) return false;
+    }
+    return true;
+  }
+
   channel(typeUrl: string): Channel {
-    const channel = this.#channels.get(typeUrl);
+    const channel = this.#byType.get(typeUrl);
     if (channel === undefined) throw new RangeError(`no channel for ${typeUrl}`);
     return channel;
   }
 
   /** The channels of what belongs to resources of this one. */
   belongingTo({ type: { typeUrl } }: Channel): readonly Channel[] {
-    return this.delta && typeUrl === ROUTE ? [this.channel(VIRTUAL_HOST)] : [];
+    return this.delta && typeUrl === ROUTE ? [this.channel(VIRTUAL_HOST)] : NOTHING_BELONGS;
   }
 
   target(type: ResourceType): Resources {
@@ -102,8 +144,11 @@ export class ClientState {
 
   /** Whether the client has all the route configurations that its listeners ask for. */
   holdsNamedRoutes(): boolean {
-    const { holdings } = this.channel(ROUTE);
-    return this.#namedRoutes().every((name) => !this.exists(ROUTE, name) || holdings.holds(name));
+    if (!this.#holdsNamedRoutes) {
+      const { holdings } = this.channel(ROUTE);
+      this.#holdsNamedRoutes = this.#namedRoutes().every((name) => !this.exists(ROUTE, name) || holdings.holds(name));
+    }
+    return this.#holdsNamedRoutes;
   }
 
   #namedRoutes(): readonly string[] {

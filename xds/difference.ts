@@ -3,8 +3,8 @@
  * other, and who names a cluster in a collection. Collections are compared by identity; they never change. One that is
  * put together of layers is compared layer by layer, and what is known of a layer serves every collection that has it.
  */
-import type { Resources } from './source.ts';
-import { parentOf } from './types.ts';
+import type { Resources, Snapshot } from './source.ts';
+import { ALL_TYPES, parentOf, RESOURCE_TYPES } from './types.ts';
 
 export type { Resources } from './source.ts';
 
@@ -27,6 +27,29 @@ export function differingNames(from: Resources, to: Resources): readonly string[
     known.set(to, names);
   }
   return names;
+}
+
+type Types = Snapshot['types'];
+
+const typeDifferences = new WeakMap<Types, WeakMap<Types, number>>();
+
+/** The set of types that two snapshots do not have alike, found once for all clients that go from one to the other. */
+export function differingTypes(from: Types | undefined, to: Types | undefined): number {
+  if (from === undefined || to === undefined) return ALL_TYPES;
+  let known = typeDifferences.get(from);
+  if (known === undefined) {
+    known = new WeakMap();
+    typeDifferences.set(from, known);
+  }
+  let types = known.get(to);
+  if (types === undefined) {
+    types = RESOURCE_TYPES.reduce(
+      (set, { typeUrl, bit }) => (from.get(typeUrl) === to.get(typeUrl) ? set : set | bit),
+      0,
+    );
+    known.set(to, types);
+  }
+  return types;
 }
 
 interface Layered extends Resources {

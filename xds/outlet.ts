@@ -26,6 +26,7 @@ export class Outlet {
 
   /** Since when the oldest of the bytes wait that the peer has not read; undefined: it has read all. */
   get waitingSince(): number | undefined {
+    if (this.#undrained.size === 0) return undefined;
     const [oldest] = this.#undrained.values();
     return oldest;
   }

@@ -28,6 +28,8 @@ export function createPacer(options: PacerOptions): Pacer {
   return new TurnPacer(options);
 }
 
+const NOTHING_TO_WITHDRAW = (): void => undefined;
+
 class TurnPacer implements Pacer {
   readonly #queues: Readonly<Record<Priority, Set<() => void>>> = { update: new Set(), initial: new Set() };
   readonly #maxPendingBytes: number;
@@ -51,6 +53,10 @@ class TurnPacer implements Pacer {
   }
 
   turn(priority: Priority, run: () => void): () => void {
+    if (this.#mayRunAtOnce()) {
+      this.#run(run);
+      return NOTHING_TO_WITHDRAW;
+    }
     const entry = () => run();
     this.#queues[priority].add(entry);
     this.#work();
@@ -68,7 +74,25 @@ class TurnPacer implements Pacer {
     };
   }
 
+  /** Nobody waits, and nothing has to be waited for: what nearly every turn finds. */
+  #mayRunAtOnce(): boolean {
+    if (this.#working || this.#queues.update.size + this.#queues.initial.size > 0) return false;
+    return this.#pendingBytes < this.#maxPendingBytes && this.#inSlice();
+  }
+
+  #run(run: () => void): void {
+    this.#working = true;
+    try {
+      run();
+    } finally {
+      this.#working = false;
+    }
+    // A turn may have asked for others.
+    this.#work();
+  }
+
   #work(): void {
+    if (this.#queues.update.size + this.#queues.initial.size === 0) return;
     // A turn may ask for turns and drain bytes; the loop below sees both.
     if (this.#working) return;
     this.#working = true;

@@ -32,6 +32,8 @@ export class Planner {
   readonly #bounds: PlannerBounds;
   readonly #gates: ReadonlyMap<string, Gate>;
   readonly #retention: Retention;
+  /** Those at which something waits or was sent without its clusters. */
+  readonly #busy = new Set<Gate>();
 
   constructor(state: ClientState, bounds: PlannerBounds) {
     this.#state = state;
@@ -69,18 +71,21 @@ export class Planner {
     const consider = (at: number) => {
       if (at > now) deadline = Math.min(deadline, at);
     };
-    for (const gate of this.#gates.values()) consider(gate.deadline);
+    for (const gate of this.#busy) consider(gate.deadline);
     const last = this.#state.clusters.inFlight.at(-1);
     if (last !== undefined) consider(last.sentAt + OVERLAP_AFTER_MS);
-    for (const at of this.#retention.deadlines(now)) consider(at);
+    if (!this.#retention.isIdle(now)) for (const at of this.#retention.deadlines(now)) consider(at);
     return deadline;
   }
 
   /** Clusters that routes or listeners wait for, or went without. */
   waitingFor(): readonly string[] {
     let clusters: Set<string> | undefined;
-    for (const gate of this.#gates.values()) {
-      if (gate.idle) continue;
+    for (const gate of this.#busy) {
+      if (gate.idle) {
+        this.#busy.delete(gate);
+        continue;
+      }
       const missing = gate.missingClusters(
         (cluster) => this.#state.holdsCluster(cluster),
         (cluster) => this.#state.naming(cluster) !== 'nothing',
@@ -155,6 +160,7 @@ export class Planner {
       clusterExists: (cluster) => state.exists(CLUSTER, cluster),
       held: (name) => channel.holdings.held(name),
     });
+    if (!gate.idle) this.#busy.add(gate);
     if (channel.type.typeUrl === LISTENER)
       return this.#retention.keepReplaced(admitted, () => this.#replaces(changes), now);
     if (admitted.length === changes.length || channel.type.parent === undefined) return admitted;

@@ -73,6 +73,12 @@ export class Retention {
     return changes.filter(({ resource }) => resource !== undefined);
   }
 
+  /** Nothing stays that is to go at some time. */
+  isIdle(now: number): boolean {
+    if (this.#draining.size + this.#namedThoughGone.size > 0) return false;
+    return this.#removalsSince === undefined && this.#removeAfter <= now;
+  }
+
   /** When something may be due to go that stays for now. */
   *deadlines(now: number): Iterable<number> {
     for (const [cluster, until] of this.#draining) {

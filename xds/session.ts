@@ -46,6 +46,8 @@ export class Session {
   readonly #state: ClientState;
   readonly #planner: Planner;
   #nonce = 0;
+  /** The client has refused something that may stand so still. */
+  #refused = false;
 
   /** `principal`: the type that a client asks for first of all; nothing is settled before it has. */
   constructor(protocol: 'delta' | 'sotw', settings: SessionSettings, principal = LISTENER) {
@@ -75,6 +77,7 @@ export class Session {
 
   request(request: ClientRequest, now: number): Reaction {
     const channel = this.#state.channel(request.type.typeUrl);
+    this.#state.stir(channel);
     const asked =
       request.protocol === 'delta' ? this.#deltaRequest(channel, request, now) : worldRequest(channel, request);
     if (asked !== 'answer') return { kind: asked };
@@ -87,6 +90,7 @@ export class Session {
         if (channel.type.typeUrl === LISTENER) this.#planner.drain(answer.replaced, now);
         return { kind: 'acknowledged' };
       case 'refused': {
+        this.#refused = true;
         const resources = answer.sent.changes.map(({ name }) => name);
         return { kind: 'refused', message: channel.refusals.message, resources, isolated: answer.alone };
       }
@@ -98,11 +102,12 @@ export class Session {
     const { snapshot } = this.#state;
     if (snapshot === undefined) return [];
     const due: Outgoing[] = [];
-    for (const channel of this.#state.channels) {
-      if (!channel.open) continue;
-      const batch = this.#planner.plan(channel, now);
+    this.#state.everyRestless((channel) => {
+      const batch = channel.open ? this.#planner.plan(channel, now) : undefined;
       if (batch !== undefined) due.push(this.#send(channel, batch, snapshot.revision, now));
-    }
+      else if (channel.isAtRest(this.#state.target(channel.type))) this.#state.rest(channel);
+      return true;
+    });
     return due;
   }
 
@@ -118,6 +123,7 @@ export class Session {
 
   /** What is refused as it stands in the present snapshot, by type and by what the client said of it. */
   rejections(): readonly Rejection[] {
+    if (!this.#refused) return NOTHING_REFUSED;
     const rejections: Rejection[] = [];
     const revision = this.#state.snapshot?.revision ?? 0;
     for (const { type, holdings, refusals } of this.#state.channels) {
@@ -126,6 +132,7 @@ export class Session {
       for (const [message, resources] of standing)
         rejections.push({ typeUrl: type.typeUrl, resources, message, revision });
     }
+    this.#refused = this.#state.channels.some(({ refusals }) => !refusals.none);
     return rejections;
   }
 
@@ -140,7 +147,10 @@ export class Session {
     const everything = first && channel.type.wildcard && request.subscribe.length === 0;
     channel.subscribe(everything ? ['*'] : request.subscribe);
     channel.unsubscribe(request.unsubscribe);
-    for (const belonging of this.#state.belongingTo(channel)) belonging.abandon(request.unsubscribe);
+    for (const belonging of this.#state.belongingTo(channel)) {
+      this.#state.stir(belonging);
+      belonging.abandon(request.unsubscribe);
+    }
     if (first) this.#reconnect(channel, request.initialVersions, now);
     return request.nonce === '' ? 'subscription' : 'answer';
   }
@@ -178,8 +188,10 @@ export class Session {
     });
     this.#planner.sent(channel, changes);
     if (type.typeUrl === CLUSTER) this.#sendEndpointsAgain(changes);
-    for (const belonging of this.#state.belongingTo(channel))
+    for (const belonging of this.#state.belongingTo(channel)) {
+      this.#state.stir(belonging);
       belonging.introduce(changes.flatMap(({ name, resource }) => (resource === undefined ? [] : [name])));
+    }
     if (steps !== undefined) return { type, resources, removed: joined(steps, 'removed'), steps, nonce, revision };
     const gone = delta ? changes.filter(({ resource }) => resource === undefined).map(({ name }) => name) : [];
     if (absent.size === 0) return { type, resources, removed: gone, nonce, revision };
@@ -190,12 +202,15 @@ export class Session {
   #sendEndpointsAgain(changes: readonly Change[]): void {
     const endpoints = this.#state.channel(ENDPOINT);
     if (!endpoints.open) return;
+    this.#state.stir(endpoints);
     for (const { resource } of changes) {
       const name = resource?.endpointsName;
       if (name !== undefined && endpoints.holdings.subscribed(name)) endpoints.force(name);
     }
   }
 }
+
+const NOTHING_REFUSED: readonly Rejection[] = [];
 
 /** Takes over what the client asks for, which each state-of-the-world request says anew. */
 function worldRequest(channel: Channel, request: WorldRequest): 'subscription' | 'stale' | 'answer' {

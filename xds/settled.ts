@@ -11,22 +11,19 @@ import { CLUSTER } from './types.ts';
 export function isSettled(state: ClientState, planner: Planner, principal: string): boolean {
   if (state.snapshot === undefined) return false;
   if (!state.channel(principal).open) return false;
-  for (const channel of state.channels) {
-    const target = state.target(channel.type);
-    if (!channel.open) {
-      // What belongs to something that was sent, and that the client has yet to ask for.
-      if (channel.hasBelongings(target)) return false;
-      continue;
-    }
-    if (channel.inFlight.length > 0 || channel.refusals.searching || channel.owed) return false;
-    if (channel.isSettled(target)) continue;
-    if (channel.isDue(target)) return false;
-    // The removal of a cluster that something draining still names may take its time.
-    const mayLinger = channel.type.typeUrl === CLUSTER;
-    if (changesLeft(state, planner, channel, target).some(({ resource }) => resource !== undefined || !mayLinger))
-      return false;
-  }
-  return state.holdsNamedRoutes();
+  return state.everyRestless((channel) => hasArrived(state, planner, channel)) && state.holdsNamedRoutes();
+}
+
+function hasArrived(state: ClientState, planner: Planner, channel: Channel): boolean {
+  const target = state.target(channel.type);
+  // What belongs to something that was sent, and that the client has yet to ask for.
+  if (!channel.open) return !channel.hasBelongings(target);
+  if (channel.inFlight.length > 0 || channel.refusals.searching || channel.owed) return false;
+  if (channel.isSettled(target)) return true;
+  if (channel.isDue(target)) return false;
+  // The removal of a cluster that something draining still names may take its time.
+  const mayLinger = channel.type.typeUrl === CLUSTER;
+  return !changesLeft(state, planner, channel, target).some(({ resource }) => resource !== undefined || !mayLinger);
 }
 
 /** From the way that the client shares with others, if it does. */

@@ -64,7 +64,7 @@ export class DiscoveryStream {
   readonly #context: StreamContext;
   readonly #caller: Caller;
   readonly #connectedAt: number;
-  readonly #closed = new AbortController();
+  #closed = false;
   readonly #onClosed: () => void;
   readonly #outlet: Outlet;
   readonly #alarm: Alarm;
@@ -72,6 +72,9 @@ export class DiscoveryStream {
   #node: ParsedRequest['node'];
   #questions: Questions | undefined;
   #withdrawTurn: (() => void) | undefined;
+  /** What to do when the turn comes, and whether it has. */
+  readonly #turn: () => void;
+  #ran = false;
   /** When the session last said all that was due. */
   #pumpedAt = 0;
   #secrets: Resources = NO_RESOURCES;
@@ -84,6 +87,11 @@ export class DiscoveryStream {
     this.#connectedAt = context.clock.now();
     this.#onClosed = onClosed;
     this.#outlet = new Outlet(call, context.pacer);
+    this.#turn = () => {
+      this.#ran = true;
+      this.#withdrawTurn = undefined;
+      this.#guard(() => this.#pump());
+    };
     this.#alarm = new Alarm(context.clock, () => this.#guard(() => this.#due()));
     call.on('data', (bytes: Buffer) => this.#guard(() => this.#received(bytes)));
     call.on('end', () => this.#end(() => call.end()));
@@ -115,7 +123,7 @@ export class DiscoveryStream {
   }
 
   #received(bytes: Buffer): void {
-    if (this.#closed.signal.aborted) return;
+    if (this.#closed) return;
     const parsed = parseRequest(this.#protocol, bytes);
     this.#node ??= parsed.node;
     if ('question' in parsed) this.#ask(parsed.question);
@@ -154,7 +162,7 @@ export class DiscoveryStream {
 
   /** The source has something new. */
   #changed(): void {
-    if (this.#closed.signal.aborted) return;
+    if (this.#closed) return;
     this.#client?.report.behind();
     this.#aim();
     if (!this.#schedule()) this.#client?.report.progress(this.#client.session);
@@ -172,19 +180,15 @@ export class DiscoveryStream {
   /** Says whether the turn has come at once. */
   #schedule(): boolean {
     if (this.#withdrawTurn !== undefined) return false;
-    let ran = false;
+    this.#ran = false;
     const isConfigured = this.#client !== undefined && this.#client.report.acknowledged !== -1;
-    const withdraw = this.#context.pacer.turn(isConfigured ? 'update' : 'initial', () => {
-      ran = true;
-      this.#withdrawTurn = undefined;
-      this.#guard(() => this.#pump());
-    });
-    if (!ran) this.#withdrawTurn = withdraw;
-    return ran;
+    const withdraw = this.#context.pacer.turn(isConfigured ? 'update' : 'initial', this.#turn);
+    if (!this.#ran) this.#withdrawTurn = withdraw;
+    return this.#ran;
   }
 
   #pump(): void {
-    if (this.#client === undefined || this.#closed.signal.aborted) return;
+    if (this.#client === undefined || this.#closed) return;
     const now = this.#context.clock.monotonic();
     this.#pumpedAt = now;
     const { session, report } = this.#client;
@@ -214,7 +218,7 @@ export class DiscoveryStream {
     this.#questions.ask(question).then(
       (encoded) =>
         this.#guard(() => {
-          if (this.#closed.signal.aborted) return;
+          if (this.#closed) return;
           this.#outlet.write(encoded, clock.monotonic());
           this.#arm();
         }),
@@ -239,7 +243,7 @@ export class DiscoveryStream {
   }
 
   #due(): void {
-    if (this.#closed.signal.aborted) return;
+    if (this.#closed) return;
     if (this.#context.clock.now() >= (this.#caller.expires ?? Number.POSITIVE_INFINITY)) {
       this.fail(status.UNAUTHENTICATED, 'the client certificate has expired');
       // A new stream on this connection would show the same certificate.
@@ -277,8 +281,8 @@ export class DiscoveryStream {
   }
 
   #end(finish?: () => void): void {
-    if (this.#closed.signal.aborted) return;
-    this.#closed.abort();
+    if (this.#closed) return;
+    this.#closed = true;
     this.#alarm.cancel();
     this.#withdrawTurn?.();
     if (this.#client !== undefined) {

@@ -13,6 +13,8 @@ export const NAME_TABLE = `${API}istio.networking.nds.v1.NameTable`;
 
 export interface ResourceType {
   readonly typeUrl: string;
+  /** One bit, the lowest of the type that is sent first: sets of types are numbers. */
+  readonly bit: number;
   /** As metrics and logs name it. */
   readonly label: string;
   /** A first request without names asks for everything. */
@@ -33,7 +35,7 @@ export interface ResourceType {
 }
 
 /** In the order in which changes are sent: what is referred to before what refers to it. */
-export const RESOURCE_TYPES: readonly ResourceType[] = [
+const IN_ORDER: readonly Omit<ResourceType, 'bit'>[] = [
   { typeUrl: CLUSTER, label: 'cds', wildcard: true, wholeState: true, removal: 'send' },
   { typeUrl: ENDPOINT, label: 'eds', wildcard: false, wholeState: false, removal: 'ignore' },
   { typeUrl: SECRET, label: 'sds', wildcard: false, wholeState: false, removal: 'never' },
@@ -43,6 +45,11 @@ export const RESOURCE_TYPES: readonly ResourceType[] = [
   { typeUrl: VIRTUAL_HOST, label: 'vhds', wildcard: false, wholeState: false, removal: 'send', parent: ROUTE },
   { typeUrl: NAME_TABLE, label: 'nds', wildcard: true, wholeState: true, removal: 'send' },
 ];
+
+export const RESOURCE_TYPES: readonly ResourceType[] = IN_ORDER.map((type, at) => ({ ...type, bit: 1 << at }));
+
+/** The set of all types. */
+export const ALL_TYPES = (1 << RESOURCE_TYPES.length) - 1;
 
 /** Types whose resources name clusters. */
 export const TYPES_NAMING_CLUSTERS: readonly ResourceType[] = RESOURCE_TYPES.filter(

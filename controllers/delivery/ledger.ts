@@ -157,6 +157,7 @@ export class DeliveryLedger {
       if (snapshot === undefined) continue;
       const upToDate = connection.acknowledgedRevision >= snapshot.revision;
       for (const list of snapshot.sources) {
+        if (list.length === 0) continue;
         const tally = findTally(lists, list);
         tally.affected += 1;
         if (upToDate) tally.acknowledged += 1;
