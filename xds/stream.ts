@@ -48,9 +48,6 @@ export interface StreamState {
   readonly wanted: (typeUrl: string) => readonly ServedResource[];
 }
 
-/** Longer than timers can count is a month. */
-const LONGEST_TIMER_MS = 86_400_000;
-
 /** Statuses of refusals that are not about what was asked. */
 const STATUSES: Partial<Record<ErrorCode, status>> = {
   forbidden: status.PERMISSION_DENIED,
@@ -237,8 +234,7 @@ export class DiscoveryStream {
     const { expires } = this.#caller;
     // What has fallen due since then is not forgotten: its time is over already. Whose turn is to come is asked then.
     const due = this.#withdrawTurn === undefined ? this.#client?.session.deadline(this.#pumpedAt) : undefined;
-    const proven = expires === undefined ? Number.POSITIVE_INFINITY : Math.max(0, expires - clock.now());
-    const expired = expires === undefined ? proven : now + Math.min(proven, LONGEST_TIMER_MS);
+    const expired = expires === undefined ? Number.POSITIVE_INFINITY : now + Math.max(0, expires - clock.now());
     this.#alarm.set(Math.min(due ?? Number.POSITIVE_INFINITY, stalled, expired));
   }
 

@@ -98,7 +98,7 @@ export class WorkloadCertificate implements Component {
     return parseIssued(chain, privateKey, uri, clock.now());
   }
 
-  /** In steps, by the wall clock: a timer holds 24 days at most, and stands still while the machine sleeps. */
+  /** In steps, by the wall clock: a timer stands still while the machine sleeps. */
   async #sleep(delay: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     this.#wake = new AbortController();

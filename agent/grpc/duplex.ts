@@ -12,6 +12,8 @@ export interface DuplexCall {
   readonly connection: SecureClientSessionOptions;
   /** A message beyond this many bytes ends the stream. */
   readonly maximumMessage: number;
+  /** Milliseconds until there must be a connection, TLS included; default 10,000. */
+  readonly connectTimeout?: number;
   readonly onMessage: (message: Uint8Array) => void;
   /** Ends the stream. */
   readonly signal: AbortSignal;
@@ -27,15 +29,23 @@ export interface Duplex {
 const keepAliveDelay = 30_000;
 
 export function openDuplex(call: DuplexCall): Duplex {
-  const { authority, path, connection, signal, onMessage } = call;
+  const { authority, path, connection, signal, onMessage, connectTimeout = 10_000 } = call;
   const session = connect(authority, connection);
-  session.on('connect', (_session, socket) => socket.setKeepAlive(true, keepAliveDelay));
+  session.on('connect', (_session, socket) => {
+    clearTimeout(timer);
+    socket.setKeepAlive(true, keepAliveDelay);
+  });
   const ended = Promise.withResolvers<LateenError>();
   const finish = (reason: LateenError) => {
+    clearTimeout(timer);
     signal.removeEventListener('abort', onAbort);
     session.destroy();
     ended.resolve(reason);
   };
+  const timer = setTimeout(
+    () => finish(new LateenError('deadline', `no connection within ${connectTimeout} ms`)),
+    connectTimeout,
+  );
   const onAbort = () => finish(new LateenError('aborted', 'stream aborted'));
   signal.addEventListener('abort', onAbort, { once: true });
   session.on('error', (error) => finish(connectionError(error)));

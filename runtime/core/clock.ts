@@ -4,9 +4,12 @@ export interface Clock {
   now(): number;
   /** Milliseconds since an arbitrary start (never goes back). */
   monotonic(): number;
-  /** Resolves after `ms` milliseconds; rejects with the signal's reason when it aborts first. */
+  /** Resolves after `ms` milliseconds, however many; rejects with the signal's reason when it aborts first. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** Node's timers hold a signed 32-bit number of milliseconds, and one that is longer ends at once. */
+const longestTimer = 0x7fff_ffff;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
@@ -21,10 +24,15 @@ export const systemClock: Clock = {
         clearTimeout(timer);
         reject(signal?.reason);
       };
-      const timer = setTimeout(() => {
+      const onDue = () => {
         signal?.removeEventListener('abort', onAbort);
         resolve();
-      }, ms);
+      };
+      let timer: ReturnType<typeof setTimeout>;
+      const wait = (rest: number) => {
+        timer = rest > longestTimer ? setTimeout(wait, longestTimer, rest - longestTimer) : setTimeout(onDue, rest);
+      };
+      wait(ms);
       signal?.addEventListener('abort', onAbort, { once: true });
     }),
 };
