@@ -55,7 +55,10 @@ interface Answer {
   readonly expires: number;
 }
 
-/** Remembers the authorizer's answers for a while; refuses until the first one is there. */
+/**
+ * Remembers the authorizer's answers for as long as somebody needs them, and a while longer; refuses until the first one
+ * is there.
+ */
 export class SecretPermissions {
   readonly #authorizer: SecretAuthorizer;
   readonly #clock: Clock;
@@ -72,18 +75,22 @@ export class SecretPermissions {
     return this.#answers.get(renderIdentity(identity))?.allowed ?? false;
   }
 
-  /** Asks again where there is no fresh answer. Resolves to whether an answer changed. A failed question keeps the old answer. */
+  /**
+   * Asks again where there is no fresh answer, and forgets what nobody needs: who comes back later is asked about anew.
+   * Resolves to whether an answer changed. A failed question keeps the old answer.
+   */
   async refresh(
     identities: Iterable<NonNullable<MeshProxy['identity']>>,
     signal: AbortSignal,
     onFault: (error: unknown) => void,
   ): Promise<boolean> {
-    const due = new Map<string, NonNullable<MeshProxy['identity']>>();
-    for (const identity of identities) {
-      const key = renderIdentity(identity);
-      const fresh = (this.#answers.get(key)?.expires ?? 0) > this.#clock.monotonic();
-      if (!fresh && !this.#asking.has(key)) due.set(key, identity);
+    const due = new Map([...identities].map((identity) => [renderIdentity(identity), identity]));
+    for (const [key, { expires }] of this.#answers) {
+      const fresh = expires > this.#clock.monotonic();
+      if (!fresh && !due.has(key)) this.#answers.delete(key);
+      if (fresh) due.delete(key);
     }
+    for (const key of this.#asking) due.delete(key);
     const changes = await Promise.all([...due].map(([key, identity]) => this.#ask(key, identity, signal, onFault)));
     return changes.includes(true);
   }

@@ -92,7 +92,12 @@ function parseType(typeUrl: string): ResourceType {
   return type;
 }
 
+/** Of what a client says about a refusal so much is remembered: Envoy's words are seldom longer than a line. */
+const LONGEST_REFUSAL = 4_096;
+
 function parseError(error: Message<'google.rpc.Status'> | undefined): string | undefined {
   if (error === undefined) return undefined;
-  return error.message === undefined || error.message === '' ? `code ${error.code ?? 0}` : error.message;
+  const { message = '', code = 0 } = error;
+  if (message === '') return `code ${code}`;
+  return message.length > LONGEST_REFUSAL ? `${message.slice(0, LONGEST_REFUSAL)}…` : message;
 }

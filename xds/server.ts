@@ -109,6 +109,11 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     streams.add(stream);
   };
 
+  const isTurnedAway = (call: DiscoveryCall): boolean => {
+    if (closed) refuse(call, status.UNAVAILABLE, 'shutting down');
+    return closed;
+  };
+
   const accept = async (
     call: DiscoveryCall,
     protocol: Protocol,
@@ -116,10 +121,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     connections: Connections | undefined,
   ) => {
     const disconnect = () => connections?.close(call.getPeer());
-    if (closed) {
-      refuse(call, status.UNAVAILABLE, 'shutting down');
-      return;
-    }
+    if (isTurnedAway(call)) return;
     if (authenticator === undefined) {
       serve(call, protocol, { disconnect });
       return;
@@ -130,7 +132,8 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     });
     const presented = readCredentials(call);
     const authentication = await authenticator.authenticate(presented);
-    if (cancelled) return;
+    // While the identity was being proven.
+    if (cancelled || isTurnedAway(call)) return;
     if (authentication.ok) {
       const { identity, expires } = authentication;
       serve(call, protocol, { identity, disconnect, ...(expires === undefined ? {} : { expires }) });

@@ -50,6 +50,7 @@ export function createMeshConfigEvents(options: MeshConfigEventsOptions): MeshCo
     writer: {
       name: 'mesh configuration events',
       run: async (signal) => {
+        signal.addEventListener('abort', () => wake(), { once: true });
         while (!signal.aborted) {
           const current = last;
           if (current !== undefined && current !== written) {
@@ -59,7 +60,6 @@ export function createMeshConfigEvents(options: MeshConfigEventsOptions): MeshCo
           }
           await new Promise<void>((resolve) => {
             wake = resolve;
-            signal.addEventListener('abort', () => resolve(), { once: true });
           });
         }
       },

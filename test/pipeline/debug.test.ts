@@ -283,9 +283,12 @@ describe('debug pages', () => {
       expect(await mesh.get('/debug/config_dump?proxyID=istio-ingressgateway-0.istio-system', { token })).to.include({
         status: 404,
       });
-      expect(await mesh.get('/debug/config_dump?proxyID=productpage-v1-0.bookinfo', { token })).to.include({
-        status: 200,
-      });
+      const dump = '/debug/config_dump?proxyID=productpage-v1-0.bookinfo';
+      expect(await mesh.get(dump, { token })).to.include({ status: 200 });
+      // Naming a type again and again asks for no more.
+      expect(await mesh.get(`${dump}&types=${'cds,'.repeat(5_000)}`, { token })).to.deep.equal(
+        await mesh.get(`${dump}&types=cds`, { token }),
+      );
       expect(await mesh.get('/debug/syncz', { token: mesh.tenant })).to.deep.equal({ status: 200, text: '[]' });
       const listed = JSON.parse((await mesh.get('/debug', { token })).text) as { path: string }[];
       expect(listed.map(({ path }) => path))

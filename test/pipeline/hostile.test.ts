@@ -117,6 +117,24 @@ describe('discovery server and hostile clients', () => {
     expect(named(await stream.next())).to.deep.equal(['http']);
   });
 
+  it('remembers of what a client says about a refusal no more than a page', async () => {
+    const stream = open();
+    stream.send({ node: sidecarNode('talker'), typeUrl: LISTENER_URL });
+    const { nonce } = await stream.next();
+    stream.send({
+      typeUrl: LISTENER_URL,
+      responseNonce: nonce,
+      errorDetail: { code: 3, message: 'no'.repeat(500_000) },
+    });
+    await eventually(
+      () => server.observer.events.filter((event) => event.startsWith('rejected talker http: nono')),
+      (events) => expect(events).to.not.deep.equal([]),
+    );
+    for (const event of server.observer.events) expect(event.length).to.be.lessThan(4_200);
+    for (const line of server.logged) expect(JSON.stringify(line).length).to.be.lessThan(5_000);
+    await expectServed();
+  });
+
   it('serves ten thousand names on one stream, and ends one that asks for more than any mesh has', async () => {
     const names = Array.from({ length: 10_000 }, (_, at) => `outbound|80||service-${at}.default.svc.cluster.local`);
     server.source.publish(listener('http'), ...names.slice(0, 5_000).map(endpoints));

@@ -262,8 +262,14 @@ describe('discovery server', () => {
 
 describe('discovery server with identities', () => {
   /** Tokens spell the identity, or one of the ways to fail. */
+  const asked = Promise.withResolvers<void>();
+  const slow = Promise.withResolvers<void>();
   const authenticator: PeerAuthenticator = {
     authenticate: async ({ authorization: [header = ''] }) => {
+      if (header === 'Bearer slow/default') {
+        asked.resolve();
+        await slow.promise;
+      }
       const token = header.replace('Bearer ', '');
       if (token === 'nobody-can-tell') return { ok: false, code: 'unavailable', reason: 'no API server' };
       const [namespace, serviceAccount] = token.split('/');
@@ -308,6 +314,15 @@ describe('discovery server with identities', () => {
 
   it('tells a client to come again when nobody can verify', async () => {
     expect((await endWith('nobody-can-tell')).code).to.equal(status.UNAVAILABLE);
+  });
+
+  it('sends a client elsewhere whose identity is proven only when the service has closed', async () => {
+    const ending = endWith('slow/default', sidecarNode('web', 'slow'));
+    await asked.promise;
+    server.service.close();
+    slow.resolve();
+    expect((await ending).code).to.equal(status.UNAVAILABLE);
+    expect(server.source.proxies).to.deep.equal([]);
   });
 
   it('refuses a node that claims another namespace or service account than its credential proves', async () => {

@@ -24,12 +24,10 @@ const TYPES: Readonly<Record<string, string>> = {
   nds: typeUrl('istio.networking.nds.v1.NameTable'),
 };
 
-/** Short names of types as users write them (`cds,lds`) to type URLs; a full type URL stands for itself. */
+/** Short names of types as users write them (`cds,lds`) to type URLs, each once; a full type URL stands for itself. */
 export function parseTypes(text: string): readonly string[] {
-  return text
-    .split(',')
-    .filter((name) => name !== '')
-    .map((name) => TYPES[name.toLowerCase()] ?? name);
+  const named = text.split(',').filter((name) => name !== '');
+  return [...new Set(named.map((name) => TYPES[name.toLowerCase()] ?? name))];
 }
 
 /** Just the resources of some types. */
