@@ -32,6 +32,8 @@ const UNWINDING = new Unwinding('computation suspended');
 
 export class Engine {
   revision = 0;
+  /** Dependencies of all nodes together. */
+  edges = 0;
   /** The computation that is running, if any. */
   running: QueryNode | undefined = undefined;
 
@@ -187,14 +189,20 @@ export class Engine {
       const known = this.freshStamp();
       for (const source of before) source.stamp = known;
       const kept = this.freshStamp();
-      const after: Source[] = [];
+      let repeats = 0;
       for (let at = start; at < reads.length; at += 1) {
         const source = reads[at];
-        if (source === undefined || source.stamp === kept) continue;
+        if (source === undefined) continue;
+        if (source.stamp === kept) {
+          repeats += 1;
+          continue;
+        }
         if (source.stamp !== known) addDependent(source, node);
         source.stamp = kept;
-        after.push(source);
+        reads[at - repeats] = source;
       }
+      const after = reads.slice(start, reads.length - repeats);
+      this.edges += after.length - before.length;
       for (const source of before) if (source.stamp === known) removeDependent(source, node);
       node.dependencies = after;
     }

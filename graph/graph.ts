@@ -95,7 +95,7 @@ class IncrementalGraph implements Graph {
 
   peekKeys<V>(input: Input<V>): readonly string[] {
     this.#outsideQueries('peeked at');
-    return this.#inputTable(input).all().members.sorted();
+    return this.#inputTable(input).all().sortedKeys();
   }
 
   describe(label: string): NodeDescription | undefined {
@@ -125,6 +125,7 @@ class IncrementalGraph implements Graph {
       for (const node of query.nodes.values()) {
         if (node.stamp === reached) continue;
         for (const source of node.dependencies) removeDependent(source, node);
+        this.#engine.edges -= node.dependencies.length;
         query.nodes.delete(node.key);
         forgotten += 1;
       }
@@ -138,14 +139,11 @@ class IncrementalGraph implements Graph {
   }
 
   statistics(): GraphStatistics {
-    let edges = 0;
     const queries: Record<string, { nodes: number; computed: number; cutoffs: number }> = {};
-    for (const { name, nodes, computed, cutoffs } of this.#queries.values()) {
+    for (const { name, nodes, computed, cutoffs } of this.#queries.values())
       queries[name] = { nodes: nodes.size, computed, cutoffs };
-      for (const node of nodes.values()) edges += node.dependencies.length;
-    }
     const inputs = Object.fromEntries([...this.#inputs.values()].map((input) => [input.name, input.size]));
-    return { revision: this.revision, inputs, queries, edges };
+    return { revision: this.revision, inputs, queries, edges: this.#engine.edges };
   }
 
   #applyStaged(staged: ReadonlyMap<InputTable, ReadonlyMap<string, Staged>>): boolean {
@@ -186,13 +184,13 @@ class IncrementalGraph implements Graph {
       bucket: <V>(input: Input<V>, index: string, name: string) => {
         const table = this.#inputTable(input);
         const bucket = table.bucket(index, name);
-        record(bucket.content);
+        record(bucket.readContent());
         return table.values(bucket) as readonly V[];
       },
       bucketKeys: (input, index, name) => {
         const bucket = this.#inputTable(input).bucket(index, name);
-        record(bucket.membership);
-        return bucket.members.sorted();
+        record(bucket.readMembership());
+        return bucket.sortedKeys();
       },
       buckets: (input, index) => {
         const table = this.#inputTable(input);
@@ -201,8 +199,8 @@ class IncrementalGraph implements Graph {
       },
       keys: (input) => {
         const all = this.#inputTable(input).all();
-        record(all.membership);
-        return all.members.sorted();
+        record(all.readMembership());
+        return all.sortedKeys();
       },
       read: <V>(query: Query<V>, key: string) => {
         if (engine.running === undefined)

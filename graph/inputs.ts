@@ -14,51 +14,75 @@ export class Cell extends Source {
 
 const NOTHING: readonly never[] = [];
 
-/** A set of keys that is read in sorted order much more often than it changes. */
-class Members {
-  readonly #keys = new Set<string>();
-  #sorted: readonly string[] = NOTHING;
-  #added: string[] = [];
-  #fresh = true;
+/**
+ * The keys under one bucket name. Most buckets have one key and are never read, so everything else is made when it is
+ * needed. They are read in sorted order much more often than they change.
+ */
+export class Bucket {
+  /** Changes with any member's value; undefined: nobody has read it. */
+  content: Source | undefined = undefined;
+  /** Changes only with the set of keys; undefined: nobody has read it. */
+  membership: Source | undefined = undefined;
+  values: readonly unknown[] | undefined = undefined;
+  #keys: string | Set<string> | undefined = undefined;
+  #sorted: readonly string[] | undefined = undefined;
+  /** What came since the keys were sorted; undefined: they are in order. */
+  #added: string[] | undefined = undefined;
 
   get size(): number {
-    return this.#keys.size;
+    if (this.#keys === undefined) return 0;
+    return typeof this.#keys === 'string' ? 1 : this.#keys.size;
+  }
+
+  has(key: string): boolean {
+    return typeof this.#keys === 'string' ? this.#keys === key : (this.#keys?.has(key) ?? false);
   }
 
   add(key: string): void {
-    this.#keys.add(key);
+    if (this.#keys === undefined) this.#keys = key;
+    else if (typeof this.#keys === 'string') this.#keys = new Set([this.#keys, key]);
+    else this.#keys.add(key);
+    if (this.#sorted === undefined) return;
+    this.#added ??= [];
     this.#added.push(key);
-    this.#fresh = false;
   }
 
   delete(key: string): void {
-    this.#keys.delete(key);
-    this.#fresh = false;
+    if (typeof this.#keys === 'string') this.#keys = undefined;
+    else this.#keys?.delete(key);
+    if (this.#sorted !== undefined) this.#added ??= [];
   }
 
   /** The array is replaced, never changed, so a reader may keep it. */
-  sorted(): readonly string[] {
-    if (this.#fresh) return this.#sorted;
+  sortedKeys(): readonly string[] {
+    if (this.#sorted !== undefined && this.#added === undefined) return this.#sorted;
     // The old order with the few new keys behind it sorts in nearly linear time.
-    const next = new Set<string>();
-    for (const key of this.#sorted) if (this.#keys.has(key)) next.add(key);
-    for (const key of this.#added) if (this.#keys.has(key)) next.add(key);
-    this.#sorted = [...next].sort();
-    this.#added = [];
-    this.#fresh = true;
+    const known = [...(this.#sorted ?? this.#all()), ...(this.#added ?? NOTHING)];
+    this.#sorted = [...new Set(known.filter((key) => this.has(key)))].sort();
+    this.#added = undefined;
     return this.#sorted;
   }
-}
 
-/** The keys under one bucket name: `content` changes with any member's value, `membership` only with the set of keys. */
-export class Bucket {
-  readonly members = new Members();
-  readonly content = new Source();
-  readonly membership = new Source();
-  values: readonly unknown[] | undefined = undefined;
+  /** Readers are told of changes of the content from now on. */
+  readContent(): Source {
+    this.content ??= new Source();
+    return this.content;
+  }
 
-  get unused(): boolean {
-    return this.members.size === 0 && this.content.dependents === undefined && this.membership.dependents === undefined;
+  readMembership(): Source {
+    this.membership ??= new Source();
+    return this.membership;
+  }
+
+  /** Forgets what nobody depends on; says whether nothing is left. */
+  sweep(): boolean {
+    if (this.content?.dependents === undefined) this.content = undefined;
+    if (this.membership?.dependents === undefined) this.membership = undefined;
+    return this.size === 0 && this.content === undefined && this.membership === undefined;
+  }
+
+  #all(): Iterable<string> {
+    return typeof this.#keys === 'string' ? [this.#keys] : (this.#keys ?? NOTHING);
   }
 }
 
@@ -106,7 +130,7 @@ export class InputTable {
   }
 
   get size(): number {
-    return this.#all.members.size;
+    return this.#all.size;
   }
 
   peek(key: string): unknown {
@@ -136,14 +160,14 @@ export class InputTable {
 
   /** The values of a bucket in the order of their keys; the array is shared until the bucket changes. */
   values(bucket: Bucket): readonly unknown[] {
-    bucket.values ??= bucket.members.sorted().map((key) => this.#cells.get(key)?.value);
+    bucket.values ??= bucket.sortedKeys().map((key) => this.#cells.get(key)?.value);
     return bucket.values;
   }
 
   bucketNames(name: string): readonly string[] {
     const index = this.#index(name);
     index.sortedNames ??= [...index.buckets]
-      .filter(([, bucket]) => bucket.members.size > 0)
+      .filter(([, bucket]) => bucket.size > 0)
       .map(([bucketName]) => bucketName)
       .sort();
     return index.sortedNames;
@@ -165,7 +189,7 @@ export class InputTable {
         for (const name of new Set([...left, ...joined])) {
           const bucket = index.bucket(name);
           if (!wasEmpty.has(bucket) && !wasFilled.has(bucket))
-            (bucket.members.size === 0 ? wasEmpty : wasFilled).set(bucket, index);
+            (bucket.size === 0 ? wasEmpty : wasFilled).set(bucket, index);
           moveMember(bucket, key, left.has(name), joined.has(name), changed);
         }
       }
@@ -173,8 +197,8 @@ export class InputTable {
       this.#store(key, after, changed);
     }
     const renamed = new Set<Index>();
-    for (const [bucket, index] of wasEmpty) if (bucket.members.size > 0) renamed.add(index);
-    for (const [bucket, index] of wasFilled) if (bucket.members.size === 0) renamed.add(index);
+    for (const [bucket, index] of wasEmpty) if (bucket.size > 0) renamed.add(index);
+    for (const [bucket, index] of wasFilled) if (bucket.size === 0) renamed.add(index);
     for (const index of renamed) {
       index.sortedNames = undefined;
       changed(index.names);
@@ -183,13 +207,13 @@ export class InputTable {
 
   /** Everything that a query can depend on, with what errors and debugging call it. */
   *sources(): Iterable<readonly [Source, string]> {
-    yield [this.#all.membership, `${this.name} keys`];
+    if (this.#all.membership !== undefined) yield [this.#all.membership, `${this.name} keys`];
     for (const [key, cell] of this.#cells) yield [cell, `${this.name}[${key}]`];
     for (const [index, { buckets, names }] of this.#indexes) {
       yield [names, `${this.name}.${index} names`];
       for (const [name, bucket] of buckets) {
-        yield [bucket.content, `${this.name}.${index}[${name}]`];
-        yield [bucket.membership, `${this.name}.${index}[${name}] keys`];
+        if (bucket.content !== undefined) yield [bucket.content, `${this.name}.${index}[${name}]`];
+        if (bucket.membership !== undefined) yield [bucket.membership, `${this.name}.${index}[${name}] keys`];
       }
     }
   }
@@ -198,7 +222,7 @@ export class InputTable {
   sweep(): void {
     for (const [key, cell] of this.#cells) if (!cell.present && cell.dependents === undefined) this.#cells.delete(key);
     for (const index of this.#indexes.values()) {
-      for (const [name, bucket] of index.buckets) if (bucket.unused) index.buckets.delete(name);
+      for (const [name, bucket] of index.buckets) if (bucket.sweep()) index.buckets.delete(name);
     }
   }
 
@@ -219,10 +243,10 @@ export class InputTable {
 
 function moveMember(bucket: Bucket, key: string, was: boolean, is: boolean, changed: OnChanged): void {
   if (was !== is) {
-    if (is) bucket.members.add(key);
-    else bucket.members.delete(key);
-    changed(bucket.membership);
+    if (is) bucket.add(key);
+    else bucket.delete(key);
+    if (bucket.membership !== undefined) changed(bucket.membership);
   }
   bucket.values = undefined;
-  changed(bucket.content);
+  if (bucket.content !== undefined) changed(bucket.content);
 }

@@ -78,8 +78,8 @@ export function addDependent(source: Source, node: QueryNode): void {
   if (known === undefined) source.dependents = [node];
   else if (known instanceof Set) known.add(node);
   else if (!known.includes(node)) {
-    if (known.length < ARRAY_LIMIT) known.push(node);
-    else source.dependents = new Set(known).add(node);
+    // An array that grows takes room for sixteen more, which few will ever need.
+    source.dependents = known.length < ARRAY_LIMIT ? [...known, node] : new Set(known).add(node);
   }
 }
 

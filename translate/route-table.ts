@@ -13,7 +13,7 @@ import type { ServedResource } from '#xds/source.ts';
 import { appendFields } from './concatenate.ts';
 import { mergeSources } from './entry.ts';
 import { clustersOfVirtualHost, sourcesOfVirtualHost } from './needs.ts';
-import { encodeResource, hashContent, internResource, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
+import { detachBytes, encodeResource, hashContent, internResource, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
 
 /** A virtual host, to stand in a route table or to be a resource of its own. */
 export interface VirtualHostPart {
@@ -30,7 +30,7 @@ export interface VirtualHostPart {
 
 /** Encodes a virtual host. */
 export function buildPart(host: VirtualHost): VirtualHostPart {
-  const bytes = encode('envoy.config.route.v3.VirtualHost', buildNamelessVirtualHost(host));
+  const bytes = detachBytes(encode('envoy.config.route.v3.VirtualHost', buildNamelessVirtualHost(host)));
   return {
     host,
     bytes,

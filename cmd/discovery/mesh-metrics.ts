@@ -29,6 +29,16 @@ export function declareMeshMetrics(
     help: 'VirtualServices known to this control plane.',
     read: () => graph.peekKeys(inputs.virtualServices).length,
   });
+  metrics.measure({
+    name: 'lateen_graph_nodes',
+    help: 'Values that the incremental graph holds.',
+    read: () => Object.values(graph.statistics().queries).reduce((sum, { nodes }) => sum + nodes, 0),
+  });
+  metrics.measure({
+    name: 'lateen_graph_edges',
+    help: 'Dependencies between values of the incremental graph.',
+    read: () => graph.statistics().edges,
+  });
   const labels = ['type', 'event'] as const;
   const readEvents = (isMeant: (kind: EventKind) => boolean) => () =>
     [...events].flatMap(({ kind, event, count }) =>

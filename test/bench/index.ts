@@ -13,6 +13,7 @@ import { changeCost } from './change-cost.ts';
 import { dns } from './dns.ts';
 import { hostile } from './hostile.ts';
 import { install } from './install.ts';
+import { large } from './large/index.ts';
 import { type Benchmark, type Measurement, renderTable, summarize } from './measurement.ts';
 import { memory } from './memory.ts';
 import { podStart } from './pod-start.ts';
@@ -29,6 +30,7 @@ const benchmarks: readonly Benchmark[] = [
   dns,
   scale,
   changeCost,
+  large,
   hostile,
 ];
 const results = join(import.meta.dirname, 'results');
