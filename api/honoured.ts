@@ -50,7 +50,7 @@ function policyFields(at: string): Readonly<Record<string, Honour>> {
 
 /** A workload stands in ServiceEntries and by itself. */
 function workloadFields(at: string): Readonly<Record<string, Honour>> {
-  const fields = ['address', 'ports', 'labels', 'locality', 'weight', 'serviceAccount'];
+  const fields = ['address', 'ports', 'labels', 'network', 'locality', 'weight', 'serviceAccount'];
   return Object.fromEntries(fields.map((field) => [`${at}${field}`, true]));
 }
 
@@ -174,6 +174,7 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
     subjectAltNames: true,
   },
   WorkloadEntry: workloadFields(''),
+  WorkloadGroup: { metadata: true, ...workloadFields('template.'), probe: true },
   PeerAuthentication: {
     selector: true,
     mtls: true,

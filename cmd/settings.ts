@@ -19,6 +19,7 @@ const istioVariables: Readonly<Record<string, string>> = {
   POD_IP: 'LATEEN_POD_IP',
   HOST_IP: 'LATEEN_HOST_IP',
   SERVICE_ACCOUNT: 'LATEEN_SERVICE_ACCOUNT',
+  PILOT_WORKLOAD_ENTRY_GRACE_PERIOD: 'LATEEN_WORKLOAD_GRACE_PERIOD',
 };
 
 /** Adds one option per setting to a command, so that its help is the reference. */

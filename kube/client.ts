@@ -33,6 +33,8 @@ export interface ApplyOptions {
 export interface DeleteOptions {
   /** Refuse with `conflict` unless the object still has this uid. */
   readonly uid?: string;
+  /** Refuse with `conflict` when it was written since. */
+  readonly resourceVersion?: string;
   readonly propagationPolicy?: 'Background' | 'Foreground' | 'Orphan';
   readonly signal?: AbortSignal | undefined;
 }
@@ -168,6 +170,11 @@ export class KubeClient {
 
   /** Deletes an object; returns false when there was none. */
   async delete(resource: Resource, { namespace, name }: ObjectName, options: DeleteOptions = {}): Promise<boolean> {
+    const { uid, resourceVersion } = options;
+    const preconditions = {
+      ...(uid === undefined ? {} : { uid }),
+      ...(resourceVersion === undefined ? {} : { resourceVersion }),
+    };
     try {
       await this.transport.send({
         method: 'DELETE',
@@ -176,7 +183,7 @@ export class KubeClient {
           kind: 'DeleteOptions',
           apiVersion: 'v1',
           propagationPolicy: options.propagationPolicy ?? 'Background',
-          ...(options.uid === undefined ? {} : { preconditions: { uid: options.uid } }),
+          ...(Object.keys(preconditions).length === 0 ? {} : { preconditions }),
         },
         signal: options.signal,
       });

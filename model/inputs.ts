@@ -3,7 +3,7 @@ import type { kinds } from '#api/index.ts';
 import type { Graph, Input } from '#graph/types.ts';
 import { sameData, sameObject } from './equality.ts';
 import { resolveHost } from './hosts.ts';
-import { renderServiceId } from './keys.ts';
+import { renderObjectKey, renderServiceId } from './keys.ts';
 import type {
   DestinationRuleSpec,
   GatewaySpec,
@@ -13,6 +13,7 @@ import type {
   SidecarSpec,
   VirtualServiceSpec,
   WorkloadEntrySpec,
+  WorkloadGroupSpec,
 } from './specs.ts';
 import type {
   Config,
@@ -35,7 +36,7 @@ export interface MeshInputs {
   readonly services: Input<Service>;
   /** Key `cluster/namespace/name`. Index `service` (`cluster/namespace/name`). */
   readonly endpointSlices: Input<EndpointSlice>;
-  /** Key `cluster/namespace/name`. Indexes: `ip` (`cluster/address`), `namespace` (`cluster/namespace`), `gateway` (`name:value` of labels that gateways are selected by). */
+  /** Key `cluster/namespace/name`. Indexes: `namespace` (`cluster/namespace`), `gateway` (`name:value` of labels that gateways are selected by). */
   readonly workloads: Input<Workload>;
   /** Key `cluster/name`. */
   readonly nodes: Input<Node>;
@@ -57,8 +58,9 @@ export interface MeshInputs {
   readonly peerAuthentications: Input<Config<PeerAuthenticationSpec>>;
   /** Its hosts are destinations and stand in `services` too. */
   readonly serviceEntries: Input<Config<ServiceEntrySpec>>;
-  /** Index `namespace` (`cluster/namespace`). */
+  /** Indexes: `namespace` (`cluster/namespace`), `address` (`cluster/namespace/address`). */
   readonly workloadEntries: Input<Config<WorkloadEntrySpec>>;
+  readonly workloadGroups: Input<Config<WorkloadGroupSpec>>;
   /** Every mesh kind by name, those above included. Key `cluster/namespace/name`. */
   readonly configs: Readonly<Record<MeshKind, Input<Config<unknown>>>>;
   /** Key `Kind/cluster/namespace/name`. Index `kind` (`Kind/namespace`). */
@@ -101,8 +103,13 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
   const serviceEntries = graph.input<Config<ServiceEntrySpec>>('serviceEntries', { equal: sameObject });
   const workloadEntries = graph.input<Config<WorkloadEntrySpec>>('workloadEntries', {
     equal: sameObject,
-    indexes: { namespace: (config) => [`${config.cluster}/${config.namespace}`] },
+    indexes: {
+      namespace: (config) => [`${config.cluster}/${config.namespace}`],
+      address: ({ cluster, namespace, spec }) =>
+        spec.address === undefined ? [] : [renderObjectKey(cluster, namespace, spec.address)],
+    },
   });
+  const workloadGroups = graph.input<Config<WorkloadGroupSpec>>('workloadGroups', { equal: sameObject });
   const plain = (name: string) => graph.input<Config<unknown>>(name, { equal: sameObject });
   return {
     domainSuffix,
@@ -130,7 +137,6 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
     workloads: graph.input<Workload>('workloads', {
       equal: sameObject,
       indexes: {
-        ip: (workload) => workload.ips.map((ip) => `${workload.cluster}/${ip}`),
         namespace: (workload) => [`${workload.cluster}/${workload.namespace}`],
         gateway: (workload) =>
           gatewayLabels.flatMap((name) => {
@@ -152,6 +158,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
     peerAuthentications,
     serviceEntries,
     workloadEntries,
+    workloadGroups,
     configs: {
       VirtualService: virtualServices,
       DestinationRule: destinationRules,
@@ -160,7 +167,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
       ServiceEntry: serviceEntries,
       Sidecar: sidecars,
       WorkloadEntry: workloadEntries,
-      WorkloadGroup: plain('workloadGroups'),
+      WorkloadGroup: workloadGroups,
       EnvoyFilter: plain('envoyFilters'),
       ProxyConfig: plain('proxyConfigs'),
       AuthorizationPolicy: plain('authorizationPolicies'),

@@ -1,5 +1,7 @@
 /** From what a proxy says of itself to the keys of everything it gets. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
+import { labelsOf, parseLocality, targetOfEntry, type WorkloadEntry } from './discovery/entryendpoints.ts';
+import { readOwnEntry } from './discovery/outsider.ts';
 import { sameData } from './equality.ts';
 import { type InboundScope, needsOwnAddress } from './inbound/ingress.ts';
 import type { MeshInputs } from './inputs.ts';
@@ -100,7 +102,8 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
     (reader, key) => {
       const facts = parseProxyFacts(key);
       const pod = reader.get(inputs.workloads, renderObjectKey(facts.clusterId, facts.namespace, facts.podName));
-      const labels = pod?.labels ?? facts.labels;
+      const entry = pod === undefined ? readOwnEntry(reader, inputs, facts) : undefined;
+      const labels = pod?.labels ?? (entry === undefined ? facts.labels : labelsOf(entry));
       const { trustDomain: trust, rootNamespace } = reader.read(settings, '');
       const families = familiesOf(facts.ipAddresses);
       const common = { ns: facts.namespace, cluster: facts.clusterId, families, trust };
@@ -116,18 +119,22 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
         mode: facts.interceptionMode,
         labels: renderLabels(projectLabels(labels, reader.read(clientLabelNames, facts.namespace))),
       });
-      const place = placeOf(reader, inputs, reader.read(parts.placePrecision, ''), facts, pod);
+      const place = placeOf(reader, inputs, reader.read(parts.placePrecision, ''), facts, pod, entry);
       const served = servicesSelecting(reader, inputs, facts, labels);
       if (facts.type === 'router') {
         const tested = projectLabels(labels, reader.read(gatewayLabelNames, ''));
         return {
           view,
           ...place,
-          gateway: renderGatewayKey({ ...common, ports: gatewayPorts(served, pod), labels: renderLabels(tested) }),
+          gateway: renderGatewayKey({
+            ...common,
+            ports: gatewayPorts(served, targetsOf(pod, entry)),
+            labels: renderLabels(tested),
+          }),
         };
       }
       const policies = workloadPolicy(reader.read(parts.peerPolicies, facts.namespace), labels)?.key ?? '';
-      const ports = servedPorts(served, pod);
+      const ports = servedPorts(served, targetsOf(pod, entry));
       const account = facts.serviceAccount;
       const scope = sidecar === '' ? undefined : reader.read(parts.inboundScope, sidecar);
       const inbound = {
@@ -146,17 +153,19 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
   return { proxyKeys, gatewayLabelNames, clientLabelNames };
 }
 
-/** What its pod and its node say of where it is; only where neither is known, what it says itself. */
+/** What its pod and its node, or its WorkloadEntry, say of where it is; only where they don't, what it says itself. */
 function placeOf(
   reader: Reader,
   inputs: MeshInputs,
   precision: Precision,
   facts: ProxyFacts,
   pod: Workload | undefined,
+  entry: WorkloadEntry | undefined,
 ): Pick<ProxyKeys, 'place'> {
   if (precision === 'none') return {};
   const node = pod === undefined ? undefined : reader.get(inputs.nodes, `${pod.cluster}/${pod.node}`);
-  const { region, zone, subzone } = pod?.locality ?? node?.locality ?? facts.locality;
+  const said = entry?.spec.locality ? parseLocality(entry.spec.locality) : undefined;
+  const { region, zone, subzone } = pod?.locality ?? node?.locality ?? said ?? facts.locality;
   const exactly = precision === 'node' ? { subzone, node: pod?.node ?? '' } : {};
   return { place: renderPlaceKey({ region, zone, ...exactly }) };
 }
@@ -180,17 +189,23 @@ function servicesSelecting(
     .sort(compareAge);
 }
 
-function targetOf(port: Service['ports'][number], pod: Workload | undefined): number | undefined {
-  if (typeof port.targetPort === 'number') return port.targetPort;
-  return pod?.containerPorts.find((container) => container.name === port.targetPort)?.port;
+/** Where a workload serves a port of a service that selects it; undefined when the port's name is none of its. */
+type Targets = (port: Service['ports'][number]) => number | undefined;
+
+function targetsOf(pod: Workload | undefined, entry: WorkloadEntry | undefined): Targets {
+  if (entry !== undefined) return (port) => targetOfEntry(entry.spec, port);
+  return ({ targetPort }) =>
+    typeof targetPort === 'number'
+      ? targetPort
+      : pod?.containerPorts.find((container) => container.name === targetPort)?.port;
 }
 
 /** In the order of age: of several services on one target port the oldest decides its protocol. */
-function servedPorts(services: readonly Service[], pod: Workload | undefined): string {
+function servedPorts(services: readonly Service[], targets: Targets): string {
   return services
     .flatMap((service) =>
       service.ports.flatMap((port) => {
-        const target = port.protocol === 'UDP' ? undefined : targetOf(port, pod);
+        const target = port.protocol === 'UDP' ? undefined : targets(port);
         return target === undefined
           ? []
           : [`${target}:${port.port}:${renderServiceId(service.namespace, service.hostname)}`];
@@ -199,10 +214,10 @@ function servedPorts(services: readonly Service[], pod: Workload | undefined): s
     .join(',');
 }
 
-function gatewayPorts(services: readonly Service[], pod: Workload | undefined): string {
+function gatewayPorts(services: readonly Service[], targets: Targets): string {
   const pairs = services.flatMap((service) =>
     service.ports.flatMap((port) => {
-      const target = targetOf(port, pod);
+      const target = targets(port);
       return target === undefined ? [] : [`${port.port}:${target}`];
     }),
   );

@@ -32,7 +32,6 @@ import { defineEgress } from './sidecar/egress.ts';
 import { defineSidecarClaims, sidecarSources } from './sidecar/sidecars.ts';
 import type { StatusFact } from './types/facts.ts';
 import type { SourceRef } from './types/identity.ts';
-import type { Workload } from './types/inputs.ts';
 import type { ProxyKeys } from './types/proxy.ts';
 import type { Listener, VirtualHost } from './types/resolved.ts';
 import type { MeshSettings } from './types/settings.ts';
@@ -64,8 +63,6 @@ export interface MeshQueries
   readonly diagnostics: Query<readonly StatusFact[]>;
   /** By view key: the user resources that decide what it holds and don't show in what it holds. */
   readonly viewSources: Query<readonly SourceRef[]>;
-  /** By `cluster/address`. */
-  readonly workloadByIp: Query<Workload | undefined>;
 }
 
 export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries {
@@ -122,6 +119,5 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ),
     listener: defineListeners(graph, { services, hosts, ports, virtualServices, members: egress }),
     virtualHost: defineVirtualHosts(graph, { services, virtualServices }),
-    workloadByIp: graph.query('workloadByIp', (reader, key) => reader.bucket(inputs.workloads, 'ip', key)[0]),
   };
 }

@@ -8,6 +8,7 @@ import type { Pacer } from './pacer.ts';
 import type { EncodedResponse, ResponseEncoder } from './response.ts';
 import type { SessionSettings } from './session.ts';
 import type { DeliveryObserver, SnapshotSource } from './source.ts';
+import type { WorkloadReception } from './workloads.ts';
 
 /** A response is serialized when it is written, and never parsed by us. */
 export type DiscoveryCall = ServerDuplexStream<Buffer, EncodedResponse>;
@@ -17,6 +18,8 @@ export interface StreamContext {
   readonly observer: DeliveryObserver;
   /** Absent: questions about the control plane are refused. */
   readonly debug: DebugResponder | undefined;
+  /** Absent: nobody registers workloads here, and reports of health go nowhere. */
+  readonly workloads: WorkloadReception | undefined;
   readonly pacer: Pacer;
   readonly encoder: ResponseEncoder;
   readonly metrics: XdsMetrics;

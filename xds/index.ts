@@ -20,3 +20,4 @@ export {
 export type { DeliveryObserver, Proxy, ServedResource, Snapshot, SnapshotSource, Subscription } from './source.ts';
 export type { StreamState } from './stream.ts';
 export { parentOf } from './types.ts';
+export type { HealthReport, WorkloadReception } from './workloads.ts';

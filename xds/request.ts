@@ -2,6 +2,7 @@
 import { LateenError } from '#runtime/core/index.ts';
 import { decode, type Message } from '#wire/index.ts';
 import { type ResourceType, resourceType } from './types.ts';
+import { HEALTH_INFORMATION, type HealthReport } from './workloads.ts';
 
 export interface DeltaRequest {
   readonly protocol: 'delta';
@@ -35,10 +36,11 @@ export interface DebugQuestion {
   readonly nonce: string;
 }
 
-/** A request or a question and, in the first of a stream, who sends it. */
+/** A request, a question or a report of health and, in the first of a stream, who sends it. */
 export type ParsedRequest = { readonly node: Message<'envoy.config.core.v3.Node'> | undefined } & (
   | { readonly request: ClientRequest }
   | { readonly question: DebugQuestion }
+  | { readonly report: HealthReport }
 );
 
 const DEBUG_TYPE = /^istio\.io\/debug(\/|$)/;
@@ -52,6 +54,7 @@ export function parseRequest(protocol: Protocol, bytes: Uint8Array): ParsedReque
     const { node, typeUrl = '', responseNonce: nonce = '' } = message;
     if (DEBUG_TYPE.test(typeUrl))
       return { question: { typeUrl, names: message.resourceNamesSubscribe ?? [], nonce }, node };
+    if (typeUrl === HEALTH_INFORMATION) return { report: parseReport(message.errorDetail), node };
     const request: DeltaRequest = {
       protocol,
       type: parseType(typeUrl),
@@ -66,6 +69,7 @@ export function parseRequest(protocol: Protocol, bytes: Uint8Array): ParsedReque
   const message = decode('envoy.service.discovery.v3.DiscoveryRequest', bytes);
   const { node, typeUrl = '', responseNonce: nonce = '' } = message;
   if (DEBUG_TYPE.test(typeUrl)) return { question: { typeUrl, names: message.resourceNames ?? [], nonce }, node };
+  if (typeUrl === HEALTH_INFORMATION) return { report: parseReport(message.errorDetail), node };
   const request: WorldRequest = {
     protocol,
     type: parseType(typeUrl),
@@ -94,6 +98,11 @@ function parseType(typeUrl: string): ResourceType {
 
 /** Of what a client says about a refusal so much is remembered: Envoy's words are seldom longer than a line. */
 const LONGEST_REFUSAL = 4_096;
+
+/** An error says that the application is not healthy, and why. */
+function parseReport(error: Message<'google.rpc.Status'> | undefined): HealthReport {
+  return { healthy: error === undefined, message: parseError(error) ?? '' };
+}
 
 function parseError(error: Message<'google.rpc.Status'> | undefined): string | undefined {
   if (error === undefined) return undefined;

@@ -12,6 +12,7 @@ import { createResponseEncoder, EncodedResponse, joinResponse } from './response
 import { DEFAULT_SESSION_SETTINGS, type SessionSettings } from './session.ts';
 import type { DeliveryObserver, SnapshotSource } from './source.ts';
 import { DiscoveryStream, type StreamState } from './stream.ts';
+import type { WorkloadReception } from './workloads.ts';
 
 export interface DiscoverySettings extends SessionSettings {
   /** Most bytes handed to sockets and not drained, in the whole process. */
@@ -34,6 +35,8 @@ export interface DiscoveryOptions {
   readonly observer: DeliveryObserver;
   /** Answers questions about the control plane; without it they are refused. */
   readonly debug?: DebugResponder;
+  /** Learns of workloads that register themselves, and of their health. */
+  readonly workloads?: WorkloadReception;
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly clock?: Clock;
@@ -86,6 +89,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     source,
     observer,
     debug: options.debug,
+    workloads: options.workloads,
     logger,
     clock,
     metrics: declareXdsMetrics(metrics),

@@ -23,8 +23,9 @@ import { currentSecrets } from './secrets.ts';
 import { type Outgoing, Session } from './session.ts';
 import type { Proxy as MeshProxy, ServedResource, Subscription } from './source.ts';
 import { LISTENER, NAME_TABLE, SECRET } from './types.ts';
+import type { HealthReport } from './workloads.ts';
 
-/** Known from the first request on. */
+/** Known from the first request for resources on. */
 interface Client {
   readonly proxy: MeshProxy;
   readonly session: Session;
@@ -51,6 +52,7 @@ export interface StreamState {
 /** Statuses of refusals that are not about what was asked. */
 const STATUSES: Partial<Record<ErrorCode, status>> = {
   forbidden: status.PERMISSION_DENIED,
+  'not-found': status.FAILED_PRECONDITION,
   unauthenticated: status.UNAUTHENTICATED,
   unavailable: status.UNAVAILABLE,
 };
@@ -65,6 +67,8 @@ export class DiscoveryStream {
   readonly #onClosed: () => void;
   readonly #outlet: Outlet;
   readonly #alarm: Alarm;
+  /** Known from the first request on. */
+  #proxy: MeshProxy | undefined;
   #client: Client | undefined;
   #node: ParsedRequest['node'];
   #questions: Questions | undefined;
@@ -124,11 +128,12 @@ export class DiscoveryStream {
     const parsed = parseRequest(this.#protocol, bytes);
     this.#node ??= parsed.node;
     if ('question' in parsed) this.#ask(parsed.question);
+    else if ('report' in parsed) this.#reportHealth(parsed.report);
     else this.#request(parsed.request);
   }
 
   #request(request: ClientRequest): void {
-    this.#client ??= this.#open(this.#node);
+    this.#client ??= this.#open();
     const { proxy, session, subscription, report } = this.#client;
     if (proxy.client === 'agent' && request.type.typeUrl !== NAME_TABLE)
       throw new LateenError('forbidden', `an agent is served no resources of type "${request.type.label}"`);
@@ -142,14 +147,29 @@ export class DiscoveryStream {
     if (!this.#schedule()) report.progress(session);
   }
 
-  #open(node: ParsedRequest['node']): Client {
-    const { source, clock, nextConnection, session: settings } = this.#context;
-    const claimed = parseNode(node, nextConnection(), this.#protocol);
+  #reportHealth(report: HealthReport): void {
+    const { connectionId } = this.#identify();
+    this.#context.workloads?.reported(connectionId, report);
+  }
+
+  /** Who it is, checked and made known once. */
+  #identify(): MeshProxy {
+    if (this.#proxy !== undefined) return this.#proxy;
+    const { workloads, nextConnection } = this.#context;
+    const claimed = parseNode(this.#node, nextConnection(), this.#protocol);
     const { identity } = this.#caller;
     const contradicts = identity === undefined ? undefined : contradiction(claimed, identity);
     if (contradicts !== undefined) throw new LateenError('forbidden', contradicts);
     const proxy: MeshProxy =
       identity === undefined ? claimed : { ...claimed, serviceAccount: identity.serviceAccount, identity };
+    workloads?.connected(proxy, this.#connectedAt);
+    this.#proxy = proxy;
+    return proxy;
+  }
+
+  #open(): Client {
+    const { source, clock, session: settings } = this.#context;
+    const proxy = this.#identify();
     const since = clock.monotonic();
     const subscription = source.subscribe(proxy, () => this.#guard(() => this.#changed()));
     const session = new Session(this.#protocol, settings, proxy.client === 'agent' ? NAME_TABLE : LISTENER);
@@ -285,6 +305,7 @@ export class DiscoveryStream {
       this.#client.subscription.close();
       this.#client.report.disconnected();
     }
+    if (this.#proxy !== undefined) this.#context.workloads?.disconnected(this.#proxy.connectionId);
     this.#outlet.close();
     finish?.();
     this.#onClosed();

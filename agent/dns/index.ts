@@ -7,7 +7,7 @@ import type { DnsSettings } from '../proxy/dnssettings.ts';
 import type { ProxySettings } from '../proxy/settings.ts';
 import type { AgentMetrics } from '../status/metrics.ts';
 import { exchangeTcp, exchangeUdp } from './exchange.ts';
-import { type Credentials, NameSource } from './names.ts';
+import { NameTopic } from './names.ts';
 import { parseResolvConf } from './resolvconf.ts';
 import { Resolver } from './resolver.ts';
 import { DnsServer } from './server.ts';
@@ -15,11 +15,7 @@ import { NameTable } from './table.ts';
 import { Upstream } from './upstream.ts';
 
 export interface DnsProxyOptions {
-  readonly settings: Pick<ProxySettings, 'node' | 'nodeId' | 'metadata' | 'discovery'> & {
-    readonly dns: DnsSettings;
-  };
-  /** Undefined until there is a certificate. */
-  readonly credentials: () => Credentials | undefined;
+  readonly settings: Pick<ProxySettings, 'node'> & { readonly dns: DnsSettings };
   readonly metrics: AgentMetrics;
   readonly clock: Clock;
   /** 0 up to 1. */
@@ -30,7 +26,9 @@ export interface DnsProxyOptions {
 }
 
 export interface DnsProxy {
-  readonly components: readonly Component[];
+  readonly server: Component;
+  /** Where the table comes from. */
+  readonly topic: NameTopic;
   readonly table: NameTable;
 }
 
@@ -66,18 +64,7 @@ export async function createDnsProxy(options: DnsProxyOptions): Promise<DnsProxy
   });
   return {
     table,
-    components: [
-      new DnsServer({ port: dns.port, addresses: dns.addresses, resolver, log }),
-      new NameSource({
-        discovery: settings.discovery,
-        node: { id: settings.nodeId, metadata: settings.metadata },
-        credentials: options.credentials,
-        table,
-        clock,
-        random,
-        log,
-        onUpdate: options.onUpdate,
-      }),
-    ],
+    server: new DnsServer({ port: dns.port, addresses: dns.addresses, resolver, log }),
+    topic: new NameTopic({ table, log, onUpdate: options.onUpdate }),
   };
 }

@@ -8,8 +8,9 @@ import { connectAuthority } from '../certificate/authority.ts';
 import { buildSpiffeId } from '../certificate/csr.ts';
 import { TrustBundle } from '../certificate/trust.ts';
 import { WorkloadCertificate } from '../certificate/workload.ts';
+import { type Credentials, OwnStream, type Topic } from '../discovery/ownstream.ts';
 import { createDnsProxy, type DnsProxy } from '../dns/index.ts';
-import type { Credentials } from '../dns/names.ts';
+import { createHealthReport } from '../health/index.ts';
 import type { Logger } from '../log.ts';
 import { FileSecrets } from '../sds/files.ts';
 import { rootSecret, SecretStore, workloadSecret } from '../sds/secrets.ts';
@@ -77,8 +78,12 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
   const tidy = new MemoryTidier(clock);
   const dns = await startDns(settings, environment, {
     metrics,
-    credentials: () => (identity === undefined ? undefined : { ...identity, roots: trust.bundle }),
     onUpdate: () => tidy.request(),
+  });
+  const own = joinOwnStream(settings, environment, {
+    readiness,
+    dns,
+    credentials: () => (identity === undefined ? undefined : { ...identity, roots: trust.bundle }),
   });
   const sds = new SdsServer({ socketPath: settings.sdsSocketPath, store, log });
   const files = new FileSecrets({ store, interval: settings.certificate.rootInterval, clock, log });
@@ -124,7 +129,7 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     tidy.request();
   });
 
-  const services = [trust, certificate, files, sds, status, tidy, ...(dns?.components ?? [])];
+  const services = [trust, certificate, files, sds, status, tidy, ...own];
   await runTogether(supervisor, services, stop, sds.listening);
 }
 
@@ -132,12 +137,47 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
 async function startDns(
   settings: ProxySettings,
   { clock, random, log }: ProxyEnvironment,
-  parts: Pick<Parameters<typeof createDnsProxy>[0], 'metrics' | 'credentials' | 'onUpdate'>,
+  parts: Pick<Parameters<typeof createDnsProxy>[0], 'metrics' | 'onUpdate'>,
 ): Promise<DnsProxy | undefined> {
   const { dns } = settings;
   return dns === undefined
     ? undefined
     : createDnsProxy({ ...parts, settings: { ...settings, dns }, clock, random, log });
+}
+
+interface OwnStreamParts {
+  readonly readiness: Readiness;
+  readonly dns: DnsProxy | undefined;
+  /** Undefined until there is a certificate. */
+  readonly credentials: () => Credentials | undefined;
+}
+
+/** What the agent itself has to do with the control plane: names and health, on a stream where there is something to say. */
+function joinOwnStream(
+  settings: ProxySettings,
+  { clock, random, log }: ProxyEnvironment,
+  { readiness, dns, credentials }: OwnStreamParts,
+): readonly Component[] {
+  const health =
+    settings.health === undefined
+      ? undefined
+      : createHealthReport({
+          ...{ settings: settings.health, address: settings.node.addresses[0] ?? '127.0.0.1', readiness, clock, log },
+          say: (typeUrl, request) => stream.say(typeUrl, request),
+        });
+  const topics: readonly Topic[] = [
+    ...(dns === undefined ? [] : [dns.topic]),
+    ...(health === undefined ? [] : [health.topic]),
+  ];
+  const stream = new OwnStream({
+    ...{ discovery: settings.discovery, credentials, topics, clock, random, log },
+    node: { id: settings.nodeId, metadata: settings.metadata },
+  });
+  return [
+    ...(dns === undefined ? [] : [dns.server]),
+    ...(health === undefined ? [] : [health.check]),
+    ...(topics.length === 0 ? [] : [stream]),
+  ];
 }
 
 /** The others serve Envoy until its very end; a fault of any ends all. */

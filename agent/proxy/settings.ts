@@ -1,6 +1,7 @@
 /** Everything that `pilot-agent proxy` needs to know, read once from flags, environment and the pod's files. */
 import { join } from 'node:path';
 import { annotations, istiodPorts, labels, names, proxyPorts } from '#api/constants.ts';
+import { type HealthSettings, parseHealthSettings } from '../health/settings.ts';
 import { type LogLevel, parseLogLevel } from '../log.ts';
 import { type Probes, parseProbes } from '../status/probes.ts';
 import type { ApplicationScrape } from '../status/scrape.ts';
@@ -58,6 +59,8 @@ export interface ProxySettings {
     readonly readiness: number;
     readonly metrics: number;
   };
+  /** Absent where nobody asked for the application's health to be reported. */
+  readonly health: HealthSettings | undefined;
   /** Absent where the pod's names are not captured. */
   readonly dns: DnsSettings | undefined;
   readonly probes: Probes;
@@ -192,6 +195,7 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
       minimum: 1000 * read.seconds('MINIMUM_DRAIN_DURATION', 5),
     },
     ports,
+    health: parseHealthSettings(config.raw.readinessProbe ?? config.raw.readiness_probe, problems),
     dns: parseDnsSettings(node, env, problems),
     probes: guard('ISTIO_KUBE_APP_PROBERS', problems, () => parseProbes(env.ISTIO_KUBE_APP_PROBERS ?? '')) ?? new Map(),
     application: parseApplicationScrape(env.ISTIO_PROMETHEUS_ANNOTATIONS, ports.status, problems),

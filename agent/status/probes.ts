@@ -5,11 +5,13 @@ export type ProbeTarget =
   | {
       readonly kind: 'http';
       readonly scheme: 'http' | 'https';
+      /** Absent: the workload itself. */
+      readonly host?: string;
       readonly port: number;
       readonly path: string;
       readonly headers: Readonly<Record<string, string>>;
     }
-  | { readonly kind: 'tcp'; readonly port: number }
+  | { readonly kind: 'tcp'; readonly host?: string; readonly port: number }
   | { readonly kind: 'grpc'; readonly port: number; readonly service: string }
   /** A target that makes no sense, such as a port name that no container bears: the probe fails and says so. */
   | { readonly kind: 'none'; readonly reason: string };
@@ -56,7 +58,8 @@ function readTarget(probe: Readonly<Record<string, unknown>>): ProbeTarget {
   }
 }
 
-function parseTarget(probe: Readonly<Record<string, unknown>>): ProbeTarget {
+/** Throws LateenError `invalid` naming the field that is wrong. */
+export function parseTarget(probe: Readonly<Record<string, unknown>>): ProbeTarget {
   if (probe.httpGet !== undefined) {
     const action = asObject(probe.httpGet, 'httpGet');
     const scheme = String(action.scheme ?? 'HTTP').toLowerCase();
@@ -65,6 +68,7 @@ function parseTarget(probe: Readonly<Record<string, unknown>>): ProbeTarget {
     return {
       kind: 'http',
       scheme,
+      ...parseHost(action.host),
       port: parsePort(action.port, 'httpGet.port'),
       path: path.startsWith('/') ? path : `/${path}`,
       headers: parseHeaders(action.httpHeaders, 'httpGet.httpHeaders'),
@@ -72,7 +76,7 @@ function parseTarget(probe: Readonly<Record<string, unknown>>): ProbeTarget {
   }
   if (probe.tcpSocket !== undefined) {
     const action = asObject(probe.tcpSocket, 'tcpSocket');
-    return { kind: 'tcp', port: parsePort(action.port, 'tcpSocket.port') };
+    return { kind: 'tcp', ...parseHost(action.host), port: parsePort(action.port, 'tcpSocket.port') };
   }
   if (probe.grpc !== undefined) {
     const action = asObject(probe.grpc, 'grpc');
@@ -84,6 +88,9 @@ function parseTarget(probe: Readonly<Record<string, unknown>>): ProbeTarget {
   }
   throw new LateenError('invalid', 'none of httpGet, tcpSocket, grpc');
 }
+
+const parseHost = (host: unknown): { readonly host?: string } =>
+  typeof host === 'string' && host !== '' ? { host } : {};
 
 function parsePort(value: unknown, at: string): number {
   const port = Number(value);

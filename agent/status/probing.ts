@@ -15,7 +15,8 @@ export interface ProbeResult {
 
 /**
  * The kubelet would reach the application through the pod's address, so the agent does too. It binds the address that
- * the redirection leaves alone, or Envoy would take the connection for one from outside.
+ * the redirection leaves alone, or Envoy would take the connection for one from outside. A host that the probe names is
+ * connected to as it is.
  */
 export async function runProbe(
   probe: Probe,
@@ -27,7 +28,7 @@ export async function runProbe(
       case 'http':
         return await probeHttp(probe.target, probe.timeout, address, requestHeaders);
       case 'tcp':
-        return await probeTcp(probe.target.port, probe.timeout, address);
+        return await probeTcp(probe.target, probe.timeout, address);
       case 'grpc':
         return await probeGrpc(probe.target, probe.timeout, address);
       case 'none':
@@ -53,21 +54,23 @@ async function probeHttp(
   requestHeaders: Readonly<Record<string, string>>,
 ): Promise<ProbeResult> {
   let path = target.path;
+  const host = target.host ?? address;
+  const source = target.host === undefined ? resolveSource(address) : {};
   for (let hop = 0; hop <= maximumRedirects; hop++) {
     const reply = await callHttp({
       scheme: target.scheme,
-      host: address,
+      host,
       port: target.port,
       path,
       headers: { ...requestHeaders, ...target.headers },
-      ...resolveSource(address),
+      ...source,
       deadline: timeout,
     });
     const location = reply.headers.location;
     if (reply.status < 300 || reply.status >= 400 || location === undefined) {
       return { status: reply.status, reason: reply.status < 400 ? '' : `the application answered ${reply.status}` };
     }
-    const here = new URL(`${target.scheme}://${isIPv6(address) ? `[${address}]` : address}:${target.port}${path}`);
+    const here = new URL(`${target.scheme}://${isIPv6(host) ? `[${host}]` : host}:${target.port}${path}`);
     const there = new URL(location, here);
     // Like the kubelet: a redirect to elsewhere is an answer, so the application lives.
     if (there.host !== here.host) return { status: 200, reason: '' };
@@ -76,9 +79,14 @@ async function probeHttp(
   return { status: 503, reason: `more than ${maximumRedirects} redirects` };
 }
 
-function probeTcp(port: number, timeout: number, address: string): Promise<ProbeResult> {
+function probeTcp(
+  { host, port }: Extract<ProbeTarget, { kind: 'tcp' }>,
+  timeout: number,
+  address: string,
+): Promise<ProbeResult> {
   return new Promise((resolve) => {
-    const socket = connectTcp({ host: address, port, timeout, ...resolveSource(address) });
+    const to = host === undefined ? { host: address, ...resolveSource(address) } : { host };
+    const socket = connectTcp({ ...to, port, timeout });
     const finish = (result: ProbeResult) => {
       socket.destroy();
       resolve(result);

@@ -31,6 +31,7 @@ import { createServing } from './serving.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createStatusSubjects } from './status-subjects.ts';
 import { createTrustDomains, meshConfigMap, readTrustDomain, revisioned } from './trust-domain.ts';
+import { createWorkloads } from './workloads.ts';
 
 export interface ControlPlaneOptions {
   readonly settings: DiscoverySettings;
@@ -158,7 +159,11 @@ function join(
   });
 
   const secrets = createSecretAuthorizer(client);
-  const serving = createServing({ settings, mesh, synced: source.synced, secrets, callers, clock, logger, metrics });
+  const workloads = createWorkloads({ settings, client, mesh, synced: source.synced, clock, random, logger, metrics });
+  const serving = createServing({
+    ...{ settings, mesh, synced: source.synced, secrets, callers, clock, logger, metrics },
+    workloads: workloads.reception,
+  });
   const { snapshots, ledger, debug } = serving;
   const isReplica = async (call: ServerWritableStream<Empty, DeliveryReport>) => {
     const verdict = await callers.authenticate({ ...readCredentials(call), authorization: [] });
@@ -183,6 +188,7 @@ function join(
   const claims = createAddressClaims({ ...mesh, clusterId: settings.clusterId });
   const leaderWork = (): readonly Component[] => [
     meshConfigEvents.writer,
+    ...workloads.leaderWork(),
     ...(settings.allocateAddresses
       ? [createAddressAllocator({ client, claims, clock, random, logger: scoped('addresses') })]
       : []),
@@ -220,7 +226,8 @@ function join(
   });
   monitoring?.delegate('/debug', debug.handler);
   const leader = createLeader({ settings, client, logger, work: leaderWork, synced: source.synced });
-  return [source, authority, certificate, snapshots, admission, ...serving.plaintext, secure, serving.tidier, leader];
+  const services = [admission, ...workloads.components, ...serving.plaintext, secure, serving.tidier];
+  return [source, authority, certificate, snapshots, ...services, leader];
 }
 
 function buildClientCredentials(authority: CertificateAuthority, own: Identity): ChannelCredentials {

@@ -17,6 +17,7 @@ import { createMesh } from './mesh.ts';
 import { createServing } from './serving.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createTrustDomains, meshConfigMap } from './trust-domain.ts';
+import { noRegistration } from './workload-reception.ts';
 
 export interface FilePlaneOptions {
   readonly settings: DiscoverySettings;
@@ -76,6 +77,7 @@ function joinParts(
     secrets: { mayReadSecrets: () => Promise.resolve(true) },
     // Nobody asks before there is an authority.
     callers: { authenticate: (credentials) => callers.authenticate(credentials) },
+    workloads: noRegistration,
   });
   if (store === undefined) {
     if (plaintext.length === 0)

@@ -11,7 +11,12 @@ import {
 import { DeliveryLedger } from '#controllers/index.ts';
 import { type Clock, type Component, type Logger, MemoryTidier, type Metrics } from '#runtime/index.ts';
 import { createSnapshotSource, type MeshSnapshotSource, type SecretAuthorizer } from '#translate/index.ts';
-import { createDiscoveryService, createGrpcListener, type GrpcListenerOptions } from '#xds/index.ts';
+import {
+  createDiscoveryService,
+  createGrpcListener,
+  type GrpcListenerOptions,
+  type WorkloadReception,
+} from '#xds/index.ts';
 import { version } from '../version.ts';
 import { createDebug, type Debug } from './debug/index.ts';
 import type { Mesh } from './mesh.ts';
@@ -28,6 +33,8 @@ export interface ServingOptions {
   readonly secrets: SecretAuthorizer;
   /** Proves who asks for debug pages. */
   readonly callers: Pick<CallerAuthenticator, 'authenticate'>;
+  /** Learns of workloads outside of Kubernetes. */
+  readonly workloads: WorkloadReception;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -91,6 +98,7 @@ export function createServing(options: ServingOptions): Serving {
     source: snapshots,
     observer: tidyAfterConnections(ledger, tidier),
     debug: debug.responder,
+    workloads: options.workloads,
     logger: scoped('xds'),
     metrics,
     clock,

@@ -64,6 +64,9 @@ export const discoverySettings = z.object({
     .stringbool()
     .default(true)
     .describe('allocate addresses for ServiceEntries without any, in their status'),
+  workloadGracePeriod: durationSetting()
+    .prefault('10s')
+    .describe('how long a workload outside of Kubernetes may be disconnected before its WorkloadEntry is removed'),
   workloadCertTtl: durationSetting()
     .prefault('24h')
     .describe('life of a workload certificate when the request names none'),

@@ -130,4 +130,16 @@ describe('status conditions', () => {
       ),
     ).to.equal(undefined);
   });
+
+  it('leave what others write of the resource alone', () => {
+    const written = planConditions(valid, [], at) ?? [];
+    const health = {
+      type: 'Healthy',
+      status: 'True',
+      reason: 'ProbeSucceeded',
+      message: '',
+      observedGeneration: 0,
+    } as const;
+    expect(planConditions(valid, [...written, { ...health, lastTransitionTime: at }], later)).to.equal(undefined);
+  });
 });

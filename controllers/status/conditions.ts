@@ -30,6 +30,9 @@ export interface ConditionFacts {
 
 type Verdict = Pick<StatusCondition, 'status' | 'reason' | 'message'>;
 
+/** What others write of a resource, such as its health, stands beside these. */
+const ownTypes: ReadonlySet<string> = new Set(['Accepted', 'ResolvedRefs', 'Programmed', 'Conflicted']);
+
 const listed = 4;
 
 /** `a: why; b: why; and 3 more`, stable for the same input. */
@@ -144,9 +147,7 @@ export function planConditions(
       lastTransitionTime: transition,
     };
   });
-  const own = previous.filter(
-    (condition) => condition.type.startsWith(prefix) && (prefix !== '' || !condition.type.includes('/')),
-  );
+  const own = previous.filter(({ type }) => type.startsWith(prefix) && ownTypes.has(type.slice(prefix.length)));
   const same =
     own.length === next.length &&
     next.every((condition) => {

@@ -11,6 +11,7 @@ import { serviceEntryFacts } from './serviceentry.ts';
 import { sidecarFacts } from './sidecar.ts';
 import { virtualServiceFacts } from './virtualservice.ts';
 import { workloadEntryFacts } from './workloadentry.ts';
+import { workloadGroupFacts } from './workloadgroup.ts';
 
 /** `diagnostics`: by `Kind/cluster/namespace/name`; empty for what is absent, invalid, or of a kind without an effect yet. */
 export function defineDiagnostics(graph: Graph, parts: DiagnosticParts): Query<readonly StatusFact[]> {
@@ -33,6 +34,8 @@ export function defineDiagnostics(graph: Graph, parts: DiagnosticParts): Query<r
           return serviceEntryFacts(reader, parts, objectKey);
         case 'WorkloadEntry':
           return workloadEntryFacts(reader, parts, objectKey);
+        case 'WorkloadGroup':
+          return workloadGroupFacts(reader, parts, objectKey);
         default:
           return [];
       }

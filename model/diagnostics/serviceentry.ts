@@ -11,6 +11,7 @@ import type { ServiceEntrySpec } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
 import type { Config, Service } from '../types/inputs.ts';
 import { conflicted, type DiagnosticParts, unresolved } from './parts.ts';
+import { networkFacts } from './workloadentry.ts';
 
 export function serviceEntryFacts(reader: Reader, parts: DiagnosticParts, key: string): readonly StatusFact[] {
   const config = reader.get(parts.inputs.serviceEntries, key);
@@ -150,7 +151,9 @@ function limitFacts({ hosts, ports = [], endpoints = [] }: ServiceEntrySpec): re
       port.protocol?.toLowerCase() === 'udp' ? [limit(`spec.ports[${at}]`, 'UDP passes by the proxy')] : [],
     ),
     ...endpoints.flatMap((endpoint, at) =>
-      endpoint.address ? [] : [limit(`spec.endpoints[${at}]`, 'an endpoint without an address is not reached')],
+      endpoint.address
+        ? networkFacts(endpoint, `spec.endpoints[${at}]`)
+        : [limit(`spec.endpoints[${at}]`, 'an endpoint without an address is not reached')],
     ),
   ];
 }

@@ -1,10 +1,19 @@
 import type { Reader } from '#graph/types.ts';
+import type { WorkloadTemplate } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
 import type { DiagnosticParts } from './parts.ts';
 
-/** Without an address it would be reached through a gateway of its network. */
 export function workloadEntryFacts(reader: Reader, parts: DiagnosticParts, key: string): readonly StatusFact[] {
-  const config = reader.get(parts.inputs.workloadEntries, key);
-  if (config === undefined || config.spec.address) return [];
-  return [{ type: 'NotHonoured', path: 'spec.address', message: 'a workload without an address is not reached' }];
+  const spec = reader.get(parts.inputs.workloadEntries, key)?.spec;
+  if (spec === undefined) return [];
+  return spec.address
+    ? networkFacts(spec, 'spec')
+    : [{ type: 'NotHonoured', path: 'spec.address', message: 'a workload without an address is not reached' }];
+}
+
+/** Clients of another network would go through its gateway; until they do, they try the address itself. */
+export function networkFacts({ network }: WorkloadTemplate, path: string): readonly StatusFact[] {
+  if (!network) return [];
+  const message = 'reached directly from other networks: gateways of networks have no effect yet';
+  return [{ type: 'NotHonoured', path: `${path}.network`, message }];
 }

@@ -35,8 +35,8 @@ export interface ServiceEndpoint {
   readonly acceptsMtls: boolean;
   /** `name;namespace;canonical name;canonical revision;cluster`. */
   readonly workload: string;
-  /** The WorkloadEntry that it is. */
-  readonly source?: SourceRef;
+  /** The WorkloadEntry that it is, and the WorkloadGroup that this one was made from. */
+  readonly sources?: readonly SourceRef[];
 }
 
 /** The port of an endpoint that serves the service's port of this name. */

@@ -388,6 +388,36 @@ spec:
     });
   });
 
+  it('are served outside of Kubernetes as the WorkloadEntry of the proxy says: its labels, its ports, its place', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080'] }));
+    mesh.source.apply(
+      [
+        entry(
+          'api',
+          `{hosts: [api.internal], resolution: STATIC, location: MESH_INTERNAL, ports: [{number: 80, name: web, protocol: HTTP}], workloadSelector: {labels: {app: reviews}}}`,
+        ),
+        workload(
+          'vm',
+          '{address: 10.8.0.1, serviceAccount: vm, network: vms, labels: {app: reviews}, ports: {http: 1, web: 3}}',
+        ),
+        workload('other', '{address: 10.8.0.1, serviceAccount: other, network: vms, labels: {app: other}}'),
+      ].join(''),
+    );
+    const served = (facts: Partial<ProxyFacts>) => {
+      const { class: key = '' } = mesh.keysOf({ podName: 'machine', ipAddresses: ['10.8.0.1'], ...facts });
+      return mesh
+        .read(mesh.queries.inboundClusters, key)
+        .flatMap(({ name }) => (name.direction === 'inbound' ? [name.port] : []));
+    };
+    expect(served({ serviceAccount: 'vm', network: 'vms' })).to.deep.equal([1, 3]);
+    expect(served({ serviceAccount: 'vm' }), 'another network').to.deep.equal([]);
+    expect(served({ serviceAccount: 'nobody', network: 'vms' }), 'another identity').to.deep.equal([]);
+    expect(served({ serviceAccount: 'vm', network: 'vms', podName: 'reviews-v1-1' }), 'a pod').to.deep.equal([
+      80, 9080,
+    ]);
+  });
+
   it('cost nothing to others: a changed endpoint rebuilds its own group alone', () => {
     const mesh = createTestMesh();
     const declare = (name: string, address: string) =>

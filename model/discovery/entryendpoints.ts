@@ -3,18 +3,18 @@ import { isIP } from 'node:net';
 import { annotations, labels as labelNames } from '#api/constants.ts';
 import type { Reader } from '#graph/types.ts';
 import type { MeshInputs } from '../inputs.ts';
-import { parseHostKey } from '../keys.ts';
+import { parseHostKey, renderObjectKey } from '../keys.ts';
 import { selects, sourceOf } from '../selection.ts';
 import type { ServiceEntrySpec, WorkloadTemplate } from '../specs.ts';
 import type { Locality, SourceRef } from '../types/identity.ts';
-import type { Config, Service, Workload } from '../types/inputs.ts';
+import type { Config, Service, ServicePort, Workload } from '../types/inputs.ts';
 import type { ServiceEndpoint } from './endpoints.ts';
 import { describeWorkload } from './workload.ts';
 
 type Labels = Readonly<Record<string, string>>;
 type Ports = ServiceEndpoint['ports'];
 type EntryPort = NonNullable<ServiceEntrySpec['ports']>[number];
-type WorkloadEntry = Config<WorkloadTemplate>;
+export type WorkloadEntry = Config<WorkloadTemplate>;
 
 const socketPrefix = 'unix://';
 
@@ -60,7 +60,7 @@ function readSelected(
     .bucket(inputs.workloadEntries, 'namespace', place)
     .filter((entry) => selects(selector, labelsOf(entry)) && isReachable(entry.spec, byName))
     .filter((entry) => !taken.has(entry.spec.address ?? ''))
-    .map((entry) => describeEntry(entry, readPorts(entry.spec, ports)));
+    .map((entry) => describeEntry(reader, inputs, entry, readPorts(entry.spec, ports)));
   return [...pods, ...entries];
 }
 
@@ -71,7 +71,7 @@ export function readSelectedEntries(reader: Reader, inputs: MeshInputs, member: 
   return reader
     .bucket(inputs.workloadEntries, 'namespace', `${service.cluster}/${service.namespace}`)
     .filter((entry) => isIP(entry.spec.address ?? '') !== 0 && selects(service.selector, labelsOf(entry)))
-    .map((entry) => describeEntry(entry, readServicePorts(entry.spec, service)));
+    .map((entry) => describeEntry(reader, inputs, entry, readServicePorts(entry.spec, service)));
 }
 
 /** Without an address it is reached through a gateway of its network; names lead somewhere only where they are looked up. */
@@ -87,14 +87,24 @@ function readPorts({ address = '', ports = {} }: WorkloadTemplate, declared: rea
   );
 }
 
-/** A named target port is found among the names of the entry's ports; a number may be overridden by the port's name. */
-function readServicePorts({ ports = {} }: WorkloadTemplate, service: Service): Ports {
+function readServicePorts(template: WorkloadTemplate, service: Service): Ports {
   return Object.fromEntries(
-    service.ports.flatMap(({ name, targetPort }) => {
-      const port = typeof targetPort === 'string' ? own(ports, targetPort) : own(ports, name) || targetPort;
-      return port ? [[name, port]] : [];
+    service.ports.flatMap((port) => {
+      const target = targetOfEntry(template, port);
+      return target === undefined ? [] : [[port.name, target]];
     }),
   );
+}
+
+/**
+ * Where the workload serves a port of a service: a named target port is found among the names of the entry's ports; a number
+ * may be overridden by the port's name.
+ */
+export function targetOfEntry(
+  { ports = {} }: WorkloadTemplate,
+  { name, targetPort }: Pick<ServicePort, 'name' | 'targetPort'>,
+): number | undefined {
+  return (typeof targetPort === 'string' ? own(ports, targetPort) : own(ports, name) || targetPort) || undefined;
 }
 
 const own = (ports: Readonly<Record<string, number>>, name: string): number | undefined =>
@@ -109,12 +119,17 @@ export function isHealthy(entry: WorkloadEntry): boolean {
   return (checked !== 'true' && checked !== '1') || entry.status?.healthy === true;
 }
 
-function describeEntry(entry: WorkloadEntry, ports: Ports): ServiceEndpoint {
-  const name = entry.labels[labelNames.workloadName] ?? entry.name;
+function describeEntry(reader: Reader, inputs: MeshInputs, entry: WorkloadEntry, ports: Ports): ServiceEndpoint {
+  const named = entry.annotations[annotations.autoRegistrationGroup];
+  const group =
+    named === undefined
+      ? undefined
+      : reader.get(inputs.workloadGroups, renderObjectKey(entry.cluster, entry.namespace, named));
+  const name = entry.labels[labelNames.workloadName] ?? named ?? entry.name;
   return {
     ...describeTemplate(entry.spec, entry, labelsOf(entry), ports, name),
     ready: isHealthy(entry),
-    source: sourceOf('WorkloadEntry', entry),
+    sources: [sourceOf('WorkloadEntry', entry), ...(group === undefined ? [] : [sourceOf('WorkloadGroup', group)])],
   };
 }
 
@@ -167,7 +182,7 @@ function describeTemplate(
 }
 
 /** `region/zone/subzone`, the later ones left out as one likes. */
-function parseLocality(text: string): Locality {
+export function parseLocality(text: string): Locality {
   const [region = '', zone = '', subzone = ''] = text.split('/');
   return { region, zone, subzone };
 }

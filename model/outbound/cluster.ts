@@ -246,7 +246,7 @@ function readGroup(
       rank: (endpoint) => rankEndpoint(service, endpoint, client),
       health,
     }),
-    sources: [...(service.entry?.sources ?? []), ...endpoints.flatMap((endpoint) => endpoint.source ?? [])],
+    sources: [...(service.entry?.sources ?? []), ...endpoints.flatMap((endpoint) => endpoint.sources ?? [])],
   };
 }
 

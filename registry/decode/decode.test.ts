@@ -197,7 +197,6 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1
       ],
     });
     expect(parsePod(object(yaml.replace('Running', 'Succeeded')), context)).to.equal(undefined);
-    expect(parsePod(object(yaml.replace('nodeName: n1', 'hostNetwork: true')), context)?.ips).to.deep.equal([]);
   });
 
   it('names the workload behind Jobs of a CronJob and pods without an owner', () => {

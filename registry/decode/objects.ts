@@ -48,7 +48,6 @@ export interface PodObject extends AnyObject {
   readonly spec?: {
     readonly serviceAccountName?: string;
     readonly nodeName?: string;
-    readonly hostNetwork?: boolean;
     readonly containers?: readonly Container[];
     readonly initContainers?: readonly (Container & { readonly restartPolicy?: string })[];
   };

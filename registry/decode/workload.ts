@@ -15,7 +15,7 @@ export function parsePod(object: PodObject, context: ClusterContext): Workload |
   return {
     ...parseOrigin(object, context.clusterId),
     generation: 0,
-    ips: spec.hostNetwork === true ? [] : addressesOf(object),
+    ips: addressesOf(object),
     labels,
     serviceAccount: spec.serviceAccountName ?? 'default',
     node: spec.nodeName ?? '',

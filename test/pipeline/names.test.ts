@@ -1,6 +1,7 @@
 import { credentials, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { NameSource } from '#agent/dns/names.ts';
+import { OwnStream } from '#agent/discovery/ownstream.ts';
+import { NameTopic } from '#agent/dns/names.ts';
 import { NameTable } from '#agent/dns/table.ts';
 import {
   buildServerCredentials,
@@ -84,17 +85,20 @@ describe('the name table, from objects to an agent', () => {
   const startAgent = (namespace: string): void => {
     const proof = { ...issueCredentials(authority), roots: authority.rootsPem };
     const node = `${namespace}.svc.cluster.local`;
-    const source = new NameSource({
+    const topic = new NameTopic({
+      ...{ table, log: silent },
+      onUpdate: () => {
+        updates += 1;
+      },
+    });
+    const source = new OwnStream({
       discovery: { host: '127.0.0.1', port, serverName },
       node: {
         id: `sidecar~10.0.0.1~web.${namespace}~${node}`,
         metadata: { NAME: 'web', NAMESPACE: namespace, INSTANCE_IPS: '10.0.0.1', LABELS: { app: 'web' } },
       },
       credentials: () => proof,
-      ...{ table, clock: systemClock, random: Math.random, log: silent },
-      onUpdate: () => {
-        updates += 1;
-      },
+      ...{ topics: [topic], clock: systemClock, random: Math.random, log: silent },
     });
     stopAgent = new AbortController();
     following = source.run(stopAgent.signal);

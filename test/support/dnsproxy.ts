@@ -20,12 +20,8 @@ const proxy = await createDnsProxy({
       serviceAccount: 'web',
       dnsDomain: 'shop.svc.cluster.local',
     },
-    nodeId: '',
-    metadata: {},
-    discovery: { host: '', port: 0, serverName: '' },
     dns: { addresses: ['127.0.0.1', '::1'], port: proxyPorts.dns, resolvConfPath },
   },
-  credentials: ignore,
   metrics: new AgentMetrics(),
   clock: systemClock,
   random: Math.random,
@@ -35,4 +31,4 @@ const proxy = await createDnsProxy({
 proxy.table.update([['names', parseNames(JSON.parse(names))]], []);
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
-await Promise.all(proxy.components.map((component) => component.run(stop.signal)));
+await proxy.server.run(stop.signal);

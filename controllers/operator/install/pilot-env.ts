@@ -10,6 +10,7 @@ const known: ReadonlySet<string> = new Set([
   'HOST_IP',
   'SERVICE_ACCOUNT',
   'ENABLE_NATIVE_SIDECARS',
+  'PILOT_WORKLOAD_ENTRY_GRACE_PERIOD',
 ]);
 const knownPrefixes = ['LATEEN_', 'NODE_', 'SSL_'];
 

@@ -15,6 +15,8 @@ const clusterRules: readonly JsonObject[] = [
     { apiGroups: [group], resources: plurals, verbs: read },
     { apiGroups: [group], resources: plurals.map((plural) => `${plural}/status`), verbs: ['get', 'patch'] },
   ]),
+  // Of workloads that register themselves.
+  { apiGroups: ['networking.istio.io'], resources: ['workloadentries'], verbs: ['create', 'patch', 'delete'] },
   // The root certificate goes to every namespace; creating cannot be limited to a name.
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
   {

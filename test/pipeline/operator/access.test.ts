@@ -91,7 +91,14 @@ describe('the shipped manifests', function () {
         '--as=system:serviceaccount:istio-system:istiod',
       ]);
     }
+    for (const verb of ['create', 'patch', 'delete']) {
+      await harness.server.kubectl([
+        ...['auth', 'can-i', verb, 'workloadentries.networking.istio.io', '-A'],
+        '--as=system:serviceaccount:istio-system:istiod',
+      ]);
+    }
     const refused = [
+      'create workloadgroups.networking.istio.io',
       'create pods',
       'update configmaps',
       'delete secrets',

@@ -1,0 +1,262 @@
+/** Workloads outside of Kubernetes that this replica is connected to: their WorkloadEntries and their health. */
+import type { KubeClient } from '#kube/index.ts';
+import { type Clock, type Component, createWorkQueue, LateenError, type Logger, type Requeue } from '#runtime/index.ts';
+import { admitClaim, type WorkloadClaim } from './claim.ts';
+import { cleanUpEntry } from './cleanup.ts';
+import { buildEntry, buildMarks, type Presence } from './entry.ts';
+import { planHealth } from './health.ts';
+import type { RegistrationMetrics } from './metrics.ts';
+import type { WorkloadGroupRecord, WorkloadRecords } from './records.ts';
+import { type WorkloadSession, WorkloadSessions } from './sessions.ts';
+import {
+  createWorkloadEntryStore,
+  isOvertaken,
+  type Marks,
+  parseEntryKey,
+  parseMarks,
+  type WorkloadEntryObject,
+} from './store.ts';
+
+export interface WorkloadRegistrationOptions {
+  readonly client: KubeClient;
+  readonly records: WorkloadRecords;
+  /** Unique name of this replica. */
+  readonly controller: string;
+  /** How long a workload may be away before its entry goes, in milliseconds. */
+  readonly graceMs: number;
+  readonly metrics: RegistrationMetrics;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly logger: Logger;
+}
+
+export interface WorkloadRegistration extends Component {
+  /**
+   * A stream about a workload opened. Throws LateenError with what the client is to know when it may not be served.
+   * @param connectedAt milliseconds since the epoch
+   */
+  connected(claim: WorkloadClaim, connectedAt: number): void;
+  reported(connectionId: string, health: { readonly healthy: boolean; readonly message: string }): void;
+  disconnected(connectionId: string): void;
+  /** Whether a workload by this entry (`namespace/name`) is connected to this replica. */
+  serves(key: string): boolean;
+}
+
+/** A workload that left this replica; times are milliseconds since the epoch. */
+interface Departure extends WorkloadSession {
+  readonly disconnectedAt: number;
+}
+
+/**
+ * Every replica keeps the entries of the workloads that are connected to it. An entry bears the mark of the replica that its
+ * workload came to last; the one that it left changes nothing any more.
+ */
+export function createWorkloadRegistration(options: WorkloadRegistrationOptions): WorkloadRegistration {
+  const { client, records, controller, graceMs, metrics, clock, logger } = options;
+  const store = createWorkloadEntryStore(client);
+  const sessions = new WorkloadSessions();
+  const departures = new Map<string, Departure>();
+  /** By entry: what it was written from last. */
+  const written = new Map<string, string>();
+
+  const queue = createWorkQueue({
+    name: 'workloads',
+    workers: 8,
+    rate: { perSecond: 100, burst: 200 },
+    backoff: { baseMs: 50, maxMs: 30_000 },
+    clock,
+    random: options.random,
+    logger,
+    reconcile: async (key, signal) => {
+      try {
+        return await reconcile(key, signal);
+      } catch (thrown) {
+        if (!isOvertaken(thrown)) metrics.failed();
+        throw thrown;
+      }
+    },
+  });
+
+  async function reconcile(key: string, signal: AbortSignal): Promise<Requeue | undefined> {
+    const live = await store.find(key, signal);
+    const serving = sessions.serving(key);
+    const departure = departures.get(key);
+    if (serving === undefined && departure !== undefined) return await depart(key, departure, live, signal);
+    const standing = serving === undefined ? live : await welcome(key, serving, live, signal);
+    if (standing !== undefined) await writeHealth(key, standing, signal);
+    return undefined;
+  }
+
+  /** Gives the entry as it stands then; undefined while there is none. */
+  async function welcome(
+    key: string,
+    { claim, connectedAt }: WorkloadSession,
+    live: WorkloadEntryObject | undefined,
+    signal: AbortSignal,
+  ): Promise<WorkloadEntryObject | undefined> {
+    const marks = parseMarks(live?.metadata.annotations);
+    if (cameElsewhere(marks, connectedAt)) return live;
+    const group = groupOf(claim, live, marks);
+    if (live === undefined && group === undefined) return undefined;
+    const from = renderOrigin(claim, group);
+    const isOurs = marks.controller === controller && marks.connectedAt === connectedAt;
+    if (live !== undefined && isOurs && written.get(key) === from) return live;
+    const presence = { controller, connectedAt };
+    const stands = await store.apply(live, planEntry(key, claim, group, presence), signal);
+    written.set(key, from);
+    if (live === undefined) metrics.registered();
+    else if (!isOurs) metrics.updated();
+    logger.info(live === undefined ? 'a workload is registered' : 'a workload is connected here', {
+      ...parseEntryKey(key),
+      ...(group === undefined ? {} : { group: group.name }),
+      proxy: claim.connectionId,
+    });
+    return stands;
+  }
+
+  async function depart(
+    key: string,
+    departure: Departure,
+    live: WorkloadEntryObject | undefined,
+    signal: AbortSignal,
+  ): Promise<Requeue | undefined> {
+    const marks = parseMarks(live?.metadata.annotations);
+    const forget = () => {
+      if (departures.get(key) === departure) departures.delete(key);
+      written.delete(key);
+    };
+    if (live === undefined || marks.controller !== controller || cameElsewhere(marks, departure.connectedAt)) {
+      forget();
+      return undefined;
+    }
+    const noted = marks.connectedAt === undefined ? marks.disconnectedAt : undefined;
+    const stands = noted === undefined ? await noteDeparture(key, departure, live, signal) : live;
+    const rest = (noted ?? departure.disconnectedAt) + graceMs - clock.now();
+    if (rest > 0) return { requeueAfterMs: rest };
+    await cleanUpEntry({ store, metrics, logger }, stands, signal);
+    forget();
+    return undefined;
+  }
+
+  async function noteDeparture(
+    key: string,
+    { claim, disconnectedAt }: Departure,
+    live: WorkloadEntryObject,
+    signal: AbortSignal,
+  ): Promise<WorkloadEntryObject> {
+    const marks = parseMarks(live.metadata.annotations);
+    const group = groupOf(claim, live, marks);
+    // Without its group it is on its way out: Kubernetes removes it with the group.
+    if (group === undefined && marks.group !== undefined) return live;
+    const stands = await store.apply(live, planEntry(key, claim, group, { controller, disconnectedAt }), signal);
+    written.delete(key);
+    metrics.unregistered();
+    logger.info('a workload has left', { ...parseEntryKey(key), graceMs });
+    return stands;
+  }
+
+  async function writeHealth(key: string, live: WorkloadEntryObject, signal: AbortSignal): Promise<void> {
+    const reported = sessions.health(key);
+    if (reported === undefined || !parseMarks(live.metadata.annotations).checksHealth) return;
+    const condition = planHealth(reported.health, live.status?.conditions ?? []);
+    if (condition === undefined) return;
+    await store.applyHealth(live, condition, signal);
+    const { status, message } = condition;
+    logger.info('the health of a workload changed', {
+      ...parseEntryKey(key),
+      healthy: status === 'True',
+      reason: message,
+    });
+  }
+
+  /** The group that an entry is made from; undefined for one that somebody wrote, whatever its workload says. */
+  function groupOf(
+    { joins, namespace, serviceAccount }: WorkloadClaim,
+    live: WorkloadEntryObject | undefined,
+    marks: Marks,
+  ): WorkloadGroupRecord | undefined {
+    if ('entry' in joins || (live !== undefined && marks.group !== joins.group)) return undefined;
+    const group = records.group(namespace, joins.group);
+    const account = group?.spec.template?.serviceAccount ?? '';
+    return account === '' || account === serviceAccount ? group : undefined;
+  }
+
+  /** The workload has come to another replica since. */
+  const cameElsewhere = (marks: Pick<Marks, 'controller' | 'connectedAt'>, connectedAt: number): boolean =>
+    marks.controller !== undefined && marks.controller !== controller && (marks.connectedAt ?? 0) > connectedAt;
+
+  /** By what is known of it the entry is not as this replica would have it. What is known may lag behind what was written. */
+  function isDue(key: string): boolean {
+    const { namespace, name } = parseEntryKey(key);
+    const entry = records.entry(namespace, name);
+    const health = sessions.health(key)?.health;
+    if (entry?.checksHealth && health !== undefined && entry.healthy !== health.healthy) return true;
+    const serving = sessions.serving(key);
+    if (serving === undefined) return false;
+    const { claim, connectedAt } = serving;
+    const group = 'group' in claim.joins ? records.group(namespace, claim.joins.group) : undefined;
+    if (entry === undefined) return group !== undefined;
+    if (cameElsewhere(entry, connectedAt)) return false;
+    const from = renderOrigin(claim, entry.group === undefined ? undefined : group);
+    return entry.controller !== controller || entry.connectedAt !== connectedAt || written.get(key) !== from;
+  }
+
+  const enqueueDue = () => {
+    for (const key of sessions.keys()) if (isDue(key)) queue.add(key);
+  };
+
+  return {
+    name: 'workload registration',
+    connected(claim, connectedAt) {
+      const key = refusing(() => admitClaim(claim, records));
+      if (key === undefined) return;
+      sessions.add(key, { claim, connectedAt });
+      if (!claim.serves) return;
+      departures.delete(key);
+      queue.add(key);
+    },
+    reported(connectionId, { healthy, message }) {
+      const key = sessions.report(connectionId, { healthy, message, at: clock.now() });
+      if (key !== undefined) queue.add(key);
+    },
+    disconnected(connectionId) {
+      const left = sessions.remove(connectionId);
+      if (left === undefined || !left.session.claim.serves) return;
+      if (sessions.serving(left.key) === undefined)
+        departures.set(left.key, { ...left.session, disconnectedAt: clock.now() });
+      queue.add(left.key);
+    },
+    serves: (key) => sessions.serving(key) !== undefined,
+    run: async (signal) => {
+      const stop = records.onChange(enqueueDue);
+      try {
+        await queue.run(signal);
+      } finally {
+        stop();
+      }
+    },
+  };
+
+  function refusing<T>(admit: () => T): T {
+    try {
+      return admit();
+    } catch (thrown) {
+      metrics.failed();
+      throw LateenError.from(thrown);
+    }
+  }
+}
+
+/** What an entry is made from: the stream, and the group at its generation. */
+const renderOrigin = ({ connectionId }: WorkloadClaim, group: WorkloadGroupRecord | undefined): string =>
+  `${connectionId} ${group?.uid ?? ''} ${group?.generation ?? 0}`;
+
+function planEntry(
+  key: string,
+  claim: WorkloadClaim,
+  group: WorkloadGroupRecord | undefined,
+  presence: Presence,
+): ReturnType<typeof buildEntry> | ReturnType<typeof buildMarks> {
+  const { namespace, name } = parseEntryKey(key);
+  return group === undefined ? buildMarks(name, namespace, presence) : buildEntry(name, claim, group, presence);
+}
