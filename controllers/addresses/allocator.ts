@@ -22,22 +22,36 @@ interface ServiceEntryObject extends KubeObject {
 const { group, storageVersion, plural, kind } = kinds.ServiceEntry;
 const serviceEntries: Resource = { group, version: storageVersion, plural, kind, namespaced: true };
 
+/** Of the queue: look what stands, and plan. */
+const PLAN = '';
+/** A plan looks at every ServiceEntry of the mesh. After one there is a pause of so many times what it took. */
+const PAUSE = 10;
+
+interface Planned {
+  readonly claims: ReadonlyMap<string, AddressClaim>;
+  readonly changes: AddressPlan['changes'];
+}
+
 /**
  * Writes the addresses of hosts without any into the status of their ServiceEntries. Runs only on the lease holder of its
- * revision; a write that would replace something newer than what was planned upon fails and is planned again.
+ * revision; what has become newer than what was planned upon is left alone and planned again.
  */
 export function createAddressAllocator(options: AddressAllocatorOptions): Component {
   const { client, claims, logger } = options;
-  let planned: { readonly from: readonly AddressClaim[]; readonly plan: AddressPlan } | undefined;
+  let planned: Planned = { claims: new Map(), changes: new Map() };
+  let pauseMs = 0;
+  let unserved = '';
 
-  function plan(): AddressPlan {
-    const from = claims.current();
-    if (planned?.from !== from) {
-      planned = { from, plan: planAddresses(from) };
-      const { exhausted } = planned.plan;
-      if (exhausted.length > 0) logger.warn('no addresses are left for some hosts', { hosts: exhausted.slice(0, 20) });
-    }
-    return planned.plan;
+  function plan(): void {
+    const started = options.clock.monotonic();
+    const current = claims.current();
+    const { changes, exhausted } = planAddresses(current);
+    planned = { claims: new Map(current.map((claim) => [renderClaim(claim), claim])), changes };
+    pauseMs = PAUSE * (options.clock.monotonic() - started);
+    const hosts = exhausted.slice(0, 20);
+    if (hosts.length > 0 && hosts.join() !== unserved) logger.warn('no addresses are left for some hosts', { hosts });
+    unserved = hosts.join();
+    for (const key of changes.keys()) queue.add(key);
   }
 
   const queue = createWorkQueue({
@@ -48,8 +62,9 @@ export function createAddressAllocator(options: AddressAllocatorOptions): Compon
     random: options.random,
     logger,
     reconcile: async (key, signal) => {
-      const addresses = plan().changes.get(key);
-      const claim = claims.current().find((candidate) => renderClaim(candidate) === key);
+      if (key === PLAN) return plan();
+      const addresses = planned.changes.get(key);
+      const claim = planned.claims.get(key);
       if (addresses !== undefined && claim !== undefined) await write(claim, addresses, signal);
     },
   });
@@ -78,16 +93,12 @@ export function createAddressAllocator(options: AddressAllocatorOptions): Compon
     logger.info('addresses allocated', { namespace, name, addresses });
   }
 
-  const enqueue = () => {
-    for (const key of plan().changes.keys()) queue.add(key);
-  };
-
   return {
     name: 'address allocator',
     run: async (signal) => {
-      const stop = claims.onChange(enqueue);
+      const stop = claims.onChange(() => queue.addAfter(PLAN, pauseMs));
       try {
-        enqueue();
+        queue.add(PLAN);
         await queue.run(signal);
       } finally {
         stop();

@@ -19,7 +19,7 @@ export const renderClaim = ({ namespace, name }: Pick<AddressClaim, 'namespace' 
  */
 export function planAddresses(claims: readonly AddressClaim[]): AddressPlan {
   const book = new AddressBook();
-  for (const address of claims.flatMap((claim) => claim.declared)) book.take(address);
+  for (const address of claims.flatMap((claim) => claim.declared)) book.take(findPlace(address));
   const ordered = [...claims].sort(compareClaims);
   const kept = ordered.map((claim) => ({ claim, own: claim.allocated.filter((one) => keeps(claim, one, book)) }));
   const changes = new Map<string, readonly AllocatedAddress[]>();
@@ -28,7 +28,7 @@ export function planAddresses(claims: readonly AddressClaim[]): AddressPlan {
     const key = renderClaim(claim);
     const planned = claim.hosts.flatMap((host) =>
       addressRanges.flatMap((range) => {
-        const known = own.find((one) => one.host === host && range.parse(shorten(one.value)) !== undefined);
+        const known = own.find((one) => one.host === host && readPlace(one).range === range);
         const value = known?.value ?? book.allocate(range, `${key}/${host}`);
         if (value === undefined) exhausted.push(`${key} ${host}`);
         return value === undefined ? [] : [{ value, host }];
@@ -45,8 +45,36 @@ function compareClaims(a: AddressClaim, b: AddressClaim): number {
   return renderClaim(a) < renderClaim(b) ? -1 : 1;
 }
 
-const keeps = ({ hosts }: AddressClaim, { host, value }: AllocatedAddress, book: AddressBook): boolean =>
-  hosts.includes(host) && book.take(value);
+const keeps = ({ hosts }: AddressClaim, allocated: AllocatedAddress, book: AddressBook): boolean =>
+  hosts.includes(allocated.host) && book.take(readPlace(allocated));
+
+/** An address, and where it lies in our ranges if it does. */
+interface Place {
+  readonly known: string;
+  readonly range?: AddressRange;
+  readonly place?: number;
+}
+
+const places = new WeakMap<AllocatedAddress, Place>();
+
+/** Allocated addresses stay the same objects from one plan to the next, so that each is read once. */
+function readPlace(allocated: AllocatedAddress): Place {
+  let place = places.get(allocated);
+  if (place === undefined) {
+    place = findPlace(allocated.value);
+    places.set(allocated, place);
+  }
+  return place;
+}
+
+function findPlace(address: string): Place {
+  const known = shorten(address);
+  for (const range of addressRanges) {
+    const place = range.parse(known);
+    if (place !== undefined) return { known, range, place };
+  }
+  return { known };
+}
 
 /** What is taken, in one planning. */
 class AddressBook {
@@ -54,14 +82,10 @@ class AddressBook {
   readonly #free = new Map(addressRanges.map((range) => [range, new FreePlaces(range.size)]));
 
   /** False when it was taken already. */
-  take(address: string): boolean {
-    const known = shorten(address);
+  take({ known, range, place }: Place): boolean {
     if (this.#taken.has(known)) return false;
     this.#taken.add(known);
-    for (const [range, free] of this.#free) {
-      const place = range.parse(known);
-      if (place !== undefined) free.take(place);
-    }
+    if (range !== undefined && place !== undefined) this.#free.get(range)?.take(place);
     return true;
   }
 
