@@ -2,7 +2,7 @@ import { LateenError, type Logger, type Metrics } from '#runtime/index.ts';
 import type { AdmissionRequest, AdmissionVerdict } from './admission.ts';
 import { buildInjectedPod, type InjectionContext } from './inject/build.ts';
 import type { Pod } from './inject/pod.ts';
-import { renderDiagnostic } from './validate.ts';
+import { renderDiagnostic, renderDiagnostics } from './validate.ts';
 
 /** The mesh configuration in force; cmd/ joins it to what the registry reads. */
 export interface InjectionSource {
@@ -63,7 +63,7 @@ export function injectPod(
       return { allowed: true };
     case 'refused': {
       metrics.failure.increment({});
-      const message = `sidecar not injected: ${result.errors.map(renderDiagnostic).join('; ')}`;
+      const message = `sidecar not injected: ${renderDiagnostics(result.errors)}`;
       logger.warn('pod refused', { namespace, pod: name, reason: message });
       return { allowed: false, message };
     }

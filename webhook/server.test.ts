@@ -190,6 +190,14 @@ describe('WebhookServer', () => {
     expect(response.status.message).to.match(/^VirtualService n: spec\.http\[0\]\.route\[0\]\.destination\.host: /);
   });
 
+  it('tells the first mistakes of many, and looks at no more than an object can hold', async () => {
+    const faulty = (count: number) => review(virtualService, routes({ hosts: Array(count).fill(5) }));
+    const many = await ask('/validate', faulty(1_000));
+    expect(many.status.message).to.match(/spec\.hosts\[19\]: [^;]+; and 980 more$/);
+    const most = await ask('/validate', faulty(200_000));
+    expect(most.status.message).to.equal('VirtualService n: more than 100000 values');
+  });
+
   it('warns about unknown fields', async () => {
     const spec = { hosts: ['reviews'], http: [{ rout: 1, route: [{ destination: { host: 'reviews' } }] }] };
     const response = await ask('/validate', review(virtualService, routes(spec)));
