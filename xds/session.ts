@@ -103,6 +103,8 @@ export class Session {
     if (snapshot === undefined) return [];
     const due: Outgoing[] = [];
     this.#state.everyRestless((channel) => {
+      const { typeUrl, onRequest } = channel.type;
+      if (channel.open && onRequest && !snapshot.types.has(typeUrl)) return true;
       const batch = channel.open ? this.#planner.plan(channel, now) : undefined;
       if (batch !== undefined) due.push(this.#send(channel, batch, snapshot.revision, now));
       else if (channel.isAtRest(this.#state.target(channel.type))) this.#state.rest(channel);

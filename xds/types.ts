@@ -32,6 +32,11 @@ export interface ResourceType {
    * in all of them by taking one in their parent, asks for none by name, and drops them with it.
    */
   readonly parent?: string;
+  /**
+   * Snapshots hold the type only for clients that ask for it, so one that is yet without it has no answer. Nothing is said
+   * meanwhile: Istio's agent, which asks for names beside Envoy, never acknowledges an empty response.
+   */
+  readonly onRequest?: true;
 }
 
 /** In the order in which changes are sent: what is referred to before what refers to it. */
@@ -43,7 +48,7 @@ const IN_ORDER: readonly Omit<ResourceType, 'bit'>[] = [
   { typeUrl: LISTENER, label: 'lds', wildcard: true, wholeState: true, removal: 'send' },
   { typeUrl: ROUTE, label: 'rds', wildcard: false, wholeState: false, removal: 'ignore' },
   { typeUrl: VIRTUAL_HOST, label: 'vhds', wildcard: false, wholeState: false, removal: 'send', parent: ROUTE },
-  { typeUrl: NAME_TABLE, label: 'nds', wildcard: true, wholeState: true, removal: 'send' },
+  { typeUrl: NAME_TABLE, label: 'nds', wildcard: true, wholeState: true, removal: 'send', onRequest: true },
 ];
 
 export const RESOURCE_TYPES: readonly ResourceType[] = IN_ORDER.map((type, at) => ({ ...type, bit: 1 << at }));

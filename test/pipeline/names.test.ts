@@ -11,7 +11,7 @@ import {
 } from '#ca/index.ts';
 import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
 import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
-import { CLUSTER_URL, type DeltaStream, openDelta, sidecarNode } from '#test/support/adsclient.ts';
+import { CLUSTER_URL, openDelta, openWorld, sidecarNode } from '#test/support/adsclient.ts';
 import { service } from '#test/support/bookinfo.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { type Pipeline, startPipeline } from '#test/support/pipeline.ts';
@@ -19,6 +19,7 @@ import { RecordingObserver } from '#test/support/snapshots.ts';
 import { typeUrl, unpack } from '#wire/index.ts';
 import { createDiscoveryService, createGrpcListener, type DiscoveryService } from '#xds/index.ts';
 
+const NAME_TABLE_URL = typeUrl('istio.networking.nds.v1.NameTable');
 const serverName = 'istiod.istio-system.svc';
 const ignore = () => undefined;
 const silent = { debug: ignore, info: ignore, warn: ignore, error: ignore };
@@ -37,7 +38,7 @@ describe('the name table, from objects to an agent', () => {
   let table: NameTable;
   let port: number;
   let updates: number;
-  const streams: DeltaStream[] = [];
+  const streams: { close(): void }[] = [];
 
   const startServer = async (onPort = 0): Promise<void> => {
     stopServer = new AbortController();
@@ -175,26 +176,43 @@ describe('the name table, from objects to an agent', () => {
     expect(table.complete).to.equal(false);
   });
 
-  it('comes as one resource to a proxy whose agent passes Envoy’s stream on, as Istio’s does', async () => {
-    startAgent('default');
-    const { privateKey, chain } = issueCredentials(authority);
-    const channel = credentials.createSsl(Buffer.from(authority.rootsPem), Buffer.from(privateKey), Buffer.from(chain));
-    const stream = openDelta(port, { credentials: channel });
-    streams.push(stream);
-    stream.send({ node: sidecarNode('web'), typeUrl: typeUrl('istio.networking.nds.v1.NameTable') });
-    let response = await stream.next();
-    while (response.resources?.length === undefined) {
-      stream.send({ typeUrl: response.typeUrl, responseNonce: response.nonce });
-      response = await stream.next();
-    }
-    expect(response.resources).to.have.length(1);
-    const { table: names = {} } =
-      unpack('istio.networking.nds.v1.NameTable', response.resources[0]?.resource ?? {}) ?? {};
-    expect(names).to.deep.equal({
-      [ratings]: { ips: ['10.96.0.30'], registry: 'Kubernetes', shortname: 'ratings', namespace: 'bookinfo' },
+  for (const protocol of ['delta', 'state of the world'] as const) {
+    it(`comes as one resource to a proxy whose agent passes Envoy’s stream on, as Istio’s does, and at once: ${protocol}`, async () => {
+      const { privateKey, chain } = issueCredentials(authority);
+      const options = {
+        credentials: credentials.createSsl(
+          Buffer.from(authority.rootsPem),
+          Buffer.from(privateKey),
+          Buffer.from(chain),
+        ),
+      };
+      const clusters = { node: sidecarNode('web'), typeUrl: CLUSTER_URL };
+      const first = async () => {
+        if (protocol === 'delta') {
+          const stream = openDelta(port, options);
+          streams.push(stream);
+          stream.send(clusters);
+          await stream.next();
+          stream.send({ typeUrl: NAME_TABLE_URL });
+          return (await stream.next()).resources?.map(({ resource }) => resource);
+        }
+        const stream = openWorld(port, options);
+        streams.push(stream);
+        stream.send(clusters);
+        await stream.next();
+        stream.send({ typeUrl: NAME_TABLE_URL });
+        return (await stream.next()).resources;
+      };
+      // Istio's agent takes the first resource of a response, and does not acknowledge one without any.
+      const resources = (await first()) ?? [];
+      expect(resources).to.have.length(1);
+      const { table: names = {} } = unpack('istio.networking.nds.v1.NameTable', resources[0] ?? {}) ?? {};
+      expect(names).to.deep.equal({
+        [ratings]: { ips: ['10.96.0.30'], registry: 'Kubernetes', shortname: 'ratings', namespace: 'bookinfo' },
+      });
+      expect(observer.events).to.deep.equal(['connected web']);
     });
-    expect(observer.events).to.deep.equal(['connected web']);
-  });
+  }
 
   it('stays in force while the control plane is away, and only what changed comes when it is back', async () => {
     startAgent('default');
