@@ -67,13 +67,14 @@ export function createWorkloadRecords(options: WorkloadRecordsOptions): Workload
   );
 
   let synced = false;
-  void options.synced.then(() => {
+  const whenSynced = options.synced.then(() => {
     synced = true;
   });
   const keyOf = (namespace: string, name: string) => renderObjectKey(clusterId, namespace, name);
   const isPod = (name: string) => graph.peek(inputs.workloads, keyOf(options.namespace, name)) !== undefined;
   return {
     synced: () => synced,
+    whenSynced,
     group: (namespace, name) => graph.read(group, keyOf(namespace, name)),
     entry: (namespace, name) => graph.read(entry, keyOf(namespace, name)),
     kept: () => graph.read(kept, ''),

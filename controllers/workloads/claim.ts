@@ -36,7 +36,8 @@ const namePattern = /^[a-z0-9](?:[-a-z0-9.]*[a-z0-9])?$/;
 
 /**
  * The key of the entry that the claim is about; undefined when nothing is to be written about it. Throws LateenError with
- * what the client is to know when it may not claim that. Before everything is known only what the claim itself says counts.
+ * what the client is to know when it may not claim that. Before everything is known only what the claim itself says counts, and
+ * nothing may be written about it yet.
  */
 export function admitClaim(claim: WorkloadClaim, records: WorkloadRecords): string | undefined {
   const { namespace, joins, serviceAccount, address } = claim;

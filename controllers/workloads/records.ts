@@ -31,6 +31,8 @@ export interface WorkloadEntryRecord {
 export interface WorkloadRecords {
   /** Whether everything that exists is known. */
   synced(): boolean;
+  /** Resolves as soon as it is. */
+  readonly whenSynced: Promise<void>;
   group(namespace: string, name: string): WorkloadGroupRecord | undefined;
   entry(namespace: string, name: string): WorkloadEntryRecord | undefined;
   /** Those that some replica keeps or kept. */

@@ -56,6 +56,8 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
   const store = createWorkloadEntryStore(client);
   const sessions = new WorkloadSessions();
   const departures = new Map<string, Departure>();
+  /** By connection: those that came before it could be known whether they may. Nothing is written about them before. */
+  const waiting = new Map<string, WorkloadSession>();
   /** By entry: what it was written from last. */
   const written = new Map<string, string>();
 
@@ -205,21 +207,43 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
     for (const key of sessions.keys()) if (isDue(key)) queue.add(key);
   };
 
+  function receive(session: WorkloadSession): void {
+    const { claim, health } = session;
+    const key = refusing(() => admitClaim(claim, records));
+    if (key === undefined) return;
+    if (!records.synced()) {
+      waiting.set(claim.connectionId, session);
+      return;
+    }
+    sessions.add(key, session);
+    if (claim.serves) departures.delete(key);
+    if (claim.serves || health !== undefined) queue.add(key);
+  }
+
+  void records.whenSynced.then(() => {
+    for (const [connectionId, session] of waiting) {
+      waiting.delete(connectionId);
+      try {
+        receive(session);
+      } catch (thrown) {
+        // What it is served meanwhile is what any proxy is.
+        logger.warn('a workload may not be registered', { proxy: connectionId, error: LateenError.from(thrown) });
+      }
+    }
+  });
+
   return {
     name: 'workload registration',
-    connected(claim, connectedAt) {
-      const key = refusing(() => admitClaim(claim, records));
-      if (key === undefined) return;
-      sessions.add(key, { claim, connectedAt });
-      if (!claim.serves) return;
-      departures.delete(key);
-      queue.add(key);
-    },
+    connected: (claim, connectedAt) => receive({ claim, connectedAt }),
     reported(connectionId, { healthy, message }) {
-      const key = sessions.report(connectionId, { healthy, message, at: clock.now() });
+      const health = { healthy, message, at: clock.now() };
+      const early = waiting.get(connectionId);
+      if (early !== undefined) early.health = health;
+      const key = sessions.report(connectionId, health);
       if (key !== undefined) queue.add(key);
     },
     disconnected(connectionId) {
+      waiting.delete(connectionId);
       const left = sessions.remove(connectionId);
       if (left === undefined || !left.session.claim.serves) return;
       if (sessions.serving(left.key) === undefined)
