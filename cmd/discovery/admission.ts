@@ -35,6 +35,10 @@ export function createAdmission(options: AdmissionOptions): Component {
   let injection: InjectionSettings | undefined;
 
   const take = (object: ConfigMap | undefined) => {
+    if (object === undefined && injection !== undefined) {
+      logger.warn('the injection settings are gone; the last valid ones stay in force');
+      return;
+    }
     try {
       const resolved = resolveInjectionSettings(
         parse(object?.data?.config ?? '') ?? {},
@@ -57,7 +61,7 @@ export function createAdmission(options: AdmissionOptions): Component {
     fieldSelector: `metadata.name=${name}`,
     onBatch: (batch) => {
       if (batch.type === 'replace') take(batch.objects[0]);
-      else for (const { type, object } of batch.changes) if (type === 'set') take(object);
+      else for (const { type, object } of batch.changes) take(type === 'set' ? object : undefined);
     },
     onTrouble: ({ error, retryInMs }) => logger.warn('injection settings cannot be watched', { error, retryInMs }),
   });

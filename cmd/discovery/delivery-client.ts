@@ -79,18 +79,32 @@ async function follow(
   onReport: (report: DeliveryReport) => void,
 ): Promise<void> {
   while (!signal.aborted) {
-    const client = new Client(address, options.credentials(), {
-      'grpc.ssl_target_name_override': options.serverName,
-      'grpc.default_authority': options.serverName,
-    });
     try {
-      await readStream(client, signal, onReport);
+      await readReplica(options, address, signal, onReport);
     } catch (thrown) {
       if (!signal.aborted) options.onTrouble(address, thrown instanceof Error ? thrown : new Error(String(thrown)));
-    } finally {
-      client.close();
     }
     if (!signal.aborted) await options.clock.sleep(retryMs, signal).catch(() => undefined);
+  }
+}
+
+/** Until the stream breaks, or nobody can prove who asks. */
+async function readReplica(
+  { credentials, serverName }: DeliveryClientOptions,
+  address: string,
+  signal: AbortSignal,
+  onReport: (report: DeliveryReport) => void,
+): Promise<void> {
+  const client = new Client(address, credentials(), {
+    'grpc.ssl_target_name_override': serverName,
+    'grpc.default_authority': serverName,
+    // A report is about every user resource there is.
+    'grpc.max_receive_message_length': -1,
+  });
+  try {
+    await readStream(client, signal, onReport);
+  } finally {
+    client.close();
   }
 }
 

@@ -48,7 +48,7 @@ describe('delivery facts between replicas', () => {
     return `127.0.0.1:${port}`;
   }
 
-  function watch(ledger: DeliveryLedger, addresses: readonly string[]) {
+  function watch(ledger: DeliveryLedger, addresses: readonly string[], prove = credentials.createInsecure) {
     const stop = new AbortController();
     stops.push(() => stop.abort());
     const troubles: string[] = [];
@@ -64,7 +64,7 @@ describe('delivery facts between replicas', () => {
           return () => listeners.delete(listener);
         },
       },
-      credentials: () => credentials.createInsecure(),
+      credentials: () => prove(),
       serverName: 'localhost',
       clock: systemClock,
       onTrouble: (_address, error) => troubles.push(error.message),
@@ -112,6 +112,25 @@ describe('delivery facts between replicas', () => {
     );
     watched.list([]);
     await until(() => tally(watched.reports()) === '1/1 of 1', 'the replica that left is forgotten');
+  });
+
+  it('are read again once this replica can prove who it is, however long the report', async () => {
+    const many = Array.from({ length: 30_000 }, (_, at) => ({ ...source, name: `reviews-${at}` }));
+    const other = new DeliveryLedger('b', {
+      snapshotOf: () => ({ revision: 1, sources: [many] }),
+      blame: () => [],
+      known: () => many.map((one) => ({ source: one, enteredAt: 1 })),
+      settledRevision: () => 1,
+    });
+    other.connected(proxy('web-2'));
+    let proven = false;
+    const watched = watch(createReplica('a'), [await serve(other)], () => {
+      if (!proven) throw new Error('the signing certificate expired');
+      return credentials.createInsecure();
+    });
+    await until(() => watched.troubles.includes('the signing certificate expired'), 'the trouble');
+    proven = true;
+    await until(() => watched.reports().some(({ facts }) => facts.length === many.length), 'the whole report');
   });
 
   it('is refused to anybody who is not a replica, and nothing is claimed for a replica that does not answer', async () => {
