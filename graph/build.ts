@@ -67,7 +67,10 @@ export type Batch = (edit: Edit) => void;
 
 /** The one door to a graph that is edited by sources while others build on it. */
 export interface Builder {
-  /** Applies a batch now, or right after the running build. Batches keep their order; those that wait are applied as one. */
+  /**
+   * Applies a batch now, or right after the running build. Batches keep their order; those that wait are applied as one,
+   * or as several where that would take long.
+   */
   edit(batch: Batch): void;
   /** Whether batches wait for the running build. */
   readonly pending: boolean;
@@ -75,19 +78,29 @@ export interface Builder {
   build<V>(roots: readonly Root<V>[], options?: BuildOptions): Promise<BuildOutcome<V>>;
 }
 
+/** Longest stretch of applying what waited, in milliseconds; one batch that takes longer is not cut. */
+const APPLY_MS = 10;
+
 /** `onEdited` is called after batches that changed something, with the new revision. */
 export function createBuilder(graph: Graph, onEdited: (revision: number) => void): Builder {
   const waiting: Batch[] = [];
   let building = false;
   let last: Promise<unknown> = Promise.resolve();
 
-  const applyWaiting = () => {
-    const batches = waiting.splice(0);
-    if (batches.length === 0) return;
+  /** Batches until the slice is used up, as one. */
+  const applySome = () => {
+    const sliceEnd = performance.now() + APPLY_MS;
     const changed = graph.edit((edit) => {
-      for (const batch of batches) batch(edit);
+      do waiting.shift()?.(edit);
+      while (waiting.length > 0 && performance.now() < sliceEnd);
     });
     if (changed) onEdited(graph.revision);
+  };
+  const applyWaiting = async () => {
+    while (waiting.length > 0) {
+      applySome();
+      if (waiting.length > 0) await nextTurn();
+    }
   };
 
   return {
@@ -96,7 +109,7 @@ export function createBuilder(graph: Graph, onEdited: (revision: number) => void
     },
     edit(batch) {
       waiting.push(batch);
-      if (!building) applyWaiting();
+      if (!building) applySome();
     },
     build(roots, options) {
       const turn = last.then(async () => {
@@ -104,8 +117,8 @@ export function createBuilder(graph: Graph, onEdited: (revision: number) => void
         try {
           return await buildRoots(graph, roots, options);
         } finally {
+          await applyWaiting();
           building = false;
-          applyWaiting();
         }
       });
       last = turn.catch(() => undefined);

@@ -77,18 +77,20 @@ export class KubeClient {
   /** A whole collection, fetched page by page. */
   async list<T extends KubeObject>(resource: Resource, options: ListOptions = {}): Promise<KubeList<T>> {
     const items: T[] = [];
-    const resourceVersion = await this.readPages<T>(resource, options, (page) => items.push(...page));
+    const resourceVersion = await this.readPages<T>(resource, options, (page) => {
+      items.push(...page);
+    });
     return { items, resourceVersion };
   }
 
   /**
-   * Hands a collection over page by page, so that the caller can trim each before the next comes; returns where a watch
+   * Hands a collection over page by page, each when the caller is done with the one before; returns where a watch
    * may start. When the server forgets the list in between (410) this fails as `isExpired`; ask again with `pageSize: 0`.
    */
   async readPages<T extends KubeObject>(
     resource: Resource,
     options: ListOptions,
-    onPage: (items: readonly T[]) => void,
+    onPage: (items: readonly T[]) => Promise<void> | void,
   ): Promise<string> {
     let next: string | undefined;
     for (;;) {
@@ -104,7 +106,7 @@ export class KubeClient {
         signal: options.signal,
       })) as { items?: T[]; metadata?: { resourceVersion?: string; continue?: string } };
       if (!Array.isArray(page.items)) throw new KubeError('unavailable', `list of ${resource.plural} has no items`);
-      onPage(page.items);
+      await onPage(page.items);
       next = page.metadata?.continue;
       if (next === undefined || next === '') return page.metadata?.resourceVersion ?? '';
     }

@@ -44,6 +44,7 @@ export {
   type Change,
   dropManagedFields,
   type KindWatch,
+  type ListTaker,
   type WatchKindOptions,
   type WatchTrouble,
   watchKind,

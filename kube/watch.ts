@@ -17,6 +17,14 @@ export type Batch<T extends KubeObject> =
   | { readonly type: 'replace'; readonly objects: readonly T[] }
   | { readonly type: 'changes'; readonly changes: readonly Change<T>[] };
 
+/** Takes a list as it comes, so that a large one neither stands in memory as a whole nor is dealt with at once. */
+export interface ListTaker<T extends KubeObject> {
+  /** Some of the objects; the next come once the promise is resolved. Must not throw. */
+  take(objects: readonly T[]): Promise<void>;
+  /** These were all: whatever was not taken no longer exists. Not called for a list that fails half-way. */
+  end(): void;
+}
+
 /** A fault of a watch that it recovers from by itself. */
 export interface WatchTrouble {
   readonly error: LateenError;
@@ -36,6 +44,8 @@ export interface WatchKindOptions<T extends KubeObject> {
   readonly trim?: (object: T) => T;
   /** Called with every batch, never concurrently. Must not throw. */
   readonly onBatch: (batch: Batch<T>) => void;
+  /** Called for each list, which is handed over to what it returns, instead of in a batch. */
+  readonly onList?: () => ListTaker<T>;
   readonly onTrouble?: (trouble: WatchTrouble) => void;
   readonly clock?: Clock;
   /** In [0, 1); spreads retries. */
@@ -80,17 +90,15 @@ export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): K
   }
 
   async function listPages(signal: AbortSignal, pageSize: number | undefined): Promise<string> {
-    const objects: T[] = [];
     const { namespace, labelSelector, fieldSelector } = options;
+    const taker = options.onList?.() ?? takeWhole(options.onBatch);
     const version = await client.readPages<T>(
       resource,
       { namespace, labelSelector, fieldSelector, pageSize, signal },
-      (items) => {
-        for (const item of items) objects.push(trim(item));
-      },
+      (items) => taker.take(items.map(trim)),
     );
     if (signal.aborted) throw signal.reason;
-    options.onBatch({ type: 'replace', objects });
+    taker.end();
     synced = true;
     resolve();
     return version;
@@ -169,6 +177,16 @@ export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): K
         }
       }
     },
+  };
+}
+
+function takeWhole<T extends KubeObject>(onBatch: (batch: Batch<T>) => void): ListTaker<T> {
+  const objects: T[] = [];
+  return {
+    async take(more) {
+      for (const object of more) objects.push(object);
+    },
+    end: () => onBatch({ type: 'replace', objects }),
   };
 }
 

@@ -1,6 +1,7 @@
 /**
- * The source that is one Kubernetes cluster: a watch per kind, decoded into edits. Until every kind has delivered its
- * first list nothing is written; then all of them arrive as one edit, so that nobody ever sees half a world.
+ * The source that is one Kubernetes cluster: a watch per kind, decoded into edits. Lists come in pieces that are small
+ * enough for everything else to go on between them. Until every kind has delivered its first list the source is not synced,
+ * and nobody builds on half a world.
  */
 import { kinds } from '#api/index.ts';
 import type { Batch as EditBatch } from '#graph/index.ts';
@@ -55,6 +56,9 @@ export interface ClusterSource extends Component {
   readonly namespaces: NamespaceFilter;
 }
 
+/** So many objects are read, decoded and written at once: some milliseconds. */
+const pieceSize = 250;
+
 const coreResources: readonly (readonly [ObjectKind, Resource])[] = [
   ['Namespace', resources.namespaces],
   ['Node', resources.nodes],
@@ -77,33 +81,54 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
     options.meshConfig.namespace,
     options.events,
   );
-  const gate = createGate(options.edit);
+  const arrivals = createArrivals();
+  const config = arrivals.expect();
+  const namespaces = arrivals.expect();
+  /** From then on it is known which namespaces are looked at; before, much would be written to be taken away again. */
+  const selected = Promise.all([config.come, namespaces.come]);
 
   const watch = (kind: ObjectKind, resource: Resource) => {
-    const first = gate.expect();
+    const arrival = kind === 'Namespace' ? namespaces : arrivals.expect();
     return watchKind<KubeObject>({
       client,
       resource,
       clock,
       random,
-      onBatch: (batch) => {
-        const write = planEdit(writer, kind, batch);
-        if (batch.type === 'replace') first(write);
-        else gate.edit(write);
+      pageSize: pieceSize,
+      onList: () => {
+        const writing = writer.list(kind);
+        return {
+          async take(objects) {
+            if (kind !== 'Namespace') await selected;
+            for (let at = 0; at < objects.length; at += pieceSize) {
+              if (at > 0) await nextTurn();
+              const piece = objects.slice(at, at + pieceSize) as readonly AnyObject[];
+              options.edit((edit) => writing.add(edit, piece));
+            }
+          },
+          end() {
+            options.edit((edit) => writing.end(edit));
+            arrival.arrived();
+          },
+        };
       },
+      onBatch: (batch) => options.edit(planEdit(writer, kind, batch)),
       onTrouble: (trouble) => {
         logTrouble(logger, resource, trouble);
+        if (!trouble.kindMissing) return;
         // A kind that the cluster doesn't have holds no objects; nothing waits for it.
-        if (trouble.kindMissing) first((edit) => writer.replace(edit, kind, []));
+        options.edit((edit) => writer.replace(edit, kind, []));
+        arrival.arrived();
       },
     });
   };
 
-  const firstConfig = gate.expect();
   const reader = createMeshConfigReader({ ...options.meshConfig, writer, logger });
   const takeMeshConfig = (object: KubeObject | undefined) => {
     const write = reader.read(object);
-    if (write !== undefined) firstConfig(write);
+    if (write === undefined) return;
+    options.edit(write);
+    config.arrived();
   };
   const configWatch = watchKind<KubeObject>({
     client,
@@ -130,7 +155,7 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
   const secrets = createSecretSource({ ...options, writer });
   return {
     name: `cluster ${options.clusterId}`,
-    synced: gate.opened,
+    synced: arrivals.complete,
     namespaces: writer.namespaces,
     run: (signal) => runComponents([...watches, secrets], signal, { logger }),
   };
@@ -150,38 +175,31 @@ function planEdit(
   };
 }
 
-/** Holds edits back until everybody who is expected has handed one in, then lets all through as one. */
-function createGate(edit: (batch: EditBatch) => void) {
-  const held: EditBatch[] = [];
-  const { promise, resolve } = Promise.withResolvers<void>();
+/** Tells when everybody who is expected has come. All are announced before the first comes. */
+function createArrivals() {
+  const all = Promise.withResolvers<void>();
   let missing = 0;
-  let open = false;
-  const pass = (batch: EditBatch) => {
-    if (open) edit(batch);
-    else held.push(batch);
-  };
   return {
-    opened: promise,
-    edit: pass,
-    /** Announces one more; what is returned takes its first edit and every later one. */
+    complete: all.promise,
     expect: () => {
+      const { promise, resolve } = Promise.withResolvers<void>();
       missing += 1;
-      let arrived = false;
-      return (batch: EditBatch) => {
-        pass(batch);
-        if (arrived) return;
-        arrived = true;
-        missing -= 1;
-        if (missing > 0) return;
-        open = true;
-        edit((all) => {
-          for (const one of held.splice(0)) one(all);
-        });
-        resolve();
+      let come = false;
+      return {
+        come: promise,
+        arrived: () => {
+          if (come) return;
+          come = true;
+          resolve();
+          missing -= 1;
+          if (missing === 0) all.resolve();
+        },
       };
     },
   };
 }
+
+const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function logTrouble(logger: Logger, resource: Resource, { error, retryInMs, kindMissing }: WatchTrouble): void {
   const fields = { kind: resource.kind, retryInMs: Math.round(retryInMs) };

@@ -51,6 +51,8 @@ export interface ClusterWriter {
   delete(edit: Edit, kind: ObjectKind, object: ObjectId): void;
   /** The whole collection as it is now; whatever is not in it is removed. */
   replace(edit: Edit, kind: ObjectKind, objects: readonly AnyObject[]): void;
+  /** The same in parts, for as many edits. */
+  list(kind: ObjectKind): ListWriter;
   /** Takes over a mesh configuration, and looks at the namespaces that it selects from now on. */
   setMeshConfig(edit: Edit, config: MeshConfig): void;
   /** The namespaces that are looked at; `onChange` tells of edits that may have changed which. */
@@ -61,6 +63,13 @@ export interface NamespaceFilter {
   admits(namespace: string): boolean;
   /** Returns how to stop. */
   onChange(listener: () => void): () => void;
+}
+
+/** Writes a collection as it is listed. */
+export interface ListWriter {
+  add(edit: Edit, objects: readonly AnyObject[]): void;
+  /** Removes whatever was not added. */
+  end(edit: Edit): void;
 }
 
 /** The input of a core kind and how its objects are decoded; undefined stands for an object that counts as absent. */
@@ -91,11 +100,14 @@ export function createClusterWriter(
     announce();
   };
 
+  const keyOf = (kind: ObjectKind, { namespace = '', name }: ObjectId): string =>
+    kind === 'Node' || kind === 'Namespace'
+      ? `${context.clusterId}/${name}`
+      : renderObjectKey(context.clusterId, namespace, name);
+
   const write = (unguarded: Edit, kind: ObjectKind, id: ObjectId, object: AnyObject | undefined) => {
     const edit = gate.guard(unguarded);
-    const { clusterId } = context;
-    const named = kind === 'Node' || kind === 'Namespace' ? `${clusterId}/${id.name}` : undefined;
-    const key = named ?? renderObjectKey(clusterId, id.namespace ?? '', id.name);
+    const key = keyOf(kind, id);
     const keys = known.get(kind) ?? new Set<string>();
     known.set(kind, keys);
     const before = keys.size;
@@ -108,25 +120,40 @@ export function createClusterWriter(
     if (kind === 'Namespace') setLabels(unguarded, id.name, object);
   };
 
+  const list = (kind: ObjectKind): ListWriter => {
+    // Known when the first edit comes to be applied, which may be later.
+    let gone: Set<string> | undefined;
+    const left = () => {
+      gone ??= new Set(known.get(kind));
+      return gone;
+    };
+    return {
+      add(edit, objects) {
+        const absent = left();
+        for (const object of objects) {
+          write(edit, kind, object.metadata, object);
+          absent.delete(keyOf(kind, object.metadata));
+        }
+      },
+      end(edit) {
+        for (const key of left()) {
+          const [, first = '', second] = key.split('/');
+          write(edit, kind, second === undefined ? { name: first } : { namespace: first, name: second }, undefined);
+        }
+      },
+    };
+  };
+
   return {
     context,
     set: (edit, kind, object) => write(edit, kind, object.metadata, object),
     delete: (edit, kind, object) => write(edit, kind, object, undefined),
     replace(edit, kind, objects) {
-      const gone = new Set(known.get(kind));
-      for (const object of objects) {
-        write(edit, kind, object.metadata, object);
-        gone.delete(
-          kind === 'Node' || kind === 'Namespace'
-            ? `${context.clusterId}/${object.metadata.name}`
-            : renderObjectKey(context.clusterId, object.metadata.namespace ?? '', object.metadata.name),
-        );
-      }
-      for (const key of gone) {
-        const [, first = '', second] = key.split('/');
-        write(edit, kind, second === undefined ? { name: first } : { namespace: first, name: second }, undefined);
-      }
+      const writing = list(kind);
+      writing.add(edit, objects);
+      writing.end(edit);
     },
+    list,
     setMeshConfig(edit, config) {
       edit.set(inputs.meshConfig, 'mesh', config);
       events.note('MeshConfig', 'update');

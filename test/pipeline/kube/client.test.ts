@@ -98,7 +98,9 @@ describe('the client, against a real API server', function () {
     const version = await client.readPages(
       resources.configMaps,
       { namespace: 'default', labelSelector: 'set=pages', pageSize: 10 },
-      (items) => pages.push(items.length),
+      (items) => {
+        pages.push(items.length);
+      },
     );
     expect(pages).to.deep.equal([10, 10, 3]);
     expect(Number(version)).to.be.greaterThan(0);

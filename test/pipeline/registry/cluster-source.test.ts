@@ -48,7 +48,6 @@ describe('the source that is a cluster, on a real API server', function () {
   let stop: AbortController;
   let running: Promise<unknown>;
   let edits: number;
-  let revisionWhenSynced: number;
 
   const apply = (...documents: readonly string[]) =>
     server.kubectl(['apply', '--server-side', '--force-conflicts', '-f', '-'], documents.join('---'));
@@ -108,7 +107,6 @@ describe('the source that is a cluster, on a real API server', function () {
     stop = new AbortController();
     running = Promise.all([source.run(stop.signal), events.writer.run(stop.signal)]);
     await source.synced;
-    revisionWhenSynced = graph.revision;
   });
   after(async () => {
     stop?.abort();
@@ -117,9 +115,7 @@ describe('the source that is a cluster, on a real API server', function () {
     await server?.stop();
   });
 
-  it('brings all first lists in one edit', () => {
-    expect(edits).to.equal(1);
-    expect(revisionWhenSynced).to.equal(1);
+  it('has all first lists in the graph when it is synced', () => {
     expect(graph.peek(inputs.services, 'c1/default/web')?.addresses.length).to.equal(1);
     expect(graph.peek(inputs.virtualServices, 'c1/default/web')?.generation).to.equal(1);
     expect(graph.peek(inputs.workloads, 'c1/default/gateway')?.labels).to.deep.equal({ istio: 'ingressgateway' });
