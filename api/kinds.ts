@@ -20,7 +20,7 @@ import { VirtualServiceSpec } from './networking/virtualservice/schema.ts';
 import { checkWorkloadEntry, checkWorkloadGroup } from './networking/workloadchecks.ts';
 import { WorkloadEntrySpec } from './networking/workloadentry.ts';
 import { WorkloadGroupSpec } from './networking/workloadgroup.ts';
-import { age, column, inForce } from './schema/columns.ts';
+import { age, column, conditionColumn, inForce } from './schema/columns.ts';
 import { defineKind } from './schema/kind.ts';
 import { checkAuthorizationPolicy } from './security/authorizationchecks.ts';
 import { AuthorizationPolicySpec } from './security/authorizationpolicy.ts';
@@ -127,7 +127,12 @@ export const kinds = {
     spec: WorkloadEntrySpec,
     check: checkWorkloadEntry,
     specRequired: true,
-    columns: [age, column('Address', '.spec.address', 'Address of the workload.'), ...inForce],
+    columns: [
+      age,
+      column('Address', '.spec.address', 'Address of the workload.'),
+      ...inForce,
+      conditionColumn('Healthy', 'Whether the workload reports that it can serve.'),
+    ],
   }),
   WorkloadGroup: defineKind<WorkloadGroupSpec>({
     ...networking,
@@ -138,7 +143,7 @@ export const kinds = {
     spec: WorkloadGroupSpec,
     check: checkWorkloadGroup,
     specRequired: true,
-    columns: [age],
+    columns: [age, ...inForce],
   }),
   EnvoyFilter: defineKind<EnvoyFilterSpec>({
     ...networking,

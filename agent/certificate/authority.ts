@@ -1,4 +1,4 @@
-/** The client of Istio's certificate service: a request and the pod's token in, a certificate chain out. */
+/** The client of Istio's certificate service: a request and the pod's token, or its last certificate, in, a certificate chain out. */
 import { codec } from '#wire/agent.ts';
 import { callUnary } from '../grpc/unary.ts';
 
@@ -20,6 +20,8 @@ export interface CertificateRequest {
   readonly roots: string;
   /** Absent when the platform gives the pod none. */
   readonly token: string | undefined;
+  /** A certificate that is still valid, to be renewed where there is no token. PEM; the key is never logged. */
+  readonly certificate?: { readonly chain: string; readonly privateKey: string } | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -27,7 +29,7 @@ export interface CertificateRequest {
 export type RequestCertificate = (request: CertificateRequest) => Promise<readonly string[]>;
 
 export function connectAuthority(settings: AuthoritySettings): RequestCertificate {
-  return async ({ csr, roots, token, signal }) => {
+  return async ({ csr, roots, token, certificate, signal }) => {
     const reply = await callUnary({
       authority: `https://${settings.address}`,
       path: '/istio.v1.auth.IstioCertificateService/CreateCertificate',
@@ -39,6 +41,7 @@ export function connectAuthority(settings: AuthoritySettings): RequestCertificat
       connection: {
         ca: roots,
         minVersion: 'TLSv1.2',
+        ...(certificate === undefined ? {} : { cert: certificate.chain, key: certificate.privateKey }),
         ...(settings.serverName ? { servername: settings.serverName } : {}),
       },
       deadline: settings.deadline,

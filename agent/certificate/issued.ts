@@ -6,7 +6,7 @@ import { isSelfSigned, parseBundle, renderBundle } from './pem.ts';
 export interface IssuedCertificate {
   /** PEM: the leaf and its intermediates, without the root. */
   readonly chain: string;
-  /** PKCS #8 PEM. Never logged, never written to disk. */
+  /** PKCS #8 PEM. Never logged; written to disk only where somebody asks for it. */
   readonly privateKey: string;
   /** PEM of the root that the authority named, empty when it named none. */
   readonly root: string;

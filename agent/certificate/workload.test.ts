@@ -1,12 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { LateenError } from '#runtime/core/index.ts';
 import { createLogger } from '../log.ts';
 import { buildCsr, generateKey } from './csr.ts';
+import { writeHeld } from './held.ts';
 import { type IssuedCertificate, parseIssued, resolveRenewal } from './issued.ts';
 import { TrustBundle } from './trust.ts';
 import { WorkloadCertificate } from './workload.ts';
@@ -102,11 +103,13 @@ describe('the workload’s certificate', function () {
   async function run(
     request: (csr: string, attempt: number) => Promise<readonly string[]>,
     enough: (issued: readonly IssuedCertificate[], failures: number) => boolean,
+    more: { readonly tokenPath?: string; readonly heldPath?: string } = {},
   ) {
     const time = fakeTime();
     const end = new AbortController();
     const issued: IssuedCertificate[] = [];
     const tokens: (string | undefined)[] = [];
+    const renewed: (string | undefined)[] = [];
     let failures = 0;
     let attempt = 0;
     const check = () => {
@@ -114,8 +117,9 @@ describe('the workload’s certificate', function () {
     };
     await new WorkloadCertificate({
       uri,
-      request: async ({ csr, token }) => {
+      request: async ({ csr, token, certificate }) => {
         tokens.push(token);
+        renewed.push(certificate?.chain);
         return await request(csr, attempt++);
       },
       readRoots: async () => authority.root,
@@ -124,6 +128,7 @@ describe('the workload’s certificate', function () {
       clock: time.clock,
       random: () => 1,
       log: time.log,
+      ...more,
       onIssued: (certificate) => {
         issued.push(certificate);
         check();
@@ -133,7 +138,7 @@ describe('the workload’s certificate', function () {
         check();
       },
     }).run(end.signal);
-    return { issued, tokens, ...time };
+    return { issued, tokens, renewed, ...time };
   }
 
   it('is renewed at half life with a new key, in sleeps that a timer can hold', async () => {
@@ -148,6 +153,25 @@ describe('the workload’s certificate', function () {
     expect(issued[0]?.chain.match(/BEGIN CERTIFICATE/g), 'the root is not part of the chain').to.have.length(1);
     expect(issued[0]?.root).to.equal(new X509Certificate(authority.root).toString());
     expect(tokens).to.deep.equal(['a token', 'a token']);
+  });
+
+  it('is renewed by the last one where the token’s time is over, also after a restart', async () => {
+    const expiry = Math.floor((Date.now() + day) / 1000);
+    const token = `e30.${Buffer.from(JSON.stringify({ exp: expiry })).toString('base64url')}.c2ln`;
+    await writeFile(join(folder, 'brief'), token);
+    const paths = { tokenPath: join(folder, 'brief'), heldPath: join(folder, 'certs') };
+    const sign = (csr: string) => authority.sign(csr, 90);
+    const first = await run(sign, (certificates) => certificates.length === 2, paths);
+    expect(first.tokens).to.deep.equal([token, undefined]);
+    expect(first.renewed).to.deep.equal([undefined, first.issued[0]?.chain]);
+    const [, last] = first.issued;
+    if (last !== undefined) await writeHeld(paths.heldPath, last);
+    expect((await stat(join(paths.heldPath, 'key.pem'))).mode & 0o777).to.equal(0o600);
+    await rm(paths.tokenPath);
+    const second = await run(sign, (certificates) => certificates.length === 1, paths);
+    expect([second.tokens, second.renewed]).to.deep.equal([[undefined], [last?.chain]]);
+    const nothing = await run(sign, (_issued, failures) => failures === 1, { tokenPath: join(folder, 'nowhere') });
+    expect(nothing.lines.join('')).to.contain('holds no valid token, and there is no certificate to renew');
   });
 
   it('is asked for again after a failure, each time later, and no secret is logged', async () => {

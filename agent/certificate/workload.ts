@@ -1,10 +1,10 @@
 /** Keeps the workload's certificate fresh: a new key and request at half life, or at once when its root is no longer trusted. */
-import { readFile } from 'node:fs/promises';
 import { type Clock, type Component, LateenError } from '#runtime/core/index.ts';
 import { Backoff } from '../backoff.ts';
 import type { Logger } from '../log.ts';
 import type { RequestCertificate } from './authority.ts';
 import { buildCsr, generateKey } from './csr.ts';
+import { type HeldCertificate, readHeld, readToken } from './held.ts';
 import { type IssuedCertificate, parseIssued, resolveRenewal } from './issued.ts';
 
 export interface WorkloadCertificateOptions {
@@ -15,6 +15,8 @@ export interface WorkloadCertificateOptions {
   readonly readRoots: () => Promise<string>;
   /** File with the projected service-account token; read at each attempt because the kubelet replaces it. */
   readonly tokenPath: string;
+  /** Folder with a certificate to be renewed where there is no token; read at each attempt without a better one. */
+  readonly heldPath?: string | undefined;
   readonly grace: { readonly ratio: number; readonly spread: number };
   readonly clock: Clock;
   /** 0 up to 1. */
@@ -34,6 +36,7 @@ export class WorkloadCertificate implements Component {
   readonly #absent: Backoff;
   #wake: AbortController = new AbortController();
   #renew = false;
+  #held: HeldCertificate | undefined;
 
   constructor(options: WorkloadCertificateOptions) {
     this.#options = options;
@@ -62,6 +65,7 @@ export class WorkloadCertificate implements Component {
       const issued = await this.#issue(signal);
       this.#refused.reset();
       this.#absent.reset();
+      this.#held = issued;
       this.#options.onIssued(issued);
       const now = clock.now();
       const renewal = resolveRenewal(issued, grace, random() * 2 - 1);
@@ -92,10 +96,25 @@ export class WorkloadCertificate implements Component {
     const { request, readRoots, tokenPath, clock, uri } = this.#options;
     const roots = await readRoots();
     if (roots === '') throw new LateenError('unavailable', 'no trusted root yet');
-    const token = (await readFile(tokenPath, 'utf8')).trim();
+    const token = await readToken(tokenPath, clock.now());
+    const certificate = token === undefined ? await this.#findHeld() : undefined;
+    if (token === undefined && certificate === undefined)
+      throw new LateenError(
+        'unauthenticated',
+        `${tokenPath} holds no valid token, and there is no certificate to renew`,
+      );
     const privateKey = await generateKey();
-    const chain = await request({ csr: buildCsr(privateKey, uri), roots, token, signal });
+    const chain = await request({ csr: buildCsr(privateKey, uri), roots, token, certificate, signal });
     return parseIssued(chain, privateKey, uri, clock.now());
+  }
+
+  /** The last certificate, or the one that an earlier run left behind, while it is valid. */
+  async #findHeld(): Promise<HeldCertificate | undefined> {
+    const { heldPath, clock } = this.#options;
+    const isValid = (held: HeldCertificate | undefined) => held !== undefined && held.notAfter > clock.now();
+    if (isValid(this.#held)) return this.#held;
+    const held = heldPath === undefined ? undefined : await readHeld(heldPath);
+    return isValid(held) ? held : undefined;
   }
 
   /** In steps, by the wall clock: a timer stands still while the machine sleeps. */

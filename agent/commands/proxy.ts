@@ -1,9 +1,11 @@
 /** `pilot-agent proxy`: Envoy beside the workload, with everything it needs. */
 import { availableParallelism, hostname, networkInterfaces } from 'node:os';
+import { resolve } from 'node:path';
 import { LateenError } from '#runtime/core/index.ts';
 import { type FlagSpecs, parseFlags, renderFlags } from '../flags.ts';
 import type { Command } from '../host.ts';
 import { createLogger } from '../log.ts';
+import { defaultMeshFile, joinEnvironment, readMeshFile } from '../proxy/meshfile.ts';
 import { readPodInfo } from '../proxy/podinfo.ts';
 import { runProxy } from '../proxy/run.ts';
 import { parseProxySettings } from '../proxy/settings.ts';
@@ -18,6 +20,11 @@ const flags: FlagSpecs = {
   serviceCluster: { kind: 'text', help: 'name of the workload in Envoy’s node.cluster', default: 'app.namespace' },
   proxyLogLevel: { kind: 'text', help: 'log level of Envoy', default: 'warning' },
   proxyComponentLogLevel: { kind: 'text', help: 'log levels of Envoy’s components', default: 'misc:error' },
+  meshConfig: {
+    kind: 'text',
+    help: 'file of mesh settings, for a machine outside of Kubernetes',
+    default: defaultMeshFile,
+  },
   log_output_level: {
     kind: 'text',
     help: 'log level of the agent: debug, info, warn, error, none',
@@ -27,7 +34,7 @@ const flags: FlagSpecs = {
 };
 
 const environment = `Environment:
-  POD_NAME, POD_NAMESPACE, INSTANCE_IP, SERVICE_ACCOUNT   the pod
+  POD_NAME, POD_NAMESPACE, INSTANCE_IP, SERVICE_ACCOUNT   the pod; ISTIO_NAMESPACE and ISTIO_SVC_IP on other machines
   PROXY_CONFIG                       ProxyConfig as JSON (discoveryAddress, drainDuration, concurrency …)
   CA_ADDR                            host:port of the certificate service (default: discoveryAddress)
   TRUST_DOMAIN                       default cluster.local
@@ -39,6 +46,7 @@ const environment = `Environment:
   SECRET_TTL, SECRET_GRACE_PERIOD_RATIO, SECRET_GRACE_PERIOD_RATIO_JITTER, ROOT_CERT_CHECK_INTERVAL
   ISTIO_META_DNS_CAPTURE             true: answer the application's DNS queries from the mesh's names
   DNS_PROXY_ADDR                     address and port for them (default localhost:15053)
+  OUTPUT_CERTS, PROV_CERT            folders: to leave certificates in, and to renew one from where there is no valid token
   JWT_PATH, CA_ROOT_CA, SDS_SOCKET_PATH, POD_INFO_PATH    files, where they differ from Istio's
   RESOLV_CONF_PATH                   default /etc/resolv.conf
   CA_SNI, XDS_SNI                    name in the control plane's certificate, where it differs from its address
@@ -56,11 +64,13 @@ export const proxyCommand: Command = {
     if (role !== 'sidecar' && role !== 'router')
       throw new LateenError('invalid', `"${role}" is neither sidecar nor router`);
     if (more.length > 0) throw new LateenError('invalid', `unexpected argument "${more[0]}"`);
+    const meshFile = await readMeshFile(resolve('/', parsed.values.meshConfig ?? defaultMeshFile));
+    const env = meshFile === undefined ? host.env : joinEnvironment(host.env, meshFile);
     const { settings, problems } = parseProxySettings({
       role,
       flags: parsed.values,
-      env: host.env,
-      podInfo: await readPodInfo(host.env.POD_INFO_PATH || '/etc/istio/pod'),
+      env,
+      podInfo: await readPodInfo(env.POD_INFO_PATH || '/etc/istio/pod'),
       addresses: listAddresses(),
       hostname: hostname(),
       cpus: availableParallelism(),

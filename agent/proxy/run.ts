@@ -6,6 +6,7 @@ import { bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
 import { type Clock, type Component, LateenError, MemoryTidier } from '#runtime/core/index.ts';
 import { connectAuthority } from '../certificate/authority.ts';
 import { buildSpiffeId } from '../certificate/csr.ts';
+import { writeHeld } from '../certificate/held.ts';
 import { TrustBundle } from '../certificate/trust.ts';
 import { WorkloadCertificate } from '../certificate/workload.ts';
 import { type Credentials, OwnStream, type Topic } from '../discovery/ownstream.ts';
@@ -227,6 +228,7 @@ function buildCertificate(
       return trust.bundle;
     },
     tokenPath: certificate.tokenPath,
+    heldPath: certificate.heldPath,
     grace: certificate.grace,
     clock,
     random,
@@ -236,6 +238,10 @@ function buildCertificate(
       metrics.set('certificateExpiry', () => Math.round((issued.notAfter - clock.now()) / 1000), {
         resource_name: workloadSecret,
       });
+      if (certificate.outputPath !== undefined)
+        writeHeld(certificate.outputPath, issued).catch((thrown: unknown) =>
+          log.error('the certificate cannot be written', { error: LateenError.from(thrown).message }),
+        );
       onIssued(issued);
     },
     onFailure: () => metrics.add('certificateFailures', { request_type: 'csr' }),

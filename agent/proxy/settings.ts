@@ -26,6 +26,9 @@ export interface ProxySettings {
     readonly trustDomain: string;
     readonly tokenPath: string;
     readonly rootPath: string;
+    /** Folders of certificates: to renew one from, and to leave them in. Absent: memory only. */
+    readonly heldPath: string | undefined;
+    readonly outputPath: string | undefined;
     readonly ttlSeconds: number;
     readonly grace: { readonly ratio: number; readonly spread: number };
     /** Milliseconds between looks at the root file. */
@@ -93,12 +96,12 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
   const read = readerOf(env, problems);
 
   const config = parseProxyConfig(env.PROXY_CONFIG, problems);
-  const namespace = env.POD_NAMESPACE || 'default';
+  const namespace = env.POD_NAMESPACE || env.ISTIO_NAMESPACE || 'default';
   const node: NodeIdentity = {
     role: source.role,
     podName: env.POD_NAME || source.hostname,
     namespace,
-    addresses: orderAddresses(env.INSTANCE_IP, source.addresses),
+    addresses: orderAddresses(env.INSTANCE_IP || env.ISTIO_SVC_IP, source.addresses),
     serviceAccount: env.SERVICE_ACCOUNT || 'default',
     dnsDomain: flags.domain || `${namespace}.svc.${names.clusterDomain}`,
   };
@@ -158,6 +161,8 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
       clusterId,
       trustDomain: env.TRUST_DOMAIN || names.clusterDomain,
       tokenPath: env.JWT_PATH || '/var/run/secrets/tokens/istio-token',
+      heldPath: env.PROV_CERT || undefined,
+      outputPath: env.OUTPUT_CERTS || undefined,
       rootPath: env.CA_ROOT_CA || '/var/run/secrets/istio/root-cert.pem',
       ttlSeconds: read.seconds('SECRET_TTL', 24 * 3600),
       grace: {

@@ -46,6 +46,7 @@ const honouredFields: ReadonlySet<string> = new Set([
   'defaultConfig.proxyAdminPort',
   'defaultConfig.proxyMetadata',
   'defaultConfig.proxyStatsMatcher',
+  'defaultConfig.readinessProbe',
   'defaultConfig.runtimeValues',
   'defaultConfig.serviceCluster',
   'defaultConfig.statusPort',

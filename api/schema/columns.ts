@@ -16,7 +16,7 @@ export const column = (name: string, jsonPath: string, description: string, prio
   ...(priority === undefined ? {} : { priority }),
 });
 
-const conditionColumn = (type: string, description: string): PrinterColumn =>
+export const conditionColumn = (type: string, description: string): PrinterColumn =>
   column(type, `.status.conditions[?(@.type=="${type}")].status`, description);
 
 /** "Is it in force?" */

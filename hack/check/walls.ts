@@ -39,7 +39,11 @@ export const walls: readonly Wall[] = [
     folders: ['api/', 'model/', 'kube/', 'runtime/', 'controllers/'],
     packages: ['@dot-i/k8s-operator', '@kubernetes/client-node'],
   },
-  { folder: 'agent/', folders: ['api/constants', 'runtime/core/', 'wire/agent', 'envoy/bootstrap'], packages: [] },
+  {
+    folder: 'agent/',
+    folders: ['api/constants', 'runtime/core/', 'wire/agent', 'envoy/bootstrap'],
+    packages: ['yaml'],
+  },
   { folder: 'cmd/', folders: anything, packages: ['*'] },
   { folder: 'config/', folders: [], packages: [] },
   { folder: 'hack/', folders: anything, packages: ['*'] },

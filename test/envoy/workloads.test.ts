@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -107,8 +107,8 @@ spec: {mtls: {mode: STRICT}}
     const start = async (
       account: string,
       env: Readonly<Record<string, string>>,
-      proxyConfig: Readonly<Record<string, unknown>> = {},
-    ) => {
+      flags: readonly string[] = [],
+    ): Promise<AgentProcess> => {
       const agent = await AgentProcess.prepare({
         program,
         discoveryAddress: `127.0.0.1:${istiod.securePort}`,
@@ -116,23 +116,30 @@ spec: {mtls: {mode: STRICT}}
         roots: istiod.roots,
         token: await istiod.token('demo', account),
         env: { SERVICE_ACCOUNT: account, ISTIO_META_INTERCEPTION_MODE: 'NONE', ...env },
-        proxyConfig,
+        flags,
       });
       await agent.start();
       return agent;
     };
     client = await start('client', { POD_NAME: 'client-1', ISTIO_METAJSON_LABELS: '{"app":"client"}' });
+    // What `istioctl x workload entry configure` would write from the group.
+    await writeFile(
+      join(folder, 'mesh.yaml'),
+      `
+defaultConfig:
+  proxyMetadata:
+    ISTIO_META_AUTO_REGISTER_GROUP: web
+    ISTIO_METAJSON_LABELS: '{"app":"web","version":"v7"}'
+  readinessProbe:
+    httpGet: {host: 127.0.0.1, path: /healthz, port: ${ports.application}}
+    periodSeconds: 1
+`,
+    );
+    const certificates = join(folder, 'certificates');
     machine = await start(
       'web',
-      {
-        POD_NAME: 'machine-1',
-        INSTANCE_IP: address,
-        ISTIO_META_AUTO_REGISTER_GROUP: 'web',
-        ISTIO_METAJSON_LABELS: '{"app":"web","version":"v7"}',
-      },
-      {
-        readinessProbe: { httpGet: { port: ports.application, host: '127.0.0.1', path: '/healthz' }, periodSeconds: 1 },
-      },
+      { POD_NAME: 'machine-1', INSTANCE_IP: address, OUTPUT_CERTS: certificates, PROV_CERT: certificates },
+      ['--meshConfig', join(folder, 'mesh.yaml')],
     );
   });
 
@@ -219,6 +226,20 @@ spec: {mtls: {mode: STRICT}}
     ).catch(explain);
     expect((await entry())?.metadata.uid).to.equal(before?.metadata.uid);
     await eventually(call, (status) => expect(status).to.equal(200)).catch(explain);
+  });
+
+  it('comes back after a restart, by its last certificate, when its token’s time is over', async () => {
+    const before = await entry();
+    await machine.end('SIGTERM');
+    await rm(join(machine.folder, 'token'));
+    await machine.start();
+    await eventually(entry, (now) =>
+      expect(now?.metadata.annotations?.['istio.io/connectedAt'])
+        .to.be.a('string')
+        .and.not.equal(before?.metadata.annotations?.['istio.io/connectedAt']),
+    ).catch(explain);
+    await eventually(call, (status) => expect(status).to.equal(200)).catch(explain);
+    expect(istiod.log()).to.match(/"id":"spiffe:\/\/cluster.local\/ns\/demo\/sa\/web","proof":"certificate"/);
   });
 
   it('is gone some time after it has left', async () => {
