@@ -74,7 +74,7 @@ async function serve(
   acceptor: TcpServer & { closeAllConnections(): void },
   name: string,
   address: string,
-  bind: { readonly host: string; readonly port: number },
+  bind: { readonly host?: string; readonly port: number },
   signal: AbortSignal,
 ): Promise<void> {
   await new Promise<void>((resolve, reject) => {
@@ -94,7 +94,7 @@ async function serve(
       acceptor.closeAllConnections();
     });
     if (signal.aborted) resolve();
-    else acceptor.listen(bind.port, bind.host);
+    else acceptor.listen(bind);
   });
 }
 

@@ -46,12 +46,12 @@ export function resolveSettings<S>(schema: z.ZodType<S>, environment: Environmen
 }
 
 /** `host:port`, `:port` for every address; an empty text means: not served. */
-export function parseAddress(text: string): { readonly host: string; readonly port: number } | undefined {
+export function parseAddress(text: string): { readonly host?: string; readonly port: number } | undefined {
   if (text === '') return undefined;
   const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
   const port = Number(match?.[3]);
   if (match === null || port > 65_535)
     throw new LateenError('invalid', `"${text}" is not an address such as 127.0.0.1:15010 or :15010`);
   const host = match[1] ?? match[2] ?? '';
-  return { host: host === '' ? '::' : host, port };
+  return { port, ...(host === '' ? {} : { host }) };
 }

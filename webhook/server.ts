@@ -19,7 +19,8 @@ export interface ServerCertificateSource {
 }
 
 export interface WebhookServerOptions {
-  readonly host: string;
+  /** All addresses when absent. */
+  readonly host?: string;
   /** 0 for any free port. */
   readonly port: number;
   readonly certificate: ServerCertificateSource;
@@ -67,7 +68,7 @@ export class WebhookServer implements Component {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { certificate, host, port, logger } = this.#options;
+    const { certificate, logger } = this.#options;
     const server = createServer(
       { minVersion: 'TLSv1.2', headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 60_000 },
       (request, response) => {
@@ -86,9 +87,9 @@ export class WebhookServer implements Component {
       server.setSecureContext({ cert: pair.certificate, key: pair.privateKey, minVersion: 'TLSv1.2' }),
     );
     try {
-      await listen(server, host, port);
+      await listen(server, this.#options);
       this.#port = (server.address() as AddressInfo).port;
-      logger.info('webhooks listening', { host, port: this.#port });
+      logger.info('webhooks listening', { host: this.#options.host ?? '', port: this.#port });
       await aborted(server, signal);
     } finally {
       stopFollowing();
@@ -163,10 +164,10 @@ function send(response: ServerResponse, { status, body, json = false }: Answer):
   response.end(body);
 }
 
-function listen(server: Server, host: string, port: number): Promise<void> {
+function listen(server: Server, { host, port }: Pick<WebhookServerOptions, 'host' | 'port'>): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen({ port, ...(host === undefined ? {} : { host }) }, () => {
       server.off('error', reject);
       resolve();
     });

@@ -104,7 +104,8 @@ function parseBinding(address: string): ListenOptions {
   if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
   const at = address.lastIndexOf(':');
   const host = address.slice(0, at).replace(/^\[|\]$/g, '');
-  return { port: Number(address.slice(at + 1)), host: host === '' ? '::' : host };
+  // Without a host Node takes all addresses, and those of IPv4 where the machine has no others.
+  return { port: Number(address.slice(at + 1)), ...(host === '' ? {} : { host }) };
 }
 
 function shutDown(server: Server): Promise<void> {
