@@ -41,6 +41,8 @@ export interface SnapshotSourceOptions {
 export interface MeshSnapshotSource extends SnapshotSource, Component {
   /** The graph has a new revision; cheap. */
   edited(): void;
+  /** What such a proxy would be served, though none is connected; undefined when it cannot be built. */
+  prepare(proxy: MeshProxy, signal: AbortSignal): Promise<Snapshot | undefined>;
   /**
    * The user resources that contribute to what this proxy is served now, and the revision that this came in with. They
    * come in lists that proxies share; none is in two of them.
@@ -217,6 +219,14 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     },
 
     edited: () => wake.up(),
+
+    async prepare(proxy, signal) {
+      const outcome = await builder.build([{ query: built.proxy, key: rootKeyOf(proxy) }], { signal });
+      const [result] = outcome.kind === 'built' ? outcome.results : [];
+      // What cannot be built is told when a proxy needs it.
+      if (result === undefined || 'error' in result) return undefined;
+      return joinSnapshot(result.value.view, result.value.own, outcome.revision);
+    },
 
     subscribe(proxy, onChange): Subscription {
       const subscriber: Subscriber = {

@@ -5,7 +5,7 @@
 import type { Batch, Change } from './change.ts';
 import type { Channel } from './channel.ts';
 import { NO_RESOURCES, parentsIn, type Resources } from './difference.ts';
-import { type Pace, type Step, stepsBetween, takeSteps } from './steps.ts';
+import { joined, type Pace, stepsBetween, takeSteps } from './steps.ts';
 
 /** Fewer names than this are sent one by one. */
 const MANY = 32;
@@ -36,8 +36,12 @@ export function nextSteps(channel: Channel, target: Resources, pace: Pace): Batc
     if (taken > 0 && full) break;
   }
   if (taken === 0) return undefined;
-  const chosen = steps.slice(0, taken);
-  return { changes: changesOf(chosen), steps: chosen, move: { from, to: takeSteps(from, target, pace, taken) } };
+  const chosen = taken === steps.length ? steps : steps.slice(0, taken);
+  return {
+    changes: joined(chosen, 'changes'),
+    steps: chosen,
+    move: { from, to: takeSteps(from, target, pace, taken) },
+  };
 }
 
 /** The first that a client is sent which asks for many by name. Undefined: it holds something already, or asks for few. */
@@ -47,7 +51,7 @@ export function firstOfMany(channel: Channel, target: Resources, pace: Pace): Ba
   if (inFlight.length > 0 || !refusals.none) return undefined;
   const changes: Change[] = [];
   let bytes = 0;
-  for (const change of changesOf(stepsBetween(NO_RESOURCES, target, pace))) {
+  for (const change of joined(stepsBetween(NO_RESOURCES, target, pace), 'changes')) {
     if (!holdings.interest.has(change.name)) continue;
     bytes += change.resource?.bytes.length ?? 0;
     if (bytes > pace.chunkBytes && changes.length > 0) break;
@@ -60,9 +64,4 @@ export function firstOfMany(channel: Channel, target: Resources, pace: Pace): Ba
 /** Whether something in the collection belongs to a parent that was sent just now: its belongings are on the way already. */
 function bringsIntroduced({ introduced }: Channel, held: Resources): boolean {
   return introduced.size > 0 && parentsIn(held).some((parent) => introduced.has(parent));
-}
-
-function changesOf(steps: readonly Step[]): readonly Change[] {
-  const [only] = steps;
-  return steps.length === 1 && only !== undefined ? only.changes : steps.flatMap(({ changes }) => changes);
 }

@@ -1,12 +1,14 @@
 /** The aggregated discovery service: accepts streams, proves identities, and keeps what all streams share. */
 import { type Server, type ServiceDefinition, type sendUnaryData, status } from '@grpc/grpc-js';
 import { type Clock, LateenError, type Logger, type Metrics, systemClock } from '#runtime/index.ts';
+import type { Message } from '#wire/index.ts';
 import type { Caller, DiscoveryCall, StreamContext } from './context.ts';
 import type { DebugResponder } from './debug.ts';
 import type { PeerAuthenticator } from './identity.ts';
 import type { Connections } from './listener.ts';
 import { declareXdsMetrics } from './metrics.ts';
 import { createPacer } from './pacer.ts';
+import { type PrepareSnapshot, rehearse } from './rehearsal.ts';
 import type { Protocol } from './request.ts';
 import { createResponseEncoder, EncodedResponse, joinResponse } from './response.ts';
 import { DEFAULT_SESSION_SETTINGS, type SessionSettings } from './session.ts';
@@ -50,6 +52,11 @@ export interface DiscoveryService {
    * port's connections) its connection with it, so that the client comes back with its new one.
    */
   register(server: Server, authenticator?: PeerAuthenticator, connections?: Connections): void;
+  /**
+   * Answers a client with this node as if it had connected, so that those to come find responses put together and code
+   * compiled. Says whether it was sent everything; nothing of it is left to be seen.
+   */
+  rehearse(node: Message<'envoy.config.core.v3.Node'>, prepare: PrepareSnapshot): Promise<boolean>;
   /** Every stream whose proxy is known. */
   streams(): readonly StreamState[];
   /** Ends all streams; the proxies reconnect elsewhere. New ones are refused from then on. */
@@ -169,6 +176,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
         deltaAggregatedResources: handler('delta'),
       });
     },
+    rehearse: (node, prepare) => rehearse(node, prepare, context),
     streams: () => [...streams].flatMap(({ state }) => (state === undefined ? [] : [state])),
     close() {
       closed = true;

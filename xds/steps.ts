@@ -5,6 +5,7 @@
  */
 import type { Change } from './change.ts';
 import { differingNames, NO_RESOURCES, type Resources } from './difference.ts';
+import { NO_LAYERS, separateLayers, sharedLayers } from './layers.ts';
 import type { ServedResource } from './source.ts';
 import { parentOf } from './types.ts';
 
@@ -58,11 +59,25 @@ function resolveNeeds(from: Resources, resources: readonly ServedResource[]): St
   return { fresh: [...fresh], added: [...added] };
 }
 
-/** All the steps have of one thing; the list of the step itself when there is only one. */
-export function joined<K extends 'resources' | 'removed'>(steps: readonly Step[], what: K): Step[K] {
+/** Several steps taken together. */
+type Joined = Pick<Step, 'changes' | 'resources' | 'removed'>;
+
+const joints = new WeakMap<readonly Step[], Joined>();
+
+/** All the steps have of one thing; the list of the step itself when there is only one. Made once for each list of steps. */
+export function joined<K extends keyof Joined>(steps: readonly Step[], what: K): Joined[K] {
   const [only] = steps;
   if (steps.length === 1 && only !== undefined) return only[what];
-  return steps.flatMap((step) => step[what] as readonly (ServedResource | string)[]) as readonly unknown[] as Step[K];
+  let known = joints.get(steps);
+  if (known === undefined) {
+    known = {
+      changes: steps.flatMap(({ changes }) => changes),
+      resources: steps.flatMap(({ resources }) => resources),
+      removed: steps.flatMap(({ removed }) => removed),
+    };
+    joints.set(steps, known);
+  }
+  return known[what];
 }
 
 /** A collection that is on the way to another: the first steps are taken. */
@@ -176,9 +191,6 @@ function wayBetween(from: Resources, to: Resources, pace: Pace): Way {
   return way;
 }
 
-/** More layers than this are taken together, so that there are few steps. */
-const MOST_LAYERS = 4;
-
 function resolveSteps(from: Resources, to: Resources, pace: Pace): readonly Step[] {
   const layers = separateLayers(to);
   const before = from === NO_RESOURCES ? layers?.map(() => NO_RESOURCES) : separateLayers(from);
@@ -188,7 +200,16 @@ function resolveSteps(from: Resources, to: Resources, pace: Pace): readonly Step
     if (!steps.some(({ removed }) => removed.some((name) => to.has(name))))
       return pace.byParent ? gatherParents(steps) : steps;
   }
-  const names = [...differingNames(from, to)].sort();
+  const shared = from === NO_RESOURCES ? sharedLayers(to) : NO_LAYERS;
+  const taken = new Set(shared.flatMap((layer) => [...layer.keys()]));
+  const ready = shared.flatMap((layer) => stepsBetween(NO_RESOURCES, layer, pace));
+  const rest = cutSteps(from, to, pace, (name) => !taken.has(name));
+  return pace.byParent && shared.length > 0 ? gatherParents([...rest, ...ready]) : [...rest, ...ready];
+}
+
+/** Steps that are made for this way alone, of the names that are to be in them. */
+function cutSteps(from: Resources, to: Resources, pace: Pace, isMeant: (name: string) => boolean): readonly Step[] {
+  const names = differingNames(from, to).filter(isMeant).sort();
   const steps: Step[] = [];
   let changes: Change[] = [];
   let bytes = 0;
@@ -217,30 +238,3 @@ function gatherParents(steps: readonly Step[]): readonly Step[] {
   const parents = [...new Set(steps.map(({ parent }) => parent))];
   return parents.length < 2 ? steps : parents.flatMap((parent) => steps.filter((step) => step.parent === parent));
 }
-
-const separations = new WeakMap<Resources, readonly Resources[] | null>();
-
-/** The layers of a collection, when no two of them have a name in common; undefined when that isn't certain. */
-function separateLayers(resources: Resources): readonly Resources[] | undefined {
-  let known = separations.get(resources);
-  if (known === undefined) {
-    known = areSeparate(resources) ? (resources.layers ?? null) : null;
-    separations.set(resources, known);
-  }
-  return known ?? undefined;
-}
-
-/** Looks only at what is small: one layer may be as big as it likes, and the others are held against it. */
-function areSeparate({ layers, hidden }: Resources): boolean {
-  if (layers === undefined || layers.length > MOST_LAYERS || (hidden?.size ?? 0) > 0) return false;
-  const big = layers.filter((layer) => layer.layers !== undefined);
-  if (big.length > 1) return false;
-  return layers.every(
-    (layer) =>
-      layer.layers !== undefined ||
-      (layer.size <= MOST_NAMES &&
-        layers.every((other) => other === layer || ![...layer.keys()].some((name) => other.has(name)))),
-  );
-}
-
-const MOST_NAMES = 100;

@@ -50,12 +50,15 @@ export interface ControlPlane extends Component {
 /** What is waited for first. */
 const readable = 'the API server, with a valid mesh configuration';
 
+/** What proxies that connect at once will need at once. */
+const prepared = 'the first snapshots';
+
 /** The audience of tokens that pods present to the control plane. */
 const audience = 'istio-ca';
 
 /** Everything of istiod but the probe and the metrics page. */
 export function createControlPlane(options: ControlPlaneOptions): ControlPlane {
-  const waiting = new Set([readable, 'the first lists', 'the certificate authority', 'the webhooks']);
+  const waiting = new Set([readable, 'the first lists', prepared, 'the certificate authority', 'the webhooks']);
   return {
     name: 'control plane',
     missing: () => [...waiting],
@@ -163,6 +166,7 @@ function join(
   const serving = createServing({
     ...{ settings, mesh, synced: source.synced, secrets, callers, clock, logger, metrics },
     workloads: workloads.reception,
+    onRehearsed: () => waiting.delete(prepared),
   });
   const { snapshots, ledger, debug } = serving;
   const isReplica = async (call: ServerWritableStream<Empty, DeliveryReport>) => {
@@ -226,8 +230,9 @@ function join(
   });
   monitoring?.delegate('/debug', debug.handler);
   const leader = createLeader({ settings, client, logger, work: leaderWork, synced: source.synced });
-  const services = [admission, ...workloads.components, ...serving.plaintext, secure, serving.tidier];
-  return [source, authority, certificate, snapshots, ...services, leader];
+  const { rehearsal, plaintext, tidier } = serving;
+  const services = [admission, ...workloads.components, ...plaintext, secure, tidier];
+  return [source, authority, certificate, snapshots, rehearsal, ...services, leader];
 }
 
 function buildClientCredentials(authority: CertificateAuthority, own: Identity): ChannelCredentials {

@@ -30,8 +30,12 @@ export interface FilePlaneOptions {
 /** Files of an authority that is plugged in, by Istio's names. */
 const authorityFiles = ['ca-cert.pem', 'ca-key.pem', 'cert-chain.pem', 'root-cert.pem'];
 
+/** What is waited for. */
+const readable = 'the files, with a valid mesh configuration';
+const prepared = 'the first snapshots';
+
 export function createFilePlane(options: FilePlaneOptions): ControlPlane {
-  const waiting = new Set(['the files, with a valid mesh configuration']);
+  const waiting = new Set([readable, prepared]);
   return {
     name: 'control plane',
     missing: () => [...waiting],
@@ -69,10 +73,11 @@ function joinParts(
     logger: scoped('registry'),
     clock,
   });
-  void source.synced.then(() => waiting.clear());
+  void source.synced.then(() => waiting.delete(readable));
 
-  const { snapshots, debug, tidier, plaintext, secure } = createServing({
+  const { snapshots, debug, tidier, rehearsal, plaintext, secure } = createServing({
     ...{ settings, mesh, synced: source.synced, clock, logger, metrics },
+    onRehearsed: () => waiting.delete(prepared),
     // A proxy gets secrets of its proven namespace only; there is nobody else to ask.
     secrets: { mayReadSecrets: () => Promise.resolve(true) },
     // Nobody asks before there is an authority.
@@ -85,7 +90,7 @@ function joinParts(
         'invalid',
         `nobody could connect: name an address with --grpc-addr, or plug an authority into ${settings.pluggedCertificates}`,
       );
-    return [source, snapshots, ...plaintext, tidier];
+    return [source, snapshots, rehearsal, ...plaintext, tidier];
   }
 
   const caMetrics = declareCaMetrics(metrics);
@@ -111,7 +116,7 @@ function joinParts(
   certificate.onChange((pair) => monitoring?.useCertificate(pair));
   monitoring?.delegate('/debug', debug.handler);
   const port = secure({ authority, certificate, callers, caMetrics });
-  return [source, authority, certificate, snapshots, ...plaintext, port, tidier];
+  return [source, authority, certificate, snapshots, rehearsal, ...plaintext, port, tidier];
 }
 
 const noTokens: TokenVerifier = {

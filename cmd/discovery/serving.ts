@@ -21,6 +21,7 @@ import { version } from '../version.ts';
 import { createDebug, type Debug } from './debug/index.ts';
 import type { Mesh } from './mesh.ts';
 import { declareMeshMetrics } from './mesh-metrics.ts';
+import { createRehearsal } from './rehearsal.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createSourceIndex } from './source-index.ts';
 import { mostTidiedBytes, tidyAfterConnections } from './tidy.ts';
@@ -30,6 +31,8 @@ export interface ServingOptions {
   readonly mesh: Mesh;
   /** Settles once every source has delivered its first list. */
   readonly synced: Promise<void>;
+  /** Called when this replica has prepared for the proxies that are going to connect. */
+  readonly onRehearsed: () => void;
   readonly secrets: SecretAuthorizer;
   /** Proves who asks for debug pages. */
   readonly callers: Pick<CallerAuthenticator, 'authenticate'>;
@@ -56,6 +59,8 @@ export interface Serving {
   readonly debug: Debug;
   /** Gives back memory. */
   readonly tidier: Component;
+  /** Prepares for those who are going to connect. */
+  readonly rehearsal: Component;
   /** The plaintext port, where one is asked for. */
   readonly plaintext: readonly Component[];
   /** The port for proven identities. */
@@ -93,7 +98,7 @@ export function createServing(options: ServingOptions): Serving {
     version,
     logger: scoped('debug'),
   });
-  const tidier = new MemoryTidier(clock, { mostBytes: mostTidiedBytes, keepsCode: true });
+  const tidier = new MemoryTidier(clock, { mostBytes: mostTidiedBytes });
   const discovery = createDiscoveryService({
     source: snapshots,
     observer: tidyAfterConnections(ledger, tidier),
@@ -122,6 +127,14 @@ export function createServing(options: ServingOptions): Serving {
     ledger,
     debug,
     tidier,
+    rehearsal: createRehearsal({
+      ...{ mesh, snapshots, discovery, clock, synced: options.synced },
+      logger: scoped('xds'),
+      onDone: () => {
+        options.onRehearsed();
+        tidier.request();
+      },
+    }),
     plaintext: settings.grpcAddr === '' ? [] : [plaintext],
     secure: ({ authority, certificate, callers: proven, caMetrics, more = [] }) =>
       createGrpcListener({

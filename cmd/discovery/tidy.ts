@@ -2,7 +2,7 @@ import type { MemoryTidier } from '#runtime/core/index.ts';
 import type { DeliveryObserver } from '#xds/index.ts';
 
 /** A heap in use of more than this, in bytes, takes longer to collect at once than certificates and leases may wait. */
-export const mostTidiedBytes = 160 * 1024 * 1024;
+export const mostTidiedBytes = 256 * 1024 * 1024;
 
 /** What a crowd of connecting proxies leaves behind is given back once they are served. */
 export function tidyAfterConnections(observer: DeliveryObserver, tidier: MemoryTidier): DeliveryObserver {

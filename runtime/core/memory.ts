@@ -8,8 +8,6 @@ const settleTime = 3000;
 export interface TidierOptions {
   /** Of a heap in use: collecting a larger one would stop the process for too long. */
   readonly mostBytes?: number;
-  /** Keeps what is compiled, for a process that will be busy again. */
-  readonly keepsCode?: boolean;
 }
 
 /**
@@ -48,13 +46,10 @@ export class MemoryTidier implements Component {
           if (!signal.aborted) throw reason;
         });
       }
-      const { mostBytes = Number.POSITIVE_INFINITY, keepsCode = false } = this.#options;
+      const { mostBytes = Number.POSITIVE_INFINITY } = this.#options;
       if (process.memoryUsage().heapUsed > mostBytes) continue;
-      await globalThis.gc?.({
-        type: 'major',
-        execution: 'async',
-        flavor: keepsCode ? 'regular' : 'last-resort',
-      });
+      // Any other collection keeps the pages that it empties.
+      await globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
     }
   }
 }

@@ -1,8 +1,9 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { LayeredResources, sameLayers } from '#translate/layered.ts';
-import { differingNames, needingNames } from '#xds/difference.ts';
+import { differingNames, NO_RESOURCES, needingNames } from '#xds/difference.ts';
 import type { Resources } from '#xds/source.ts';
+import { type Pace, stepsBetween } from '#xds/steps.ts';
 import { route } from '#xds/testing/resources.ts';
 
 const names = ['a', 'b', 'c', 'd', 'e', 'f'] as const;
@@ -89,5 +90,46 @@ describe('collections put together of layers', () => {
         }
       }),
     );
+  });
+});
+
+const many = Array.from({ length: 40 }, (_, at) => `n${at}`);
+const pace: Pace = { chunkBytes: 100, byParent: false, removals: true };
+
+const anyLargeLayer: fc.Arbitrary<Resources> = fc
+  .record({ from: fc.nat(39), count: fc.nat(20), version: fc.constantFrom('1', '2') })
+  .map(({ from, count, version }) => listed(many.slice(from, from + count), version));
+const anyStack: fc.Arbitrary<LayeredResources> = fc
+  .tuple(
+    fc.array(anyLargeLayer, { minLength: 1, maxLength: 6 }),
+    fc.subarray(many).map((hidden) => new Set(hidden)),
+  )
+  .map(([layers, hidden]) => new LayeredResources(layers, hidden));
+
+function listed(all: readonly string[], version = '1'): Resources {
+  return new Map(all.map((name) => [name, route(name, [], version)]));
+}
+
+describe('the way to a collection from nothing', () => {
+  it('brings all that is in it as it stands there, and each once', () => {
+    fc.assert(
+      fc.property(anyStack, anyLargeLayer, anyStack, (shared, own, other) => {
+        for (const to of [shared, new LayeredResources([own, shared]), new LayeredResources([own, shared, other])]) {
+          const brought = stepsBetween(NO_RESOURCES, to, pace).flatMap(({ changes }) => changes);
+          expect(brought).to.have.length(to.size);
+          expect(new Map(brought.map(({ name, resource }) => [name, resource]))).to.deep.equal(flatten(to));
+        }
+      }),
+    );
+  });
+
+  it('has the steps of every layer that is in it untouched, whatever else differs between those who share it', () => {
+    const layers = [0, 10, 20, 30].map((at) => listed(many.slice(at, at + 10)));
+    const shared = new LayeredResources(layers);
+    const [first, second] = [3, 33].map((at) => new LayeredResources([listed(many.slice(at, at + 2), '2'), shared]));
+    if (first === undefined || second === undefined) throw new Error('no collections');
+    const stepsOfFirst = new Set(stepsBetween(NO_RESOURCES, first, pace));
+    const common = stepsBetween(NO_RESOURCES, second, pace).filter((step) => stepsOfFirst.has(step));
+    expect(common.flatMap(({ resources }) => resources.map(({ name }) => name))).to.deep.equal(many.slice(10, 30));
   });
 });
