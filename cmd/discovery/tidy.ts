@@ -1,8 +1,8 @@
 import type { MemoryTidier } from '#runtime/core/index.ts';
 import type { DeliveryObserver } from '#xds/index.ts';
 
-/** A heap in use of more than this, in bytes, takes longer to collect at once than certificates and leases may wait. */
-export const mostTidiedBytes = 256 * 1024 * 1024;
+/** More live memory than this, in bytes, takes longer to collect at once than certificates and leases may wait. */
+export const mostTidiedBytes = 160 * 1024 * 1024;
 
 /** What a crowd of connecting proxies leaves behind is given back once they are served. */
 export function tidyAfterConnections(observer: DeliveryObserver, tidier: MemoryTidier): DeliveryObserver {
@@ -11,7 +11,10 @@ export function tidyAfterConnections(observer: DeliveryObserver, tidier: MemoryT
       observer.connected(proxy);
       tidier.request();
     },
-    acknowledged: (connectionId, revision) => observer.acknowledged(connectionId, revision),
+    acknowledged(connectionId, revision) {
+      observer.acknowledged(connectionId, revision);
+      tidier.postpone();
+    },
     rejected: (connectionId, error) => observer.rejected(connectionId, error),
     waiting: (connectionId, clusters) => observer.waiting(connectionId, clusters),
     disconnected(connectionId) {

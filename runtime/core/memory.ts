@@ -1,12 +1,16 @@
 /** Gives back what bursts of work leave in the heap. */
+import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
 import type { Clock } from './clock.ts';
 import type { Component } from './component.ts';
 
 /** Milliseconds without a further request, so that one collection serves everything that happens together. */
 const settleTime = 3000;
 
+/** Milliseconds after which a collection no longer waits for things to settle. */
+const longestSettleTime = 60_000;
+
 export interface TidierOptions {
-  /** Of a heap in use: collecting a larger one would stop the process for too long. */
+  /** A heap of which a full collection left more than this is let be: collecting it would stop the process for too long. */
   readonly mostBytes?: number;
 }
 
@@ -21,6 +25,7 @@ export class MemoryTidier implements Component {
   #wake: () => void = () => undefined;
   #requested = 0;
   #served = 0;
+  #settling = false;
 
   constructor(clock: Clock, options: TidierOptions = {}) {
     this.#clock = clock;
@@ -33,23 +38,48 @@ export class MemoryTidier implements Component {
     this.#wake();
   }
 
+  /** Something goes on that a collection, if one is asked for, should not disturb. */
+  postpone(): void {
+    if (this.#settling) this.#requested += 1;
+  }
+
   async run(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => this.#wake(), { once: true });
+    const live = observeLive(signal);
     while (!signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
         if (this.#requested > this.#served || signal.aborted) resolve();
       });
-      while (this.#served < this.#requested && !signal.aborted) {
+      this.#settling = true;
+      const latest = this.#clock.monotonic() + longestSettleTime;
+      while (this.#served < this.#requested && this.#clock.monotonic() < latest && !signal.aborted) {
         this.#served = this.#requested;
         await this.#clock.sleep(settleTime, signal).catch((reason: unknown) => {
           if (!signal.aborted) throw reason;
         });
       }
+      this.#settling = false;
       const { mostBytes = Number.POSITIVE_INFINITY } = this.#options;
-      if (process.memoryUsage().heapUsed > mostBytes) continue;
+      if (live() > mostBytes) continue;
       // Any other collection keeps the pages that it empties.
       await globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
     }
   }
+}
+
+/** Bytes of the heap that the last full collection left; before there was one, those in use. */
+function observeLive(signal: AbortSignal): () => number {
+  const inUse = () => process.memoryUsage().heapUsed;
+  let left: number | undefined;
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (isFullCollection(entry)) left = inUse();
+  });
+  observer.observe({ type: 'gc' });
+  signal.addEventListener('abort', () => observer.disconnect(), { once: true });
+  return () => left ?? inUse();
+}
+
+function isFullCollection(entry: PerformanceEntry & { readonly detail?: unknown }): boolean {
+  return (entry.detail as { readonly kind?: number } | undefined)?.kind === constants.NODE_PERFORMANCE_GC_MAJOR;
 }
