@@ -71,6 +71,7 @@ export class Engine {
 
   /** Makes a node clean at the present revision. False: the time slice ended first; call again to go on. */
   settle(root: QueryNode, outOfTime?: OutOfTime): boolean {
+    if (root.state === CLEAN) return true;
     const waiting: { readonly node: QueryNode; readonly base: number }[] = [{ node: root, base: 0 }];
     this.#outOfTime = outOfTime;
     this.#progress = false;

@@ -9,6 +9,7 @@ export { type RunOptions, runComponents } from './components.ts';
 export {
   type Clock,
   type Component,
+  createCoalescer,
   type ErrorCode,
   LateenError,
   MemoryTidier,

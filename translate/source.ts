@@ -95,6 +95,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     return { query: named ? built.named : built.proxy, key };
   };
   const subscribers = new Map<string, Subscriber>();
+  /** Routers that ask for secrets. */
+  const watching = new Set<Subscriber>();
   const wake = new Wake();
   const background = new Set<Promise<void>>();
   let settled = -1;
@@ -136,13 +138,16 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     return changed;
   };
 
-  const partsInUse = (): ReadonlySet<Part> =>
-    new Set([...subscribers.values()].flatMap(({ built }) => (built === undefined ? [] : [built.view, built.own])));
-
   /** Tells about resources that a bug kept from being built, each message once as long as it lasts. */
   const reportFaults = (): void => {
+    const faulty = new Set<Part>();
+    for (const { built } of subscribers.values()) {
+      if (built === undefined) continue;
+      for (const part of [built.view, built.own]) if (part.summary.faults.length > 0) faulty.add(part);
+    }
+    if (faulty.size + reported.size === 0) return;
     const current = new Set<string>();
-    for (const { summary } of partsInUse()) {
+    for (const { summary } of faulty) {
       for (const { name, fault } of summary.faults) {
         const message = `${name}: ${fault.message}`;
         if (!reported.has(message) && !current.has(message)) options.onFault(name, fault);
@@ -175,9 +180,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
   /** Runs beside the builds, which must not wait for the API server. */
   const refreshPermissions = (signal: AbortSignal): void => {
-    const identities = [...subscribers.values()].flatMap(({ watched, proxy: { identity, type } }) =>
-      watched.size > 0 && identity !== undefined && type === 'router' ? [identity] : [],
-    );
+    if (watching.size === 0) return;
+    const identities = [...watching].flatMap(({ proxy: { identity } }) => (identity === undefined ? [] : [identity]));
     const refreshing = permissions
       .refresh(identities, signal, (error) => options.onFault('authorization of secrets', error))
       .then((changed) => {
@@ -252,11 +256,14 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
         },
         watchSecrets(names) {
           subscriber.watched = new Set(names);
+          if (names.size > 0 && proxy.type === 'router') watching.add(subscriber);
+          else watching.delete(subscriber);
           wake.up();
         },
         close() {
           if (subscribers.get(proxy.connectionId) !== subscriber) return;
           subscribers.delete(proxy.connectionId);
+          watching.delete(subscriber);
           departed += 1;
         },
       };

@@ -1,5 +1,8 @@
 import type { Clock } from '#runtime/core/index.ts';
 
+/** Given as the reason, because one that the platform makes up takes a stack trace each time. */
+const WOKEN = 'woken';
+
 /** A flag that something is due, and a way to sleep until it is raised. Raising it twice is the same as once. */
 export class Wake {
   #due = false;
@@ -7,7 +10,7 @@ export class Wake {
 
   up(): void {
     this.#due = true;
-    this.#interrupt?.abort();
+    this.#interrupt?.abort(WOKEN);
   }
 
   /** Lowers the flag; says whether it was up. */

@@ -1,6 +1,9 @@
 /** One timer for everything that may fall due on a stream: it rings at the earliest moment that it was set to. */
 import type { Clock } from '#runtime/index.ts';
 
+/** Given as the reason, because one that the platform makes up takes a stack trace each time. */
+const REPLACED = 'replaced';
+
 export class Alarm {
   readonly #clock: Clock;
   readonly #ring: () => void;
@@ -16,7 +19,7 @@ export class Alarm {
   /** `at`: on the monotonic clock. A moment later than the one that it is set to already changes nothing. */
   set(at: number): void {
     if (at >= this.#at) return;
-    this.#timer?.abort();
+    this.#timer?.abort(REPLACED);
     const timer = new AbortController();
     this.#timer = timer;
     this.#at = at;
@@ -33,7 +36,7 @@ export class Alarm {
   }
 
   cancel(): void {
-    this.#timer?.abort();
+    this.#timer?.abort(REPLACED);
     this.#timer = undefined;
     this.#at = Number.POSITIVE_INFINITY;
   }

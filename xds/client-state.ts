@@ -82,8 +82,8 @@ export class ClientState {
 
   /** Asks the channels that are not at rest, in order, until one says no. Those stirred meanwhile further on are asked too. */
   everyRestless(test: (channel: Channel) => boolean): boolean {
-    for (const [at, { bit }] of RESOURCE_TYPES.entries()) {
-      if ((this.#restless & bit) === 0) continue;
+    for (let at = 0; at < this.channels.length; at += 1) {
+      if ((this.#restless & (1 << at)) === 0) continue;
       const channel = this.channels[at];
       if (channel !== undefined && !test(channel)) return false;
     }

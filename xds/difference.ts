@@ -31,24 +31,11 @@ export function differingNames(from: Resources, to: Resources): readonly string[
 
 type Types = Snapshot['types'];
 
-const typeDifferences = new WeakMap<Types, WeakMap<Types, number>>();
-
-/** The set of types that two snapshots do not have alike, found once for all clients that go from one to the other. */
+/** The set of types that two snapshots do not have alike. */
 export function differingTypes(from: Types | undefined, to: Types | undefined): number {
   if (from === undefined || to === undefined) return ALL_TYPES;
-  let known = typeDifferences.get(from);
-  if (known === undefined) {
-    known = new WeakMap();
-    typeDifferences.set(from, known);
-  }
-  let types = known.get(to);
-  if (types === undefined) {
-    types = RESOURCE_TYPES.reduce(
-      (set, { typeUrl, bit }) => (from.get(typeUrl) === to.get(typeUrl) ? set : set | bit),
-      0,
-    );
-    known.set(to, types);
-  }
+  let types = 0;
+  for (const { typeUrl, bit } of RESOURCE_TYPES) if (from.get(typeUrl) !== to.get(typeUrl)) types |= bit;
   return types;
 }
 

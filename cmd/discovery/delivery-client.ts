@@ -1,7 +1,7 @@
 import { type ChannelCredentials, Client, type ClientReadableStream } from '@grpc/grpc-js';
 import type { DeliveryFacts, DeliveryLedger, DeliveryReport } from '#controllers/index.ts';
-import type { Clock } from '#runtime/core/index.ts';
-import { createCoalescer, deliveryDefinition, type Empty } from './delivery-service.ts';
+import { type Clock, createCoalescer } from '#runtime/core/index.ts';
+import { deliveryDefinition, type Empty, reportEveryMs } from './delivery-service.ts';
 
 /** Where the other replicas of this revision listen (`host:15012`), kept current by the caller. */
 export interface ReplicaAddresses {
@@ -41,7 +41,7 @@ export function createDeliveryClient(options: DeliveryClientOptions): DeliveryFa
         const reports = others.map((replica) => replica.report ?? { replica: '', facts: [] });
         onReports([options.ledger.report(), ...reports]);
       };
-      const schedule = createCoalescer(options.clock, signal, publish);
+      const schedule = createCoalescer(options.clock, signal, reportEveryMs, publish);
       const reconcile = () => {
         const listed = new Set(options.addresses.current());
         for (const [address, replica] of replicas) {

@@ -1,7 +1,7 @@
 import type { ServerWritableStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
 import type { DeliveryLedger, DeliveryReport } from '#controllers/index.ts';
-import type { Clock } from '#runtime/core/index.ts';
+import { type Clock, createCoalescer } from '#runtime/core/index.ts';
 
 /**
  * The service through which the lease holder reads every replica's delivery facts: one server stream, JSON reports, a
@@ -25,23 +25,7 @@ export type Empty = Readonly<Record<string, never>>;
 export type ReplicaCheck = (call: ServerWritableStream<Empty, DeliveryReport>) => Promise<boolean>;
 
 /** Changes come in bursts (a push to many proxies): one report tells of all within this time. */
-const coalesceMs = 100;
-
-/** Calls `send` soon after a call, and at most once per interval. */
-export function createCoalescer(clock: Clock, signal: AbortSignal, send: () => void): () => void {
-  let scheduled = false;
-  return () => {
-    if (scheduled || signal.aborted) return;
-    scheduled = true;
-    clock.sleep(coalesceMs, signal).then(
-      () => {
-        scheduled = false;
-        send();
-      },
-      () => undefined,
-    );
-  };
-}
+export const reportEveryMs = 100;
 
 /** Serves the ledger. A stream that does not drain gets the newest report when it does, never a backlog. */
 export function createDeliveryService(
@@ -74,7 +58,7 @@ function stream(call: ServerWritableStream<Empty, DeliveryReport>, ledger: Deliv
     pending = blocked;
     if (!blocked) blocked = !call.write(ledger.report());
   };
-  const stop = ledger.onChange(createCoalescer(clock, ended.signal, send));
+  const stop = ledger.onChange(createCoalescer(clock, ended.signal, reportEveryMs, send));
   call.on('drain', () => {
     blocked = false;
     if (pending) send();

@@ -131,19 +131,22 @@ export class DeliveryLedger {
     const said = new Map<SourceKey, DeliveryFact>();
     for (const { source, enteredAt } of this.#index.known()) {
       if (settled < enteredAt) continue;
-      const key = renderSourceKey(source);
+      const key = keyOf(source);
       const tally = tallies.get(key);
-      const fact: DeliveryFact = {
+      const before = this.#said.get(key);
+      if (before !== undefined && saysSame(before, source, tally)) {
+        said.set(key, before);
+        continue;
+      }
+      said.set(key, {
         source: key,
         uid: source.uid,
         generation: source.generation,
         affected: tally?.affected ?? 0,
         acknowledged: tally?.acknowledged ?? 0,
-        waitingFor: [...(tally?.waitingFor ?? [])].sort().slice(0, 5),
+        waitingFor: listWaiting(tally),
         ...(tally?.rejection === undefined ? {} : { rejection: tally.rejection }),
-      };
-      const before = this.#said.get(key);
-      said.set(key, before !== undefined && sameFact(before, fact) ? before : fact);
+      });
     }
     this.#said = said;
     return { replica: this.#replica, facts: [...said.values()] };
@@ -161,7 +164,7 @@ export class DeliveryLedger {
         const tally = findTally(lists, list);
         tally.affected += 1;
         if (upToDate) tally.acknowledged += 1;
-        else for (const cluster of connection.waitingFor) tally.waitingFor.add(cluster);
+        else noteWaiting(tally, connection.waitingFor);
       }
       if (connection.rejections.size > 0) blames.push([connection, this.#blamed(connectionId, connection), snapshot]);
     }
@@ -171,7 +174,7 @@ export class DeliveryLedger {
         const tally = findTally(tallies, key);
         tally.affected += affected;
         tally.acknowledged += acknowledged;
-        for (const cluster of waitingFor) tally.waitingFor.add(cluster);
+        if (waitingFor !== undefined) noteWaiting(tally, waitingFor);
       }
     }
     for (const [{ proxy, acknowledgedRevision }, blamed, { revision, sources }] of blames) {
@@ -197,33 +200,59 @@ export class DeliveryLedger {
   }
 }
 
-function sameFact(a: DeliveryFact, b: DeliveryFact): boolean {
+function saysSame(fact: DeliveryFact, { uid, generation }: LedgerSource, tally: Tally | undefined): boolean {
   return (
-    a.uid === b.uid &&
-    a.generation === b.generation &&
-    a.affected === b.affected &&
-    a.acknowledged === b.acknowledged &&
-    a.waitingFor.join() === b.waitingFor.join() &&
-    a.rejection?.proxy === b.rejection?.proxy &&
-    a.rejection?.message === b.rejection?.message
+    fact.uid === uid &&
+    fact.generation === generation &&
+    fact.affected === (tally?.affected ?? 0) &&
+    fact.acknowledged === (tally?.acknowledged ?? 0) &&
+    fact.waitingFor.join() === listWaiting(tally).join() &&
+    fact.rejection?.proxy === tally?.rejection?.proxy &&
+    fact.rejection?.message === tally?.rejection?.message
   );
 }
+
+/** The first of them by name. */
+function listWaiting(tally: Tally | undefined): readonly string[] {
+  return tally?.waitingFor === undefined ? NONE : [...tally.waitingFor].sort().slice(0, 5);
+}
+
+function noteWaiting(tally: Tally, clusters: Iterable<string>): void {
+  for (const cluster of clusters) {
+    tally.waitingFor ??= new Set();
+    tally.waitingFor.add(cluster);
+  }
+}
+
+const NONE: readonly string[] = [];
 
 /** How many proxies have something. */
 interface Tally {
   affected: number;
   acknowledged: number;
   rejection?: NonNullable<DeliveryFact['rejection']>;
-  readonly waitingFor: Set<string>;
+  waitingFor?: Set<string>;
 }
 
 function findTally<K>(tallies: Map<K, Tally>, key: K): Tally {
   let tally = tallies.get(key);
   if (tally === undefined) {
-    tally = { affected: 0, acknowledged: 0, waitingFor: new Set() };
+    tally = { affected: 0, acknowledged: 0 };
     tallies.set(key, tally);
   }
   return tally;
+}
+
+const sourceKeys = new WeakMap<LedgerSource, SourceKey>();
+
+/** Rendered once for each generation of a resource. */
+function keyOf(source: LedgerSource): SourceKey {
+  let key = sourceKeys.get(source);
+  if (key === undefined) {
+    key = renderSourceKey(source);
+    sourceKeys.set(source, key);
+  }
+  return key;
 }
 
 const keys = new WeakMap<readonly SourceIdentity[], readonly SourceKey[]>();

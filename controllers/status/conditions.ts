@@ -87,7 +87,7 @@ function resolveProgrammed(facts: ConditionFacts, previous: StatusCondition | un
       message: `${delivery.rejection.proxy} refused it: ${delivery.rejection.message}`,
     };
   }
-  if (previous?.status === 'True' && previous.observedGeneration === facts.generation) return previous;
+  if (previous !== undefined && isLasting(previous, facts.generation)) return previous;
   if (delivery === undefined)
     return { status: 'False', reason: 'Pending', message: 'not yet translated at this generation' };
   if (delivery.affected === 0)
@@ -111,6 +111,15 @@ function resolveProgrammed(facts: ConditionFacts, previous: StatusCondition | un
     reason: 'Pending',
     message: `acknowledged by ${delivery.acknowledged} of ${delivery.affected} proxies`,
   };
+}
+
+function isLasting(programmed: StatusCondition, generation: number): boolean {
+  return programmed.status === 'True' && programmed.observedGeneration === generation;
+}
+
+/** Whether a resource stands as programmed at this generation: nothing but a refusal takes that back. */
+export function isProgrammed(conditions: readonly StatusCondition[], prefix: string, generation: number): boolean {
+  return conditions.some((condition) => condition.type === `${prefix}Programmed` && isLasting(condition, generation));
 }
 
 /**

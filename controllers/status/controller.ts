@@ -1,6 +1,6 @@
 import { kinds } from '#api/index.ts';
 import { type KubeClient, KubeError, type KubeObject, type Resource } from '#kube/index.ts';
-import { type Clock, type Component, createWorkQueue, type Logger } from '#runtime/index.ts';
+import { type Clock, type Component, createCoalescer, createWorkQueue, type Logger } from '#runtime/index.ts';
 import {
   type DeliveryFact,
   type DeliveryFacts,
@@ -8,7 +8,7 @@ import {
   resolveDelivery,
   type SourceKey,
 } from '../delivery/facts.ts';
-import { type ConditionFacts, planConditions, type StatusCondition } from './conditions.ts';
+import { type ConditionFacts, isProgrammed, planConditions, type StatusCondition } from './conditions.ts';
 import type { StatusSubject, StatusSubjects } from './subjects.ts';
 
 export interface StatusControllerOptions {
@@ -27,6 +27,20 @@ interface StatusObject extends KubeObject {
 }
 
 /**
+ * An edit is followed by a report of what has come of it, which tells all there is to write; only when none has come
+ * within this time, in milliseconds, is it looked at without one.
+ */
+const reportWithinMs = 300;
+
+/** A subject that needed no write, and why it needs none until something is another. */
+interface Settled {
+  readonly subject: StatusSubject;
+  readonly facts: readonly DeliveryFact[];
+  /** It is programmed at its generation, which only a refusal changes. */
+  readonly programmed: boolean;
+}
+
+/**
  * Writes the conditions of every mesh resource of its cluster. Runs only on the lease holder of its revision. It reads the
  * conditions that stand once, at the start; from then on it alone writes its entries.
  */
@@ -35,17 +49,22 @@ export function createStatusController(options: StatusControllerOptions): Compon
   const prefix = revision === 'default' ? '' : `${revision}.istio.io/`;
   const fieldManager = `lateen-${revision}/status`;
   const standing = new Map<SourceKey, { readonly uid: string; readonly conditions: readonly StatusCondition[] }>();
-  /** Subjects that needed no write, with the facts that said so: looked at again only when one of the two is another. */
-  const settled = new Map<SourceKey, { readonly subject: StatusSubject; readonly facts: readonly DeliveryFact[] }>();
+  const settled = new Map<SourceKey, Settled>();
   let facts: ReadonlyMap<SourceKey, readonly DeliveryFact[]> = new Map();
   let replicas = 0;
+  /** Since the subjects were looked at last. */
+  let edited = false;
 
-  function plan(subject: StatusSubject): readonly StatusCondition[] | undefined {
-    const known = standing.get(subject.key);
-    const previous = known?.uid === subject.uid ? known.conditions : [];
+  function readStandingOf({ key, uid }: StatusSubject): readonly StatusCondition[] {
+    const known = standing.get(key);
+    return known?.uid === uid ? known.conditions : [];
+  }
+
+  function plan(subject: StatusSubject, now: string): readonly StatusCondition[] | undefined {
+    const previous = readStandingOf(subject);
     const resolved = resolveDelivery(facts.get(subject.key) ?? [], replicas, subject.uid, subject.generation);
     const input: ConditionFacts = { ...subject, ...(resolved === undefined ? {} : { delivery: resolved }) };
-    return planConditions(input, previous, renderTime(clock.now()), prefix);
+    return planConditions(input, previous, now, prefix);
   }
 
   const queue = createWorkQueue({
@@ -61,7 +80,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
         standing.delete(key);
         return;
       }
-      const conditions = plan(subject);
+      const conditions = plan(subject, renderTime(clock.now()));
       if (conditions === undefined) return;
       await write(subject, conditions, signal);
       standing.set(key, { uid: subject.uid, conditions });
@@ -88,14 +107,17 @@ export function createStatusController(options: StatusControllerOptions): Compon
   }
 
   function enqueueChanged(): void {
+    edited = false;
     const present = new Set<SourceKey>();
+    const now = renderTime(clock.now());
     for (const subject of subjects.all()) {
       present.add(subject.key);
       const own = facts.get(subject.key) ?? NO_FACTS;
       const before = settled.get(subject.key);
-      if (before?.subject === subject && sameFacts(before.facts, own)) continue;
-      if (plan(subject) === undefined) {
-        settled.set(subject.key, { subject, facts: own });
+      if (before?.subject === subject && saysNothingNew(before, own)) continue;
+      if (plan(subject, now) === undefined) {
+        const programmed = isProgrammed(readStandingOf(subject), prefix, subject.generation);
+        settled.set(subject.key, { subject, facts: own, programmed });
       } else {
         settled.delete(subject.key);
         queue.add(subject.key);
@@ -123,7 +145,13 @@ export function createStatusController(options: StatusControllerOptions): Compon
     name: 'status controller',
     run: async (signal) => {
       await readStanding(signal);
-      const stop = subjects.onChange(enqueueChanged);
+      const lookAtEdits = createCoalescer(clock, signal, reportWithinMs, () => {
+        if (edited) enqueueChanged();
+      });
+      const stop = subjects.onChange(() => {
+        edited = true;
+        lookAtEdits();
+      });
       try {
         await Promise.all([
           queue.run(signal),
@@ -143,8 +171,9 @@ export function createStatusController(options: StatusControllerOptions): Compon
 
 const NO_FACTS: readonly DeliveryFact[] = [];
 
-function sameFacts(a: readonly DeliveryFact[], b: readonly DeliveryFact[]): boolean {
-  return a.length === b.length && a.every((fact, at) => fact === b[at]);
+function saysNothingNew({ facts, programmed }: Settled, now: readonly DeliveryFact[]): boolean {
+  if (facts.length === now.length && facts.every((fact, at) => fact === now[at])) return true;
+  return programmed && !now.some(({ rejection }) => rejection !== undefined);
 }
 
 function resourceOf(kind: string): Resource {

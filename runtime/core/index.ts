@@ -1,8 +1,9 @@
 /**
- * Owns: the few words that every long-running process shares (clock, component, errors, idle memory).
+ * Owns: the few words that every long-running process shares (clock, component, errors, coalescing, idle memory).
  * May import: nothing, not even packages; the agent carries this folder into every pod.
  */
 export { type Clock, systemClock } from './clock.ts';
+export { createCoalescer } from './coalescer.ts';
 export type { Component } from './component.ts';
 export { type ErrorCode, LateenError, TerminalError } from './errors.ts';
 export { MemoryTidier } from './memory.ts';

@@ -1,0 +1,115 @@
+import { expect } from 'chai';
+import { createStatusController, type DeliveryReport, type StatusSubject } from '#controllers/index.ts';
+import { createKubeClient, createKubeconfigConnection, type KubeClient } from '#kube/index.ts';
+import { silentLogger, systemClock } from '#runtime/index.ts';
+import { type ApiServer, startApiServer } from '#test/support/apiserver.ts';
+import { eventually } from '#test/support/eventually.ts';
+
+const route = (weight: number) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: reviews, namespace: default}
+spec: {hosts: [reviews], http: [{route: [{destination: {host: reviews}, weight: ${weight}}]}]}
+`;
+
+describe('the status controller on an API server', function () {
+  this.timeout(120_000);
+  let server: ApiServer;
+  let client: KubeClient;
+  let writes = 0;
+  const stopping = new AbortController();
+  let running: Promise<void>;
+  let subject: StatusSubject | undefined;
+  let edited = (): void => undefined;
+  let report = (_reports: readonly DeliveryReport[]): void => undefined;
+
+  const read = async () => JSON.parse(await server.kubectl(['get', 'virtualservice', 'reviews', '-o', 'json']));
+  const programmed = async () => {
+    const { status, metadata } = await read();
+    const found = status?.conditions?.find((condition: { type: string }) => condition.type === 'Programmed');
+    return found?.observedGeneration === metadata.generation ? `${found.status}/${found.reason}` : undefined;
+  };
+  const untilProgrammed = (wanted: string) => eventually(programmed, (found) => expect(found).to.equal(wanted));
+  /** Changes the resource, as the control plane would see it. */
+  const change = async (weight: number): Promise<StatusSubject> => {
+    await server.kubectl(['apply', '--server-side', '-f', '-'], route(weight));
+    const { uid, generation } = (await read()).metadata;
+    return {
+      ...{ key: 'c/VirtualService/default/reviews', kind: 'VirtualService', namespace: 'default', name: 'reviews' },
+      ...{ uid, generation, honoured: true, errors: [], warnings: [], lastValidInForce: false, conflicts: [] },
+    };
+  };
+  const delivered = ({ key, uid, generation }: StatusSubject, acknowledged: number): readonly DeliveryReport[] => [
+    { replica: 'one', facts: [{ source: key, uid, generation, affected: 2, acknowledged, waitingFor: [] }] },
+  ];
+
+  before(async () => {
+    server = await startApiServer();
+    await server.kubectl(['apply', '--server-side', '-k', 'crds']);
+    await server.definitionsServed();
+    client = createKubeClient(createKubeconfigConnection({ path: server.kubeconfig }));
+    const write: KubeClient['applyStatus'] = client.applyStatus.bind(client);
+    client.applyStatus = (...parameters) => {
+      writes += 1;
+      return write(...parameters);
+    };
+    const watched = Promise.withResolvers<void>();
+    const controller = createStatusController({
+      client,
+      subjects: {
+        all: () => (subject === undefined ? [] : [subject]),
+        find: () => subject,
+        onChange: (listener) => {
+          edited = listener;
+          return () => undefined;
+        },
+      },
+      delivery: {
+        watch: async (onReports, signal) => {
+          report = onReports;
+          watched.resolve();
+          await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+        },
+      },
+      ...{ revision: 'default', clock: systemClock, random: Math.random, logger: silentLogger },
+    });
+    running = controller.run(stopping.signal);
+    await watched.promise;
+  });
+
+  after(async () => {
+    stopping.abort();
+    await running;
+    await client.close();
+    await server.stop();
+  });
+
+  it('says at once what a report tells of an edit that came just before', async () => {
+    subject = await change(1);
+    edited();
+    report(delivered(subject, 2));
+    await untilProgrammed('True/Programmed');
+    expect(writes).to.equal(1);
+  });
+
+  it('is left alone by proxies that come and go, and follows the next edit without a report as well', async () => {
+    const before = subject;
+    if (before !== undefined) report(delivered(before, 1));
+    subject = await change(2);
+    edited();
+    await untilProgrammed('False/Pending');
+    expect(writes).to.equal(2);
+    report(delivered(subject, 2));
+    await untilProgrammed('True/Programmed');
+    expect(writes).to.equal(3);
+  });
+
+  it('says what a proxy refuses, also of what was programmed', async () => {
+    if (subject === undefined) throw new Error('there is no subject');
+    const rejection = { proxy: 'web.default', message: 'no such thing' };
+    const [given] = delivered(subject, 1);
+    report(given === undefined ? [] : [{ ...given, facts: given.facts.map((fact) => ({ ...fact, rejection })) }]);
+    await untilProgrammed('False/EnvoyRejected');
+    expect(writes).to.equal(4);
+  });
+});
