@@ -10,6 +10,12 @@ import { EncodedResponse } from './response.ts';
 /** Messages of up to so many bytes are copied: a write of its own for each part costs more. */
 const SMALL_BYTES = 4_000;
 
+/**
+ * So many bytes are handed at once to a connection that is encrypted. Node keeps a buffer for each as large as the largest
+ * write: with 500 proxies half a gigabyte.
+ */
+const SLICE_BYTES = 128 << 10;
+
 /** A byte that says "not compressed" and four of length, before each message of gRPC. */
 const HEAD_BYTES = 5;
 
@@ -22,7 +28,7 @@ export const shareResponseBytes: ServerInterceptor = (_method, call) => {
 type NextCall = Parameters<ServerInterceptor>[1];
 
 /** As much of an HTTP/2 stream as is used. */
-type Http2Stream = Duplex & { readonly headersSent: boolean };
+type Http2Stream = Duplex & { readonly headersSent: boolean; readonly session?: { readonly encrypted?: boolean } };
 
 /** grpc-js keeps it to itself; where it can't be found, messages are copied. A pipeline test holds grpc-js to it. */
 function http2StreamOf(call: NextCall): Http2Stream | undefined {
@@ -47,7 +53,7 @@ class SharingCall extends ServerInterceptingCall {
     // Cancelled; the call hears of it by itself.
     if (stream.destroyed) return;
     if (!stream.headersSent) this.sendMetadata(new Metadata());
-    const written = (error?: Error | null) => {
+    const written: Written = (error) => {
       if (error) this.sendStatus({ code: status.INTERNAL, details: 'internal error' });
       else callback();
     };
@@ -55,13 +61,44 @@ class SharingCall extends ServerInterceptingCall {
       stream.write(frame(message, message.parts), written);
       return;
     }
-    stream.cork();
-    stream.write(frame(message, []));
-    message.parts.forEach((part, at) => {
-      stream.write(part, at === message.parts.length - 1 ? written : undefined);
-    });
-    stream.uncork();
+    const slices = stream.session?.encrypted ? cutSlices(message.parts, SLICE_BYTES) : [message.parts];
+    writeSlices(stream, [[frame(message, []), ...(slices[0] ?? [])], ...slices.slice(1)], written);
   }
+}
+
+type Written = (error?: Error | null) => void;
+
+/** Writes one slice after the other, each once the one before has gone. The status waits: grpc-js ends a call behind its messages. */
+function writeSlices(stream: Http2Stream, slices: readonly (readonly Buffer[])[], written: Written, at = 0): void {
+  const slice = slices[at] ?? [];
+  const gone: Written = (error) => {
+    if (error || at === slices.length - 1) written(error);
+    else writeSlices(stream, slices, written, at + 1);
+  };
+  stream.cork();
+  slice.forEach((part, index) => {
+    stream.write(part, index === slice.length - 1 ? gone : undefined);
+  });
+  stream.uncork();
+}
+
+/** The same bytes in groups of up to so many. */
+function cutSlices(parts: readonly Buffer[], most: number): readonly (readonly Buffer[])[] {
+  const slices: Buffer[][] = [];
+  let room = 0;
+  for (const part of parts) {
+    for (let from = 0; from < part.length; ) {
+      if (room === 0) {
+        slices.push([]);
+        room = most;
+      }
+      const piece = part.subarray(from, from + room);
+      slices.at(-1)?.push(piece);
+      from += piece.length;
+      room -= piece.length;
+    }
+  }
+  return slices;
 }
 
 /** The head of a message with these of its parts behind it. */

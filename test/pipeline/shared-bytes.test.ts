@@ -1,5 +1,6 @@
 /** Responses reach the socket without a copy: grpc-js, whose streams we write to directly, is held to what that needs. */
 import {
+  type ChannelCredentials,
   Client,
   credentials,
   type Server,
@@ -9,59 +10,83 @@ import {
   status,
 } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { silentLogger } from '#runtime/index.ts';
+import { CertificateAuthority, declareCaMetrics } from '#ca/index.ts';
+import { MemoryStore } from '#ca/testsupport/store.ts';
+import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import { createGrpcListener } from '#xds/index.ts';
 import { EncodedResponse } from '#xds/response.ts';
 
 const path = '/test.Sharing/Talk';
+const serverName = 'istiod.istio-system.svc';
 
-describe('bytes that responses share', () => {
-  it('go out in parts, in one message each, and no serializer is asked', async () => {
-    const large = Buffer.alloc(3 << 20, 'x');
-    const received = await talk((call) => {
-      call.write(new EncodedResponse([Buffer.from('own')]));
-      call.write(new EncodedResponse([large, Buffer.from('first'), Buffer.from('tail')]));
-      call.write(new EncodedResponse([large, Buffer.from('second')]));
-      call.write(new EncodedResponse([]));
-      call.end();
-    });
-    expect(received.map((bytes) => bytes.length)).to.deep.equal([3, large.length + 9, large.length + 6, 0]);
-    expect(received[0]?.toString()).to.equal('own');
-    expect(received[1]?.equals(Buffer.concat([large, Buffer.from('firsttail')]))).to.equal(true);
-    expect(received[2]?.equals(Buffer.concat([large, Buffer.from('second')]))).to.equal(true);
-  });
-
-  it('are reported as written, and the status comes behind them', async () => {
-    let written = 0;
-    const received = await talk((call) => {
-      call.write(new EncodedResponse([Buffer.alloc(1 << 20), Buffer.from('.')]), () => {
-        written += 1;
-        call.emit('error', { code: status.UNAVAILABLE, details: 'enough' });
+for (const tls of [false, true]) {
+  describe(`bytes that responses share${tls ? ', over TLS' : ''}`, () => {
+    it('go out in parts, in one message each, and no serializer is asked', async () => {
+      const large = Buffer.alloc(3 << 20, 'x');
+      const received = await talk(tls, (call) => {
+        call.write(new EncodedResponse([Buffer.from('own')]));
+        call.write(new EncodedResponse([large, Buffer.from('first'), Buffer.from('tail')]));
+        call.write(new EncodedResponse([large, Buffer.from('second')]));
+        call.write(new EncodedResponse([]));
+        call.end();
       });
-    }, status.UNAVAILABLE);
-    expect(received).to.have.length(1);
-    expect(written).to.equal(1);
+      expect(received.map((bytes) => bytes.length)).to.deep.equal([3, large.length + 9, large.length + 6, 0]);
+      expect(received[0]?.toString()).to.equal('own');
+      expect(received[1]?.equals(Buffer.concat([large, Buffer.from('firsttail')]))).to.equal(true);
+      expect(received[2]?.equals(Buffer.concat([large, Buffer.from('second')]))).to.equal(true);
+    });
+
+    it('come whole, though the call ends while they are on their way', async () => {
+      const received = await talk(
+        tls,
+        (call) => {
+          call.write(new EncodedResponse([Buffer.alloc(2 << 20), Buffer.from('.')]));
+          setImmediate(() => call.emit('error', { code: status.UNAVAILABLE, details: 'enough' }));
+        },
+        status.UNAVAILABLE,
+      );
+      expect(received.map(({ length }) => length)).to.deep.equal([(2 << 20) + 1]);
+    });
+
+    it('are reported as written, and the status comes behind them', async () => {
+      let written = 0;
+      const received = await talk(
+        tls,
+        (call) => {
+          call.write(new EncodedResponse([Buffer.alloc(1 << 20), Buffer.from('.')]), () => {
+            written += 1;
+            call.emit('error', { code: status.UNAVAILABLE, details: 'enough' });
+          });
+        },
+        status.UNAVAILABLE,
+      );
+      expect(received).to.have.length(1);
+      expect(written).to.equal(1);
+    });
   });
-});
+}
 
 /** What a client receives of a call that is answered like this, until it ends with this status. */
 async function talk(
+  tls: boolean,
   answer: (call: ServerDuplexStream<Buffer, EncodedResponse>) => void,
   ending: status = status.OK,
 ): Promise<readonly Buffer[]> {
+  const identity = tls ? await createIdentity() : undefined;
   const stopping = new AbortController();
   const listening = Promise.withResolvers<number>();
   const running = createGrpcListener({
     name: 'test',
     address: '127.0.0.1:0',
-    credentials: ServerCredentials.createInsecure(),
+    credentials: identity?.server ?? ServerCredentials.createInsecure(),
     services: [(server) => addService(server, answer)],
     onListening: listening.resolve,
     logger: silentLogger,
   }).run(stopping.signal);
   running.catch(listening.reject);
-  const client = new Client(`127.0.0.1:${await listening.promise}`, credentials.createInsecure(), {
+  const client = new Client(`127.0.0.1:${await listening.promise}`, identity?.client ?? credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
+    'grpc.ssl_target_name_override': serverName,
   });
   try {
     const call = client.makeBidiStreamRequest<Buffer, Buffer>(path, same, same);
@@ -76,6 +101,21 @@ async function talk(
     stopping.abort();
     await running;
   }
+}
+
+async function createIdentity(): Promise<{ readonly server: ServerCredentials; readonly client: ChannelCredentials }> {
+  const authority = new CertificateAuthority({
+    ...{ clock: systemClock, logger: silentLogger, random: Math.random, trustDomain: 'cluster.local' },
+    store: new MemoryStore(),
+    metrics: declareCaMetrics(createMetrics()),
+  });
+  await authority.refresh();
+  const { chain, privateKey } = authority.issueServer([serverName]);
+  const pair = { private_key: Buffer.from(privateKey), cert_chain: Buffer.from(chain.join('')) };
+  return {
+    server: ServerCredentials.createSsl(null, [pair]),
+    client: credentials.createSsl(Buffer.from(authority.rootsPem)),
+  };
 }
 
 const same = (bytes: Buffer) => bytes;
