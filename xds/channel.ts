@@ -140,11 +140,14 @@ export class Channel {
 
   /**
    * What the client holds from an earlier stream, by version. What belongs to a parent that it let go of and took up again
-   * it claims to hold still.
+   * it claims to hold still. Throws LateenError `invalid` when that is more than any mesh has.
    */
   restore(versions: Readonly<Record<string, string>>): void {
     const claimed = this.type.parent !== undefined;
-    for (const [name, version] of Object.entries(versions)) {
+    const held = Object.entries(versions);
+    if (held.length > MOST_NAMES || held.some(([name, version]) => name.length + version.length > LONGEST_NAME))
+      throw new LateenError('invalid', `${this.type.label}: no client holds so much from an earlier stream`);
+    for (const [name, version] of held) {
       if (this.holdings.subscribed(name)) this.holdings.record(name, { version, needs: undefined, claimed });
       this.forced.delete(name);
     }

@@ -11,6 +11,13 @@ const TYPES: ReadonlySet<string> = new Set(['sidecar', 'router']);
 const MODES: ReadonlySet<string> = new Set(['REDIRECT', 'TPROXY', 'NONE']);
 /** Anything longer is no id of a proxy and not worth a log line. */
 const MAX_ID_LENGTH = 1024;
+/**
+ * What a proxy says of itself is kept as long as its stream lasts. Kubernetes bounds the annotations of a pod, the longest
+ * part of it, to 256 kB.
+ */
+const MAX_METADATA_LENGTH = 512 * 1024;
+/** Envoy has some four hundred. */
+const MAX_EXTENSIONS = 4_000;
 
 /**
  * Node ids have Istio's form `type~ip~pod.namespace~domain`. Throws LateenError `invalid` saying what is wrong.
@@ -59,7 +66,7 @@ export function parseNode(node: Node | undefined, connection: number, protocol: 
     istioVersion: text(metadata, 'ISTIO_VERSION'),
     interceptionMode: interceptionMode(text(metadata, 'INTERCEPTION_MODE')),
     envoyVersion: envoyVersion(node),
-    extensions: (node.extensions ?? []).flatMap(({ name }) => (name === undefined ? [] : [name])),
+    extensions: parseExtensions(node.extensions ?? []),
     metadata,
     client,
     virtualHosts: protocol === 'delta' && client === 'envoy',
@@ -90,7 +97,17 @@ function envoyVersion({ userAgentBuildVersion, userAgentVersion }: Node): string
 function parseMetadata(struct: Node['metadata']): Metadata {
   if (struct === undefined) return {};
   const plain = toJson('google.protobuf.Struct', struct);
-  return typeof plain === 'object' && plain !== null ? (plain as Metadata) : {};
+  if (typeof plain !== 'object' || plain === null) return {};
+  if (JSON.stringify(plain).length > MAX_METADATA_LENGTH)
+    throw new LateenError('invalid', `the node's metadata is longer than ${MAX_METADATA_LENGTH} characters`);
+  return plain as Metadata;
+}
+
+function parseExtensions(extensions: NonNullable<Node['extensions']>): readonly string[] {
+  const names = extensions.flatMap(({ name }) => (name === undefined ? [] : [name]));
+  if (names.length > MAX_EXTENSIONS || names.some((name) => name.length > MAX_ID_LENGTH))
+    throw new LateenError('invalid', `the node has more than ${MAX_EXTENSIONS} extensions, or one with a long name`);
+  return names;
 }
 
 function text(metadata: Metadata, key: string): string {

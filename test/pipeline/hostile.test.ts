@@ -117,6 +117,29 @@ describe('discovery server and hostile clients', () => {
     expect(named(await stream.next())).to.deep.equal(['http']);
   });
 
+  it('keeps of a client no more than a proxy says of itself and holds', async () => {
+    const refused = async (request: Parameters<DeltaStream['send']>[0]) => {
+      const stream = open();
+      stream.send(request);
+      const { code, details } = await stream.ended;
+      expect(code).to.equal(status.INVALID_ARGUMENT);
+      return details;
+    };
+    const long = 'x'.repeat(1_000);
+    const node = sidecarNode('boaster', 'default', { NOTE: long.repeat(600) });
+    expect(await refused({ node, typeUrl: LISTENER_URL })).to.contain('metadata');
+    const extensions = Array.from({ length: 5_000 }, (_, at) => ({ name: `envoy.made-up.${at}` }));
+    expect(await refused({ node: { ...sidecarNode('boaster'), extensions }, typeUrl: LISTENER_URL })).to.contain(
+      'extensions',
+    );
+    const versions = (count: number, version = '1') =>
+      Object.fromEntries(Array.from({ length: count }, (_, at) => [`c${at}`, version]));
+    const holder = { node: sidecarNode('holder'), typeUrl: CLUSTER_URL };
+    expect(await refused({ ...holder, initialResourceVersions: versions(100_001) })).to.contain('earlier stream');
+    expect(await refused({ ...holder, initialResourceVersions: versions(1, long.repeat(2)) })).to.contain('earlier');
+    await expectServed();
+  });
+
   it('remembers of what a client says about a refusal no more than a page', async () => {
     const stream = open();
     stream.send({ node: sidecarNode('talker'), typeUrl: LISTENER_URL });
