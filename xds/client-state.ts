@@ -4,7 +4,7 @@
  */
 import type { Change } from './change.ts';
 import { Channel } from './channel.ts';
-import { differingTypes, NO_RESOURCES, type Resources, routesNamedIn } from './difference.ts';
+import { differingTypes, NO_RESOURCES, needingNames, type Resources, routesNamedIn } from './difference.ts';
 import type { Naming } from './retention.ts';
 import type { Snapshot } from './source.ts';
 import {
@@ -132,8 +132,11 @@ export class ClientState {
   naming(cluster: string): Naming {
     let wanted = false;
     for (const type of TYPES_NAMING_CLUSTERS) {
+      const target = this.target(type);
+      const isAtRest = (this.#restless & type.bit) === 0;
+      if (isAtRest && (wanted || needingNames(target, cluster).length === 0)) continue;
       const { holdings, inFlight } = this.channel(type.typeUrl);
-      holdings.rebase(this.target(type));
+      holdings.rebase(target);
       if (holdings.exceptionNeeds(cluster)) return 'passing';
       if (inFlight.some(({ changes }) => changes.some(({ resource }) => resource?.needs.includes(cluster))))
         return 'passing';

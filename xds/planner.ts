@@ -50,8 +50,8 @@ export class Planner {
       this.#gates.get(channel.type.typeUrl)?.clear();
       return undefined;
     }
-    const common = this.#state.delta ? this.#planCommon(channel, target) : undefined;
-    if (common !== undefined) return common;
+    const common = this.#state.delta ? this.#planCommon(channel, target, now) : undefined;
+    if (common !== undefined) return common === 'waits' ? undefined : common;
     const suspects = channel.nextSuspects(target);
     if (suspects !== undefined) return { changes: suspects };
     const due = this.#due(channel, this.#state.changes(channel), now);
@@ -110,14 +110,24 @@ export class Planner {
   }
 
   /** What many clients are sent in the same words, when nothing has to be looked at one by one. */
-  #planCommon(channel: Channel, target: Resources): Batch | undefined {
+  #planCommon(channel: Channel, target: Resources, now: number): Batch | 'waits' | undefined {
     const pace = this.pace(channel);
     follow(channel, target);
     const first = firstOfMany(channel, target, pace);
     if (first !== undefined) return this.#gates.has(channel.type.typeUrl) ? undefined : first;
     const next = nextSteps(channel, target, pace);
-    if (next?.steps === undefined || !this.#isReady(channel, next.steps)) return undefined;
-    return next;
+    if (next?.steps === undefined) return undefined;
+    if (this.#isReady(channel, next.steps)) return next;
+    return this.#waits(channel, target, now) ? 'waits' : undefined;
+  }
+
+  /** Whether nothing on the way that a client shares with others may go yet: it stays there until something may. */
+  #waits(channel: Channel, target: Resources, now: number): boolean {
+    const gate = this.#gates.get(channel.type.typeUrl);
+    if (gate === undefined || channel.owed || !this.#state.clusters.holdings.interest.everything) return false;
+    const changes = channel.holdings.way(target, this.pace(channel))?.steps.flatMap((step) => step.changes) ?? [];
+    if (changes.some(({ resource }) => resource === undefined)) return false;
+    return this.#admit(gate, channel, changes, now).length === 0;
   }
 
   /** Whether nothing in these steps has to wait, for clusters or for those that use what is removed. */
@@ -154,17 +164,22 @@ export class Planner {
     const gate = this.#gates.get(channel.type.typeUrl);
     // A client that asks for clusters only after it has read routes cannot hold them before.
     if (gate === undefined || !state.clusters.holdings.interest.everything) return changes;
-    const admitted = gate.admit(changes, {
-      now,
-      holdsCluster: (cluster) => state.holdsCluster(cluster),
-      clusterExists: (cluster) => state.exists(CLUSTER, cluster),
-      held: (name) => channel.holdings.held(name),
-    });
-    if (!gate.idle) this.#busy.add(gate);
+    const admitted = this.#admit(gate, channel, changes, now);
     if (channel.type.typeUrl === LISTENER)
       return this.#retention.keepReplaced(admitted, () => this.#replaces(changes), now);
     if (admitted.length === changes.length || channel.type.parent === undefined) return admitted;
     return completeUnits(channel, changes, new Set(admitted));
+  }
+
+  #admit(gate: Gate, { holdings }: Channel, changes: readonly Change[], now: number): readonly Change[] {
+    const admitted = gate.admit(changes, {
+      now,
+      holdsCluster: (cluster) => this.#state.holdsCluster(cluster),
+      clusterExists: (cluster) => this.#state.exists(CLUSTER, cluster),
+      held: (name) => holdings.held(name),
+    });
+    if (!gate.idle) this.#busy.add(gate);
+    return admitted;
   }
 
   /**
