@@ -30,6 +30,7 @@ export function buildEntry(name: string, build: () => Entry): Entry {
 
 /** Cut-off test: the identical resource from the same sources. */
 export function sameEntry(a: Entry, b: Entry): boolean {
+  if (a === b) return true;
   if ('resource' in a)
     return 'resource' in b && a.resource === b.resource && a.placed === b.placed && sameSources(a.sources, b.sources);
   if ('fault' in a) return 'fault' in b && a.fault.message === b.fault.message;

@@ -31,17 +31,40 @@ export function createHostLayer(
   );
   const claims = graph.query<Claims>(
     `translate.${name}.claims`,
-    (reader, key) =>
-      read(reader, key).keys.map((host): HostClaim => {
-        const { host: resolved, claim } = reader.read(virtualHost, host);
-        const { service } = parseVirtualHostKey(host);
-        return { key: host, name: resolved.name, domains: resolved.domains, hash: claim, service };
-      }),
+    (reader, key) => read(reader, key).keys.map((host) => claimOf(host, reader.read(virtualHost, host))),
     { equal: sameClaims },
   );
   return { ...collect(graph, name, entries), claims };
 }
 
-export function splitEntry(table: string, part: VirtualHostPart): Extract<Entry, { resource: unknown }> {
-  return { resource: splitVirtualHost(table, part), sources: part.sources };
+type SplitEntry = Extract<Entry, { resource: unknown }>;
+
+/** What was made of a virtual host last: most of a layer is as it was before. A part is of one key, and mostly in one table. */
+const made = new WeakMap<VirtualHostPart, { claim?: HostClaim; entry?: SplitEntry; table?: string }>();
+
+function madeOf(part: VirtualHostPart): { claim?: HostClaim; entry?: SplitEntry; table?: string } {
+  let known = made.get(part);
+  if (known === undefined) {
+    known = {};
+    made.set(part, known);
+  }
+  return known;
+}
+
+function claimOf(key: string, part: VirtualHostPart): HostClaim {
+  const known = madeOf(part);
+  if (known.claim?.key !== key) {
+    const { name, domains } = part.host;
+    known.claim = { key, name, domains, hash: part.claim, service: parseVirtualHostKey(key).service };
+  }
+  return known.claim;
+}
+
+export function splitEntry(table: string, part: VirtualHostPart): SplitEntry {
+  const known = madeOf(part);
+  if (known.entry === undefined || known.table !== table) {
+    known.entry = { resource: splitVirtualHost(table, part), sources: part.sources };
+    known.table = table;
+  }
+  return known.entry;
 }
