@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import fc from 'fast-check';
 import { NameTable, parseNames } from './table.ts';
 
 const kubernetes = (ip: string) => ({ ips: [ip], registry: 'Kubernetes' });
@@ -83,6 +84,37 @@ describe('the name table', () => {
     expect(address('api.example.com')).to.equal('10.0.0.4');
     expect(address('gone.example.com')).to.equal(undefined);
     expect(parts.size).to.equal(1);
+  });
+
+  it('is the same after any updates as when it is told everything at once', () => {
+    const part: fc.Arbitrary<string> = fc.constantFrom('0 own', '1 mesh', '2 other');
+    const hosts = fc.dictionary(fc.constantFrom('a.example', 'b.example', '*.example'), fc.ipV4(), {
+      noNullPrototype: true,
+    });
+    const step = fc.record({ told: fc.dictionary(part, hosts, { noNullPrototype: true }), removed: fc.array(part) });
+    const spell = (told: Readonly<Record<string, Readonly<Record<string, string>>>>) =>
+      Object.entries(told).map(
+        ([name, entries]) =>
+          [
+            name,
+            parseNames(Object.fromEntries(Object.entries(entries).map(([host, ip]) => [host, external(ip)]))),
+          ] as const,
+      );
+    fc.assert(
+      fc.property(fc.array(step), (steps) => {
+        const changing = createTable({});
+        let all: Record<string, Readonly<Record<string, string>>> = {};
+        for (const { told, removed } of steps) {
+          changing.update(spell(told), removed);
+          all = { ...Object.fromEntries(Object.entries(all).filter(([name]) => !removed.includes(name))), ...told };
+        }
+        const fresh = createTable({});
+        fresh.update(spell(all), []);
+        expect(changing.size).to.equal(fresh.size);
+        for (const host of ['a.example', 'b.example', 'c.example'])
+          expect(changing.lookup(host)).to.deep.equal(fresh.lookup(host));
+      }),
+    );
   });
 
   it('says nothing of any name before the control plane has', () => {

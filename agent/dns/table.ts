@@ -33,9 +33,10 @@ export class NameTable {
   readonly #namespace: string;
   readonly #domain: string;
   readonly #expansions: readonly string[];
-  readonly #parts = new Map<string, ReadonlyMap<string, NameEntry>>();
-  /** All parts together; undefined when a part has changed since. */
-  #merged: ReadonlyMap<string, NameEntry> | undefined;
+  /** By name, what the parts say that hold it: one line each, the one that counts first. See `renderClaim`. */
+  readonly #claims = new Map<string, string>();
+  /** By number, which stands for the part in claims. */
+  readonly #parts: string[] = [];
   #complete = false;
 
   constructor(options: NameTableOptions) {
@@ -55,15 +56,40 @@ export class NameTable {
   }
 
   get size(): number {
-    return this.#all().size;
+    return this.#claims.size;
   }
 
   /** Replaces some parts and takes others away. Entries by name in lower case, without a dot at the end. */
   update(parts: Iterable<readonly [string, ReadonlyMap<string, NameEntry>]>, removed: Iterable<string>): void {
-    for (const name of removed) this.#parts.delete(name);
-    for (const [name, entries] of parts) this.#parts.set(name, entries);
-    this.#merged = undefined;
+    const changed = [...parts];
+    this.#withdraw(new Set([...removed, ...changed.map(([part]) => part)]));
+    for (const [part, entries] of changed) {
+      const number = this.#parts.includes(part) ? this.#parts.indexOf(part) : this.#parts.push(part) - 1;
+      for (const [name, entry] of entries) this.#claim(name, renderClaim(number, entry));
+    }
     this.#complete = true;
+  }
+
+  #claim(name: string, claim: string): void {
+    const others = this.#claims.get(name)?.split('\n');
+    const rank = (line: string) => this.#parts[partOf(line)] ?? '';
+    const lines = [claim, ...(others ?? [])].sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+    this.#claims.set(name, others === undefined ? claim : lines.join('\n'));
+  }
+
+  /** Forgets what these parts have said. */
+  #withdraw(parts: ReadonlySet<string>): void {
+    const numbers = new Set(this.#parts.flatMap((part, number) => (parts.has(part) ? [number] : [])));
+    if (numbers.size === 0) return;
+    for (const [name, claims] of this.#claims) {
+      if (!claims.includes('\n')) {
+        if (numbers.has(partOf(claims))) this.#claims.delete(name);
+        continue;
+      }
+      const kept = claims.split('\n').filter((line) => !numbers.has(partOf(line)));
+      if (kept.length === 0) this.#claims.delete(name);
+      else this.#claims.set(name, kept.join('\n'));
+    }
   }
 
   /** Undefined for a name that others must answer for. */
@@ -82,11 +108,10 @@ export class NameTable {
 
   /** The name itself, or a Service by `name`, `name.namespace` or `name.namespace.svc`. */
   #exact(name: string): NameEntry | undefined {
-    const all = this.#all();
-    const whole = all.get(name);
+    const whole = this.#read(name);
     if (whole !== undefined || name === '') return whole;
     const service = (hostname: string) => {
-      const entry = all.get(hostname);
+      const entry = this.#read(hostname);
       return entry?.kubernetes === true ? entry : undefined;
     };
     const [first = '', ...rest] = this.#domain.split('.');
@@ -99,24 +124,29 @@ export class NameTable {
 
   /** The longest wildcard that the name lies under. */
   #wildcard(name: string): NameEntry | undefined {
-    const all = this.#all();
     for (let at = name.indexOf('.'); at !== -1; at = name.indexOf('.', at + 1)) {
-      const entry = all.get(`*${name.slice(at)}`);
+      const entry = this.#read(`*${name.slice(at)}`);
       if (entry !== undefined) return entry;
     }
     return undefined;
   }
 
-  #all(): ReadonlyMap<string, NameEntry> {
-    if (this.#merged !== undefined) return this.#merged;
-    const merged = new Map<string, NameEntry>();
-    for (const part of [...this.#parts.keys()].sort()) {
-      for (const [name, entry] of this.#parts.get(part) ?? []) if (!merged.has(name)) merged.set(name, entry);
-    }
-    this.#merged = merged;
-    return merged;
+  #read(name: string): NameEntry | undefined {
+    const claims = this.#claims.get(name);
+    if (claims === undefined) return undefined;
+    const [, kind, addresses = ''] = (claims.split('\n', 1)[0] ?? '').split(' ');
+    return { addresses: addresses.split(','), kubernetes: kind === KUBERNETES };
   }
 }
+
+const KUBERNETES = 'k';
+
+/** One string instead of an object, a list and a string for each address: half of what a name costs a pod. */
+function renderClaim(part: number, { addresses, kubernetes }: NameEntry): string {
+  return `${part} ${kubernetes ? KUBERNETES : '-'} ${addresses.join()}`;
+}
+
+const partOf = (claim: string): number => Number.parseInt(claim, 10);
 
 /** `cluster.local` of `svc.cluster.local`. */
 function clusterDomain(domain: string): string {
