@@ -36,12 +36,28 @@ export function resolveMeshSettings(config: MeshConfig): MeshSettings {
     accessLogFormat: merged.accessLogFormat ?? '',
     accessLogEncoding: merged.accessLogEncoding ?? 'TEXT',
     defaultServiceExportTo: orEverywhere(merged.defaultServiceExportTo),
+    ...resolveEntryVisibility(merged),
     defaultVirtualServiceExportTo: orEverywhere(merged.defaultVirtualServiceExportTo),
     defaultDestinationRuleExportTo: orEverywhere(merged.defaultDestinationRuleExportTo),
     defaultRetries: resolveDefaultRetries(merged),
     proxyListenPort: merged.proxyListenPort || 15_001,
     proxyInboundListenPort: merged.proxyInboundListenPort || 15_006,
     enablePrometheusMerge: merged.enablePrometheusMerge ?? true,
+  };
+}
+
+function resolveEntryVisibility({ serviceEntryVisibility: given }: MeshConfig): Pick<MeshSettings, 'entryVisibility'> {
+  if (given?.applyToSidecars !== true) return {};
+  const orPublic = (visibility: typeof given.defaultVisibility) =>
+    visibility === undefined || visibility === 'VISIBILITY_UNSPECIFIED' ? 'PUBLIC' : visibility;
+  return {
+    entryVisibility: {
+      byDefault: orPublic(given.defaultVisibility),
+      policies: (given.policies ?? []).map(({ visibility, matchingRules = [] }) => ({
+        visibility: orPublic(visibility),
+        namespaces: matchingRules.map(({ namespaceSelector }) => namespaceSelector),
+      })),
+    },
   };
 }
 

@@ -2,7 +2,7 @@
 import type { Diagnostic } from '../resource.ts';
 import { countSet } from '../schema/rule.ts';
 import { providerNames } from './extensionprovider.ts';
-import type { MeshConfig } from './meshconfig.ts';
+import type { LabelSelector, MeshConfig } from './meshconfig.ts';
 
 export function checkMeshConfig(config: MeshConfig): Diagnostic[] {
   return [
@@ -10,6 +10,7 @@ export function checkMeshConfig(config: MeshConfig): Diagnostic[] {
     ...checkProviders(config),
     ...checkTrustDomain(config),
     ...checkDiscoverySelectors(config),
+    ...checkEntryVisibility(config),
   ];
 }
 
@@ -53,22 +54,39 @@ function checkTrustDomain({ trustDomain }: MeshConfig): Diagnostic[] {
 
 function checkDiscoverySelectors(config: MeshConfig): Diagnostic[] {
   return (config.discoverySelectors ?? []).flatMap((selector, at) =>
-    (selector.matchExpressions ?? []).flatMap((expression, item) => {
-      const path = `discoverySelectors[${at}].matchExpressions[${item}]`;
-      const values = expression.values ?? [];
-      if (!expression.key) return [error(`${path}.key`, 'is required')];
-      switch (expression.operator) {
-        case 'In':
-        case 'NotIn':
-          return values.length > 0 ? [] : [error(`${path}.values`, `${expression.operator} needs values`)];
-        case 'Exists':
-        case 'DoesNotExist':
-          return values.length === 0 ? [] : [error(`${path}.values`, `${expression.operator} takes no values`)];
-        default:
-          return [error(`${path}.operator`, 'must be one of In, NotIn, Exists, DoesNotExist')];
-      }
-    }),
+    checkExpressions(selector, `discoverySelectors[${at}]`),
   );
+}
+
+function checkEntryVisibility({ serviceEntryVisibility }: MeshConfig): Diagnostic[] {
+  return (serviceEntryVisibility?.policies ?? []).flatMap(({ matchingRules = [] }, at) =>
+    matchingRules.flatMap(({ namespaceSelector }, rule) =>
+      namespaceSelector === undefined
+        ? []
+        : checkExpressions(
+            namespaceSelector,
+            `serviceEntryVisibility.policies[${at}].matchingRules[${rule}].namespaceSelector`,
+          ),
+    ),
+  );
+}
+
+function checkExpressions(selector: LabelSelector, at: string): Diagnostic[] {
+  return (selector.matchExpressions ?? []).flatMap((expression, item) => {
+    const path = `${at}.matchExpressions[${item}]`;
+    const values = expression.values ?? [];
+    if (!expression.key) return [error(`${path}.key`, 'is required')];
+    switch (expression.operator) {
+      case 'In':
+      case 'NotIn':
+        return values.length > 0 ? [] : [error(`${path}.values`, `${expression.operator} needs values`)];
+      case 'Exists':
+      case 'DoesNotExist':
+        return values.length === 0 ? [] : [error(`${path}.values`, `${expression.operator} takes no values`)];
+      default:
+        return [error(`${path}.operator`, 'must be one of In, NotIn, Exists, DoesNotExist')];
+    }
+  });
 }
 
 /** Providers of this configuration that are accepted but cannot work on stock Envoy. */

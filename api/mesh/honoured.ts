@@ -31,6 +31,7 @@ const honouredFields: ReadonlySet<string> = new Set([
   'proxyInboundListenPort',
   'proxyListenPort',
   'rootNamespace',
+  'serviceEntryVisibility',
   'tcpKeepalive',
   'trustDomain',
   'trustDomainAliases',

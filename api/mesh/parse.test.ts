@@ -84,6 +84,15 @@ describe('parseMeshConfig', () => {
       'discoverySelectors[1].matchExpressions[0].key',
     ],
     [
+      'a visibility of ServiceEntries by a selector without a key',
+      {
+        serviceEntryVisibility: {
+          policies: [{}, { matchingRules: [{}, { namespaceSelector: { matchExpressions: [{ operator: 'In' }] } }] }],
+        },
+      },
+      'serviceEntryVisibility.policies[1].matchingRules[1].namespaceSelector.matchExpressions[0].key',
+    ],
+    [
       'a discovery selector with an unknown operator',
       { discoverySelectors: [{ matchExpressions: [{ key: 'a', operator: 'Like', values: ['b'] }] }] },
       'discoverySelectors[0].matchExpressions[0].operator',

@@ -47,6 +47,9 @@ interface Departure extends WorkloadSession {
   readonly disconnectedAt: number;
 }
 
+/** Entries that may wait to be written: whoever comes and goes faster than that is not kept in mind. */
+const mostWaiting = 10_000;
+
 /**
  * Every replica keeps the entries of the workloads that are connected to it. An entry bears the mark of the replica that its
  * workload came to last; the one that it left changes nothing any more.
@@ -211,6 +214,10 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
     const { claim, health } = session;
     const key = refusing(() => admitClaim(claim, records));
     if (key === undefined) return;
+    if (queue.depth + waiting.size >= mostWaiting) {
+      metrics.failed();
+      throw new LateenError('unavailable', 'too many workloads come and go at once');
+    }
     if (!records.synced()) {
       waiting.set(claim.connectionId, session);
       return;

@@ -2,6 +2,7 @@ import type { Reader } from '#graph/types.ts';
 import { labelsOf } from '../discovery/entryendpoints.ts';
 import { compareClaims, joinMembers, memberKey } from '../discovery/merge.ts';
 import { findService, isTls, type MeshService, readPublicOwner } from '../discovery/services.ts';
+import { capExports } from '../discovery/visibility.ts';
 import { isPartialWildcard } from '../hosts.ts';
 import { renderHostKey, renderObjectKey, renderServiceId } from '../keys.ts';
 import { sharedKey } from '../outbound/ports.ts';
@@ -20,6 +21,7 @@ export function serviceEntryFacts(reader: Reader, parts: DiagnosticParts, key: s
     ...config.spec.hosts.flatMap((host, at) => hostFacts(reader, parts, config, host.toLowerCase(), at)),
     ...addressFacts(reader, parts, config),
     ...selectorFacts(reader, parts, config),
+    ...visibilityFacts(reader, parts, config),
     ...limitFacts(config.spec),
   ];
 }
@@ -137,6 +139,25 @@ function selectorFacts(
     reader.bucket(parts.inputs.workloadEntries, 'namespace', place).some((one) => selects(selector, labelsOf(one)));
   if (found) return [];
   return [unresolved(path, `no pod and no WorkloadEntry of ${config.namespace} carries these labels`)];
+}
+
+/** The mesh may let fewer see it than it says itself. */
+function visibilityFacts(
+  reader: Reader,
+  parts: DiagnosticParts,
+  { cluster, namespace, spec }: Config<ServiceEntrySpec>,
+): readonly StatusFact[] {
+  const visibility = reader.read(parts.services.entryVisibility, `${cluster}/${namespace}`);
+  const { defaultServiceExportTo } = reader.read(parts.settings, '');
+  const asked = (spec.exportTo ?? []).length === 0 ? defaultServiceExportTo : (spec.exportTo ?? []);
+  const allowed = capExports(asked, namespace, visibility);
+  const isOwn = (target: string) => target === '.' || target === namespace;
+  if (visibility === 'PUBLIC' || asked.every((target) => target === '~' || (isOwn(target) && allowed.includes('.'))))
+    return [];
+  const who = allowed.includes('.') ? `only namespace ${namespace}` : 'nobody';
+  return [
+    { type: 'NotHonoured', path: 'spec.exportTo', message: `the mesh’s serviceEntryVisibility lets ${who} see it` },
+  ];
 }
 
 /** What it asks for that proxies cannot do. */

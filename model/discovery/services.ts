@@ -7,9 +7,10 @@ import { exportedTo, isPublic } from '../selection.ts';
 import { isNarrowed, narrowIds } from '../sidecar/narrow.ts';
 import type { AddressFamily } from '../types/identity.ts';
 import type { Protocol, Service, ServicePort, TrafficDistribution } from '../types/inputs.ts';
-import type { MeshSettings } from '../types/settings.ts';
+import type { EntryVisibility, MeshSettings } from '../types/settings.ts';
 import { type AliasQueries, defineAliases } from './aliases.ts';
 import { compareClaims, type EntryFacts, joinMembers, memberKey, mergeEntryFacts } from './merge.ts';
+import { capExports, defineEntryVisibility } from './visibility.ts';
 
 /** A destination of the mesh, merged over the clusters that have it. */
 export interface MeshService {
@@ -46,6 +47,8 @@ export interface ServiceQueries extends AliasQueries {
   readonly visibleSlices: Query<readonly string[]>;
   /** Service ids by hostname: all namespaces that declare it as more than another name, the strongest claim first. */
   readonly servicesByHostname: Query<readonly string[]>;
+  /** By `cluster/namespace`: how far the mesh lets its ServiceEntries be seen. */
+  readonly entryVisibility: Query<EntryVisibility>;
 }
 
 export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query<MeshSettings>): ServiceQueries {
@@ -53,19 +56,27 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
     service.exportTo.length > 0 ? service.exportTo : reader.read(settings, '').defaultServiceExportTo;
 
   const aliases = defineAliases(graph, inputs);
+  const entryVisibility = defineEntryVisibility(graph, inputs, settings);
 
   const service = graph.query<MeshService | undefined>(
     'service',
     (reader, id) => {
-      const members = [...reader.bucket(inputs.services, 'id', id)].sort(compareClaims);
-      const [first] = members;
+      const claims = [...reader.bucket(inputs.services, 'id', id)].sort(compareClaims);
+      const [first] = claims;
       if (first === undefined) return undefined;
+      const visibilityOf = ({ registry, cluster, namespace }: Service) =>
+        registry === 'Kubernetes' ? 'PUBLIC' : reader.read(entryVisibility, `${cluster}/${namespace}`);
+      // What may not be seen as far as the leading declaration adds nothing to it.
+      const members = claims.filter(
+        (claim) => claim === first || visibilityOf(claim) === 'PUBLIC' || visibilityOf(claim) === visibilityOf(first),
+      );
+      const exportTo = capExports(exportsOf(reader, first), first.namespace, visibilityOf(first));
       const said =
         first.trafficDistribution ??
         reader.get(inputs.namespaces, `${first.cluster}/${first.namespace}`)?.trafficDistribution;
       const places = first.registry === 'Kubernetes' || first.resolution === 'eds';
       const distribution = said === 'Any' || !places ? undefined : said;
-      return mergeServices(id, first, members, exportsOf(reader, first), distribution);
+      return mergeServices(id, first, members, exportTo, distribution);
     },
     { equal: sameData },
   );
@@ -116,7 +127,7 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
     { equal: sameData },
   );
 
-  return { service, serviceSlice, visibleSlices, servicesByHostname, ...aliases };
+  return { service, serviceSlice, visibleSlices, servicesByHostname, entryVisibility, ...aliases };
 }
 
 const idOf = (service: Service): string => renderServiceId(service.namespace, service.hostname);

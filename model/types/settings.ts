@@ -1,4 +1,4 @@
-import type { ClientTLSSettings } from '../specs.ts';
+import type { ClientTLSSettings, LabelSelector } from '../specs.ts';
 
 /** What the model and the spelling read of MeshConfig, defaults applied. Durations are milliseconds. */
 export interface MeshSettings {
@@ -23,6 +23,15 @@ export interface MeshSettings {
   readonly accessLogFormat: string;
   readonly accessLogEncoding: 'TEXT' | 'JSON';
   readonly defaultServiceExportTo: readonly string[];
+  /** How far hosts of ServiceEntries may be seen; absent where sidecars are not to care. */
+  readonly entryVisibility?: {
+    readonly byDefault: EntryVisibility;
+    /** In order; all selectors of a policy must match the namespace. One that selects by nothing we know matches none. */
+    readonly policies: readonly {
+      readonly visibility: EntryVisibility;
+      readonly namespaces: readonly (LabelSelector | undefined)[];
+    }[];
+  };
   readonly defaultVirtualServiceExportTo: readonly string[];
   readonly defaultDestinationRuleExportTo: readonly string[];
   readonly defaultRetries: RetryDefaults;
@@ -30,6 +39,9 @@ export interface MeshSettings {
   readonly proxyInboundListenPort: number;
   readonly enablePrometheusMerge: boolean;
 }
+
+/** Everywhere that their exportTo says, in their own namespace at most, or nowhere. */
+export type EntryVisibility = 'PUBLIC' | 'NAMESPACE' | 'NONE';
 
 export interface RetryDefaults {
   readonly attempts: number;

@@ -197,6 +197,8 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1
       ],
     });
     expect(parsePod(object(yaml.replace('Running', 'Succeeded')), context)).to.equal(undefined);
+    const onHost = parsePod(object(yaml.replace('nodeName: n1', 'hostNetwork: true')), context);
+    expect(onHost?.ips, 'an endpoint of ServiceEntries as well').to.deep.equal(['10.0.0.1', 'fd00::1']);
   });
 
   it('names the workload behind Jobs of a CronJob and pods without an owner', () => {
