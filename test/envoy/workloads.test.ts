@@ -57,7 +57,7 @@ describe('a workload outside of Kubernetes, with its agent and Envoy', function 
     await api.kubectl(['apply', '--server-side', '-k', 'crds']);
     await api.definitionsServed();
     for (const namespace of ['istio-system', 'demo']) await api.kubectl(['create', 'namespace', namespace]);
-    istiod = await startIstiod(api, { flags: ['--workload-grace-period=2s'] });
+    istiod = await startIstiod(api);
     application = createServer((request, response) => {
       if (request.url === '/healthz') response.writeHead(healthy ? 200 : 500).end();
       else {
