@@ -38,6 +38,8 @@ export async function rehearse(
     });
   };
   for (const [typeUrl, names] of namesAskedFor(snapshot)) {
+    // Nobody waits for this, and others may for the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
     const waiting = [...request({ node, typeUrl, resourceNamesSubscribe: names })];
     for (let response = waiting.shift(); response !== undefined; response = waiting.shift())
       waiting.push(...request(response));
