@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ENDPOINT_URL, LISTENER_URL, openDelta, sidecarNode } from '#test/support/adsclient.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
+import { askWithoutReading } from '#test/support/sleeper.ts';
 import { serve } from '#test/support/snapshots.ts';
 import type { Benchmark, Measurement } from './measurement.ts';
 
@@ -13,6 +14,10 @@ type Mischief = (server: DiscoveryServer) => () => Promise<void>;
 
 const listener = (statPrefix: string) =>
   serve('envoy.config.listener.v3.Listener', 'http', { name: 'http', statPrefix });
+/** Ten megabytes for each client that asks for clusters. */
+const clusters = Array.from({ length: 40 }, (_, at) =>
+  serve('envoy.config.cluster.v3.Cluster', `c${at}`, { name: `c${at}`, altStatName: 'x'.repeat(250_000) }),
+);
 
 /** Runs an act again and again, this many times a second. */
 function repeat(perSecond: number, act: (serial: number) => void): () => Promise<void> {
@@ -50,6 +55,12 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
       stream.close();
     };
   },
+  'with 50 clients that never read': (server) => {
+    const sleepers = Array.from({ length: 50 }, (_, at) => askWithoutReading(server.port, `sleeper-${at}`));
+    return async () => {
+      for (const session of sleepers) session.destroy();
+    };
+  },
   'with 500 requests of garbage a second': (server) =>
     repeat(500, () => {
       const stream = openDelta(server.port);
@@ -85,7 +96,7 @@ export const hostile: Benchmark = {
 };
 
 async function measure(server: DiscoveryServer, repetitions: number): Promise<readonly number[]> {
-  server.source.publish(listener('first'));
+  server.source.publish(...clusters, listener('first'));
   const stream = openDelta(server.port);
   try {
     stream.send({ node: sidecarNode('good'), typeUrl: LISTENER_URL });
@@ -94,7 +105,7 @@ async function measure(server: DiscoveryServer, repetitions: number): Promise<re
     for (let round = 0; round < repetitions; round += 1) {
       await sleep(20);
       const started = performance.now();
-      server.source.publish(listener(`change ${round}`));
+      server.source.publish(...clusters, listener(`change ${round}`));
       const { nonce } = await stream.next();
       samples.push(performance.now() - started);
       stream.send({ typeUrl: LISTENER_URL, responseNonce: nonce });

@@ -1,4 +1,4 @@
-import { type ClientHttp2Session, connect } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import type { Clock } from '#runtime/index.ts';
@@ -15,12 +15,11 @@ import {
 } from '#test/support/adsclient.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
 import { eventually } from '#test/support/eventually.ts';
+import { askWithoutReading } from '#test/support/sleeper.ts';
 import { serve } from '#test/support/snapshots.ts';
 import { routeTo } from '#test/support/xdsenvoy.ts';
-import { decode, encode } from '#wire/index.ts';
+import { decode } from '#wire/index.ts';
 import type { PeerAuthenticator } from '#xds/index.ts';
-
-const DELTA_PATH = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
 const cluster = (name: string, altStatName = '') =>
   serve('envoy.config.cluster.v3.Cluster', name, { name, altStatName, type: 'EDS' }, { endpointsName: name });
@@ -411,20 +410,6 @@ describe('discovery server and time', () => {
 });
 
 describe('discovery server and clients that do not read', () => {
-  /** Asks for all clusters over bare HTTP/2 and never reads a byte of the answer. */
-  function askWithoutReading(port: number, pod: string): ClientHttp2Session {
-    const session = connect(`http://127.0.0.1:${port}`);
-    const headers = { ':method': 'POST', ':path': DELTA_PATH, 'content-type': 'application/grpc', te: 'trailers' };
-    const request = encode('envoy.service.discovery.v3.DeltaDiscoveryRequest', {
-      node: sidecarNode(pod),
-      typeUrl: CLUSTER_URL,
-    });
-    const frame = Buffer.alloc(5);
-    frame.writeUInt32BE(request.length, 1);
-    session.request(headers).write(Buffer.concat([frame, request]));
-    return session;
-  }
-
   it('piles up no more than the bound for them, serves configured proxies meanwhile, and ends their streams in time', async () => {
     const maxPendingBytes = 4 << 20;
     const server = await startDiscovery({ settings: { maxPendingBytes, writeTimeoutMs: 3_000 } });
