@@ -20,7 +20,14 @@ export {
   resolveDelivery,
   type SourceKey,
 } from './delivery/facts.ts';
-export { DeliveryLedger, type LedgerSource, type SourceIdentity, type SourceIndex } from './delivery/ledger.ts';
+export {
+  DeliveryLedger,
+  type DeliveryReports,
+  type LedgerSource,
+  type Progress,
+  type SourceIndex,
+} from './delivery/ledger.ts';
+export type { SourceIdentity } from './delivery/tally.ts';
 export {
   createRootCertificates,
   type RootCertificateOptions,

@@ -8,11 +8,12 @@ import {
 } from '#envoy/index.ts';
 import type { Graph, Query, Reader } from '#graph/index.ts';
 import { type Cluster, type Listener, type MeshQueries, readCompositionKeys, type VirtualHost } from '#model/index.ts';
-import { ABSENT, buildEntry, type Entry, mergeSources, sameEntry, sameSources } from './entry.ts';
+import { ABSENT, type BuiltEntry, buildEntry, createEntry, type Entry, sameEntry } from './entry.ts';
 import { clustersOfListener, routeTablesOfListener, sourcesOfListener } from './needs.ts';
 import { encodeResource } from './resource.ts';
 import { assembleRouteTable, buildPart, type VirtualHostPart } from './route-table.ts';
 import { resolveListenerSettings } from './settings.ts';
+import { mergeSources, sameSources } from './sources.ts';
 
 export interface EntryQueries {
   /** Key: the model's ClusterKey. */
@@ -72,10 +73,10 @@ export function createEntryQueries(graph: Graph, model: MeshQueries): EntryQueri
           const group = reader.read(model.endpointGroup, key);
           const message = buildLoadAssignment(group);
           const name = message.clusterName ?? '';
-          return {
-            resource: encodeResource('envoy.config.endpoint.v3.ClusterLoadAssignment', message, { name }),
-            sources: mergeSources([group.sources]),
-          };
+          return createEntry(
+            encodeResource('envoy.config.endpoint.v3.ClusterLoadAssignment', message, { name }),
+            mergeSources([group.sources]),
+          );
         }),
       equal,
     ),
@@ -131,34 +132,29 @@ function isSame(a: Entry, b: Entry | undefined): boolean {
   return b !== undefined && sameEntry(a, b);
 }
 
-type Built = Extract<Entry, { resource: unknown }>;
-
 /** A key may outlive what it stands for by one step of the build; then there is nothing to serve. */
-function whenPresent<V>(value: V | undefined, translate: (value: V) => Built): Entry {
+function whenPresent<V>(value: V | undefined, translate: (value: V) => BuiltEntry): Entry {
   return value === undefined ? ABSENT : translate(value);
 }
 
-function translateCluster(cluster: Cluster): Built {
+function translateCluster(cluster: Cluster): BuiltEntry {
   const name = renderClusterName(cluster.name);
-  return {
-    resource: encodeResource('envoy.config.cluster.v3.Cluster', buildCluster(cluster), {
-      name,
-      ...(cluster.discovery.kind === 'eds' ? { endpointsName: name } : {}),
-    }),
-    sources: cluster.sources,
-    ...(cluster.discovery.kind === 'eds' && cluster.discovery.placed ? { placed: true } : {}),
-  };
+  const { discovery } = cluster;
+  const resource = encodeResource('envoy.config.cluster.v3.Cluster', buildCluster(cluster), {
+    name,
+    ...(discovery.kind === 'eds' ? { endpointsName: name } : {}),
+  });
+  const entry = createEntry(resource, cluster.sources);
+  return discovery.kind === 'eds' && discovery.placed ? { ...entry, placed: true } : entry;
 }
 
-function translateListener(listener: Listener, settings: ListenerSettings): Built {
-  return {
-    resource: encodeResource('envoy.config.listener.v3.Listener', buildListener(listener, settings), {
-      name: listener.name,
-      needs: clustersOfListener(listener),
-      routeNames: routeTablesOfListener(listener),
-    }),
-    sources: mergeSources(sourcesOfListener(listener)),
-  };
+function translateListener(listener: Listener, settings: ListenerSettings): BuiltEntry {
+  const resource = encodeResource('envoy.config.listener.v3.Listener', buildListener(listener, settings), {
+    name: listener.name,
+    needs: clustersOfListener(listener),
+    routeNames: routeTablesOfListener(listener),
+  });
+  return createEntry(resource, mergeSources(sourcesOfListener(listener)));
 }
 
 function createPartQuery(graph: Graph, name: string, values: Query<VirtualHost>): Query<VirtualHostPart> {
@@ -174,9 +170,9 @@ function readParts(reader: Reader, query: Query<VirtualHostPart>, keys: readonly
 function translateRouteTable(
   table: { readonly name: string; readonly matchesPort?: boolean },
   parts: readonly VirtualHostPart[],
-): Built {
-  return {
-    resource: assembleRouteTable(table.name, parts, table.matchesPort),
-    sources: mergeSources(parts.map((part) => part.sources)),
-  };
+): BuiltEntry {
+  return createEntry(
+    assembleRouteTable(table.name, parts, table.matchesPort),
+    mergeSources(parts.map((part) => part.sources)),
+  );
 }

@@ -1,6 +1,8 @@
 import type { SourceRef } from '#model/index.ts';
 import { LateenError } from '#runtime/core/index.ts';
 import type { ServedResource } from '#xds/source.ts';
+import { noteSources } from './provenance.ts';
+import { mergeSources, sameSources } from './sources.ts';
 
 /**
  * A resource and the user resources behind it. Sources do not decide whether a resource is sent again; they say whose
@@ -15,6 +17,14 @@ export type Entry =
     }
   | { readonly fault: LateenError; readonly name: string; readonly sources: readonly SourceRef[] }
   | typeof ABSENT;
+
+/** An entry that serves a resource; notes whose the resource is. */
+export function createEntry(resource: ServedResource, sources: readonly SourceRef[]): BuiltEntry {
+  noteSources(resource, sources);
+  return { resource, sources };
+}
+
+export type BuiltEntry = Extract<Entry, { resource: unknown }>;
 
 /** Nothing to serve. */
 export const ABSENT = { absent: true, sources: [] as readonly SourceRef[] } as const;
@@ -37,36 +47,12 @@ export function sameEntry(a: Entry, b: Entry): boolean {
   return a === b;
 }
 
-export function sameSources(a: readonly SourceRef[], b: readonly SourceRef[]): boolean {
-  if (a === b) return true;
-  return a.length === b.length && a.every((source, at) => renderSource(source) === renderSource(b[at]));
-}
-
-/** One incarnation of a user resource. */
-export function renderSource(source: SourceRef | undefined): string {
-  if (source === undefined) return '';
-  return `${source.cluster}/${source.kind}/${source.namespace}/${source.name}/${source.uid}`;
-}
-
-const NONE: readonly SourceRef[] = [];
-
-/** Each source once, in a fixed order. */
-export function mergeSources(lists: Iterable<readonly SourceRef[]>): readonly SourceRef[] {
-  let merged: Map<string, SourceRef> | undefined;
-  for (const list of lists) {
-    if (list.length === 0) continue;
-    merged ??= new Map();
-    for (const source of list) merged.set(renderSource(source), source);
-  }
-  if (merged === undefined) return NONE;
-  const all = merged;
-  return [...all.keys()].sort().flatMap((key) => all.get(key) ?? []);
-}
-
 /** What a list of entries says beside its resources. */
 export interface Summary {
   /** Every user resource that contributes, each once. */
   readonly sources: readonly SourceRef[];
+  /** Of those, the ones that decide what there is and are behind no single resource. */
+  readonly deciding?: readonly SourceRef[];
   /** Resources that a bug kept from being built. */
   readonly faults: readonly Extract<Entry, { fault: unknown }>[];
 }
@@ -88,6 +74,7 @@ export function mergeSummaries(summaries: readonly Summary[]): Summary {
 export function sameSummary(a: Summary, b: Summary): boolean {
   return (
     sameSources(a.sources, b.sources) &&
+    sameSources(a.deciding ?? [], b.deciding ?? []) &&
     a.faults.length === b.faults.length &&
     a.faults.every((fault, at) => fault === b.faults[at])
   );

@@ -22,9 +22,10 @@ import {
 } from '#model/index.ts';
 import { type Collection, collect, compose, type EndpointView } from './collections.ts';
 import { type EntryQueries, sameEntryLists } from './entries.ts';
-import { ABSENT, buildEntry, type Entry, mergeSources, sameEntry } from './entry.ts';
+import { ABSENT, buildEntry, createEntry, type Entry, sameEntry } from './entry.ts';
 import { clustersOfVirtualHost, sourcesOfVirtualHost } from './needs.ts';
 import { encodeResource } from './resource.ts';
+import { mergeSources } from './sources.ts';
 
 /** Key of each: the model's ViewKey. */
 export interface GrpcCollections {
@@ -47,13 +48,11 @@ export function createGrpcCollections(graph: Graph, model: MeshQueries, queries:
       buildEntry(key, () => {
         const host = reader.read(model.virtualHost, key);
         const name = tableOf(key);
-        return {
-          resource: encodeResource('envoy.config.route.v3.RouteConfiguration', buildGrpcRouteTable(name, host), {
-            name,
-            needs: clustersOfVirtualHost(host),
-          }),
-          sources: mergeSources(sourcesOfVirtualHost(host)),
-        };
+        const needs = clustersOfVirtualHost(host);
+        return createEntry(
+          encodeResource('envoy.config.route.v3.RouteConfiguration', buildGrpcRouteTable(name, host), { name, needs }),
+          mergeSources(sourcesOfVirtualHost(host)),
+        );
       }),
     { equal: sameEntry },
   );
@@ -130,13 +129,11 @@ function translateCluster(cluster: Cluster | undefined): Entry {
   const name = renderClusterName(cluster.name);
   const known = cluster.discovery.kind === 'eds' || cluster.discovery.kind === 'original-dst';
   if (name !== BLACK_HOLE && (!known || cluster.service === undefined)) return ABSENT;
-  return {
-    resource: encodeResource('envoy.config.cluster.v3.Cluster', buildGrpcCluster(cluster), {
-      name,
-      endpointsName: name,
-    }),
-    sources: cluster.sources,
-  };
+  const parts = { name, endpointsName: name };
+  return createEntry(
+    encodeResource('envoy.config.cluster.v3.Cluster', buildGrpcCluster(cluster), parts),
+    cluster.sources,
+  );
 }
 
 function placeOf(key: string): { readonly hostname: string; readonly port: string } {

@@ -4,7 +4,7 @@ import { parseVirtualHostKey } from '#model/index.ts';
 import { type Claims, type HostClaim, sameClaims } from './claims.ts';
 import { type Collection, collect } from './collections.ts';
 import { sameEntryLists } from './entries.ts';
-import { buildEntry, type Entry } from './entry.ts';
+import { type BuiltEntry, buildEntry, createEntry, type Entry } from './entry.ts';
 import { splitVirtualHost, type VirtualHostPart } from './route-table.ts';
 
 export interface HostLayer extends Collection {
@@ -37,12 +37,10 @@ export function createHostLayer(
   return { ...collect(graph, name, entries), claims };
 }
 
-type SplitEntry = Extract<Entry, { resource: unknown }>;
-
 /** What was made of a virtual host last: most of a layer is as it was before. A part is of one key, and mostly in one table. */
-const made = new WeakMap<VirtualHostPart, { claim?: HostClaim; entry?: SplitEntry; table?: string }>();
+const made = new WeakMap<VirtualHostPart, { claim?: HostClaim; entry?: BuiltEntry; table?: string }>();
 
-function madeOf(part: VirtualHostPart): { claim?: HostClaim; entry?: SplitEntry; table?: string } {
+function madeOf(part: VirtualHostPart): { claim?: HostClaim; entry?: BuiltEntry; table?: string } {
   let known = made.get(part);
   if (known === undefined) {
     known = {};
@@ -60,10 +58,10 @@ function claimOf(key: string, part: VirtualHostPart): HostClaim {
   return known.claim;
 }
 
-export function splitEntry(table: string, part: VirtualHostPart): SplitEntry {
+export function splitEntry(table: string, part: VirtualHostPart): BuiltEntry {
   const known = madeOf(part);
   if (known.entry === undefined || known.table !== table) {
-    known.entry = { resource: splitVirtualHost(table, part), sources: part.sources };
+    known.entry = createEntry(splitVirtualHost(table, part), part.sources);
     known.table = table;
   }
   return known.entry;

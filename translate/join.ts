@@ -1,9 +1,10 @@
 /** Snapshots joined of two parts, each pair once: proxies of one view and class share one snapshot. */
 import type { SourceRef } from '#model/index.ts';
 import type { Resources, Snapshot } from '#xds/source.ts';
-import { renderSource, type Summary } from './entry.ts';
+import type { Summary } from './entry.ts';
 import { layer } from './layered.ts';
 import type { Part, Types } from './snapshots.ts';
+import { renderSource } from './sources.ts';
 
 /** A function of two objects that is computed once for each pair and forgotten with either of them. */
 function rememberPairs<A extends object, B extends object, V>(compute: (a: A, b: B) => V): (a: A, b: B) => V {

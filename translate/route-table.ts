@@ -11,9 +11,9 @@ import type { SourceRef, VirtualHost } from '#model/index.ts';
 import { encode } from '#wire/index.ts';
 import type { ServedResource } from '#xds/source.ts';
 import { appendFields } from './concatenate.ts';
-import { mergeSources } from './entry.ts';
 import { clustersOfVirtualHost, sourcesOfVirtualHost } from './needs.ts';
 import { detachBytes, encodeResource, hashContent, internResource, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
+import { mergeSources } from './sources.ts';
 
 /** A virtual host, to stand in a route table or to be a resource of its own. */
 export interface VirtualHostPart {

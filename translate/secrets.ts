@@ -1,7 +1,7 @@
 /** Gateway certificates: which secret a name stands for, who may have it, and the encoded resource. */
 import { buildCertificateSecret, buildRootsSecret } from '#envoy/index.ts';
 import type { Graph, Query } from '#graph/index.ts';
-import type { MeshQueries } from '#model/index.ts';
+import type { MeshQueries, SourceRef } from '#model/index.ts';
 import type { Clock } from '#runtime/core/index.ts';
 import type { Proxy as MeshProxy, ServedResource } from '#xds/source.ts';
 import { encodeResource } from './resource.ts';
@@ -28,8 +28,8 @@ export function resolveSecretKey(proxy: MeshProxy, name: string): string | undef
 export interface SecretQueries {
   /** Key: `CLUSTER/NAMESPACE/SDS NAME`. Undefined while the secret is absent or holds nothing of use. */
   readonly secret: Query<ServedResource | undefined>;
-  /** Key: the model's GatewayKey. The SDS names that its servers use; no other is answered. */
-  readonly names: Query<ReadonlySet<string>>;
+  /** Key: the model's GatewayKey. The SDS names that its servers use, and whose those are; no other is answered. */
+  readonly users: Query<ReadonlyMap<string, readonly SourceRef[]>>;
 }
 
 export function createSecretQueries(graph: Graph, model: MeshQueries): SecretQueries {
@@ -42,7 +42,7 @@ export function createSecretQueries(graph: Graph, model: MeshQueries): SecretQue
         secret.kind === 'roots' ? buildRootsSecret(name, secret.caCertificates) : buildCertificateSecret(name, secret);
       return encodeResource('envoy.extensions.transport_sockets.tls.v3.Secret', message, { name });
     }),
-    names: graph.query('translate.secretNames', (reader, key) => new Set(reader.read(model.gatewaySecretNames, key))),
+    users: model.gatewaySecretUsers,
   };
 }
 

@@ -133,11 +133,11 @@ function defineParts(
   );
   const summary = graph.query(
     `translate.${name}.summary`,
-    (reader, part) =>
-      mergeSummaries([
-        ...shapeOf(part).map(([, collection, key]) => reader.read(collection.summary, key)),
-        { sources: decidedBy(reader, part), faults: [] },
-      ]),
+    (reader, part) => {
+      const deciding = decidedBy(reader, part);
+      const all = shapeOf(part).map(([, collection, key]) => reader.read(collection.summary, key));
+      return { ...mergeSummaries([...all, { sources: deciding, faults: [] }]), deciding };
+    },
     { equal: sameSummary },
   );
   return graph.query<Part>(

@@ -8,6 +8,8 @@ import { createEntryQueries } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { factsOf } from './facts.ts';
 import { joinSnapshot, ownSources } from './join.ts';
+import { sourcesOf } from './provenance.ts';
+import { SECRET_TYPE } from './resource.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
 import {
   type Combination,
@@ -47,9 +49,16 @@ export interface MeshSnapshotSource extends SnapshotSource, Component {
    * The user resources that contribute to what this proxy is served now, and the revision that this came in with. They
    * come in lists that proxies share; none is in two of them.
    */
-  snapshotOf(
-    connectionId: string,
-  ): { readonly revision: number; readonly sources: readonly (readonly SourceRef[])[] } | undefined;
+  snapshotOf(connectionId: string):
+    | {
+        readonly revision: number;
+        readonly sources: readonly (readonly SourceRef[])[];
+        /** Of those, the ones that decide what the proxy is served and are behind no single resource. */
+        readonly deciding: readonly SourceRef[];
+      }
+    | undefined;
+  /** The user resources behind a resource that this proxy holds or is to hold; of a secret, those that name it. */
+  sourcesOf(connectionId: string, resource: ServedResource): readonly SourceRef[];
   /** The user resources behind the named resources of one type, as served to this proxy. */
   blame(connectionId: string, typeUrl: string, names: readonly string[]): readonly SourceRef[];
   /** Connection ids of the proxies whose snapshot a user resource contributes to. */
@@ -103,11 +112,15 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   let departed = 0;
   let reported: ReadonlySet<string> = new Set();
 
+  /** The Gateways that name a secret which a router may ask for. */
+  const usersOf = (subscriber: Subscriber | undefined, name: string): readonly SourceRef[] =>
+    subscriber?.gateway === undefined ? [] : (graph.read(secrets.users, subscriber.gateway).get(name) ?? []);
+
   const secretOf = (subscriber: Subscriber, name: string): ServedResource | undefined => {
     const { proxy, gateway } = subscriber;
     const key = resolveSecretKey(proxy, name);
     if (key === undefined || gateway === undefined || proxy.identity === undefined) return undefined;
-    if (!permissions.allows(proxy.identity) || !graph.read(secrets.names, gateway).has(name)) return undefined;
+    if (!permissions.allows(proxy.identity) || usersOf(subscriber, name).length === 0) return undefined;
     return graph.read(secrets.secret, key);
   };
 
@@ -272,11 +285,20 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     snapshotOf(connectionId) {
       const subscriber = subscriberOf(connectionId);
       if (subscriber?.snapshot === undefined) return undefined;
-      return { revision: subscriber.snapshot.revision, sources: sourcesOf(subscriber) };
+      const deciding = subscriber.built?.view.summary.deciding ?? [];
+      return { revision: subscriber.snapshot.revision, sources: listSources(subscriber), deciding };
+    },
+
+    sourcesOf(connectionId, resource) {
+      return resource.typeUrl === SECRET_TYPE
+        ? usersOf(subscriberOf(connectionId), resource.name)
+        : sourcesOf(resource);
     },
 
     blame(connectionId, type, names) {
-      const combination = subscriberOf(connectionId)?.built?.combination;
+      const subscriber = subscriberOf(connectionId);
+      if (type === SECRET_TYPE) return names.flatMap((name) => usersOf(subscriber, name));
+      const combination = subscriber?.built?.combination;
       if (combination === undefined) return [];
       const wanted = new Set(names);
       const isMeant = (entry: Entry) => 'resource' in entry && wanted.has(entry.resource.name);
@@ -286,7 +308,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
     affected(source) {
       return [...subscribers.values()]
-        .filter((subscriber) => sourcesOf(subscriber).some((list) => hasSource(list, source)))
+        .filter((subscriber) => listSources(subscriber).some((list) => hasSource(list, source)))
         .map(({ proxy }) => proxy.connectionId);
     },
 
@@ -314,7 +336,7 @@ function rootKeyOf(proxy: MeshProxy): string {
   return renderProxyKey(proxy.client === 'grpc' ? 'grpc' : proxy.virtualHosts ? 'split' : 'whole', facts);
 }
 
-function sourcesOf({ built }: Subscriber): readonly (readonly SourceRef[])[] {
+function listSources({ built }: Subscriber): readonly (readonly SourceRef[])[] {
   if (built === undefined) return [];
   const { view, own } = built;
   return [view.summary.sources, ownSources(view.summary, own.summary)];

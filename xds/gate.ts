@@ -72,6 +72,11 @@ export class Gate {
     return this.#missing.size + this.#overdue.size === 0;
   }
 
+  /** Clusters that a change waits for. */
+  missing(name: string): readonly string[] {
+    return this.#missing.get(name) ?? NONE;
+  }
+
   /** Clusters that something waits for, or was sent without although the client does not hold them. Sorted. */
   missingClusters(holdsCluster: (cluster: string) => boolean, named: (cluster: string) => boolean): readonly string[] {
     for (const cluster of this.#overdue) if (holdsCluster(cluster) || !named(cluster)) this.#overdue.delete(cluster);
@@ -98,6 +103,8 @@ export class Gate {
     return false;
   }
 }
+
+const NONE: readonly string[] = [];
 
 const additions = new WeakMap<readonly string[], WeakMap<readonly string[], readonly string[]>>();
 

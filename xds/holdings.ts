@@ -110,6 +110,17 @@ export class Holdings {
     return this.#overlay.keys();
   }
 
+  /** The names that the client (if interested) does not hold as they stand in a collection, and what it holds instead. */
+  *exceptions(target: Resources): Iterable<readonly [name: string, held: Held | undefined]> {
+    for (const name of differingNames(this.#base, target)) {
+      if (this.#overlay.has(name) || !this.subscribed(name)) continue;
+      const resource = this.#base.get(name);
+      yield [name, resource === undefined ? undefined : fromResource(resource)];
+    }
+    for (const [name, exception] of this.#overlay)
+      if (this.subscribed(name) && !same(exception, target.get(name))) yield [name, exception ?? undefined];
+  }
+
   /** Holds exactly what it asks for of this collection. */
   isAt(target: Resources): boolean {
     return this.#base === target && this.#overlay.size === 0;

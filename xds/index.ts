@@ -17,7 +17,16 @@ export {
   type DiscoveryService,
   type DiscoverySettings,
 } from './server.ts';
-export type { DeliveryObserver, Proxy, ServedResource, Snapshot, SnapshotSource, Subscription } from './source.ts';
+export type {
+  DeliveryObserver,
+  Outstanding,
+  Progress,
+  Proxy,
+  ServedResource,
+  Snapshot,
+  SnapshotSource,
+  Subscription,
+} from './source.ts';
 export type { StreamState } from './stream.ts';
 export { parentOf } from './types.ts';
 export type { HealthReport, WorkloadReception } from './workloads.ts';

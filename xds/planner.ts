@@ -12,7 +12,7 @@ import { Gate, type GateBounds } from './gate.ts';
 import type { Held } from './holdings.ts';
 import { Retention, type RetentionBounds } from './retention.ts';
 import { joined, type Pace, type Step } from './steps.ts';
-import { CLUSTER, LISTENER, parentOf, TYPES_NAMING_CLUSTERS } from './types.ts';
+import { CLUSTER, LISTENER, parentOf, type ResourceType, TYPES_NAMING_CLUSTERS } from './types.ts';
 
 export interface PlannerBounds extends GateBounds, RetentionBounds {
   /** A delta response is cut into several beyond this many bytes of resources. */
@@ -93,6 +93,16 @@ export class Planner {
       clusters = new Set([...(clusters ?? []), ...missing]);
     }
     return clusters === undefined ? NONE : [...clusters].sort();
+  }
+
+  /** Whether some of this type wait for clusters. */
+  isWaiting({ typeUrl }: ResourceType): boolean {
+    return this.#gates.get(typeUrl)?.waiting ?? false;
+  }
+
+  /** Clusters that one resource waits for. */
+  clustersMissing({ typeUrl }: ResourceType, name: string): readonly string[] {
+    return this.#gates.get(typeUrl)?.missing(name) ?? NONE;
   }
 
   sent({ type }: Channel, changes: readonly Change[]): void {

@@ -10,19 +10,27 @@ type ReportContext = Pick<StreamContext, 'observer' | 'metrics' | 'logger' | 'cl
 
 export class ClientReport {
   readonly #proxy: MeshProxy;
+  readonly #session: Session;
   readonly #context: ReportContext;
   /** Since when the client is behind, on the monotonic clock; undefined: it is not. */
   #behindSince: number | undefined;
   #acknowledged = -1;
+  /** Something was acknowledged that nobody was told of. */
+  #moved = false;
   #waiting: readonly string[] = [];
 
   /** The client has connected, and waits for its first snapshot since then (on the monotonic clock). */
-  constructor(proxy: MeshProxy, protocol: Protocol, since: number, context: ReportContext) {
+  constructor(proxy: MeshProxy, session: Session, protocol: Protocol, since: number, context: ReportContext) {
     this.#proxy = proxy;
+    this.#session = session;
     this.#context = proxy.client === 'agent' ? withoutDelivery(context) : context;
     this.#behindSince = since;
     const { observer, metrics, logger } = this.#context;
-    observer.connected(proxy);
+    observer.connected(proxy, {
+      revision: () => session.snapshot?.revision ?? -1,
+      outstanding: () => session.outstanding(),
+      refused: () => session.refused(),
+    });
     metrics.connected(proxy.istioVersion);
     logger.info(`${describe(proxy)} connected`, { proxy: proxy.connectionId, node: proxy.nodeId, protocol });
   }
@@ -43,8 +51,9 @@ export class ClientReport {
   }
 
   /** What a request turned out to be. */
-  reaction(reaction: Reaction, type: ResourceType, session: Session): void {
+  reaction(reaction: Reaction, type: ResourceType): void {
     const { logger, metrics } = this.#context;
+    if (reaction.kind === 'acknowledged') this.#moved = true;
     if (reaction.kind === 'stale') metrics.staleNonce(type);
     if (reaction.kind !== 'refused') return;
     metrics.refused(type, this.#proxy.nodeId);
@@ -61,21 +70,25 @@ export class ClientReport {
       return;
     }
     logger.warn('proxy refused a resource', fields);
-    this.#rejections(session);
+    this.#rejections();
   }
 
   /** Says what has become true; cheap when nothing has. */
-  progress(session: Session): void {
+  progress(): void {
     const { observer, metrics, clock } = this.#context;
+    const session = this.#session;
     const { connectionId } = this.#proxy;
     const revision = session.snapshot?.revision ?? -1;
     if (revision > this.#acknowledged && session.settled()) {
       this.#acknowledged = revision;
-      this.#rejections(session);
+      this.#rejections();
       observer.acknowledged(connectionId, revision);
       if (this.#behindSince !== undefined) metrics.converged((clock.monotonic() - this.#behindSince) / 1000);
       this.#behindSince = undefined;
+    } else if (this.#moved && this.#acknowledged !== -1) {
+      observer.progressed(connectionId);
     }
+    this.#moved = false;
     const waiting = session.waitingFor();
     if (waiting.length + this.#waiting.length === 0 || waiting.join() === this.#waiting.join()) return;
     this.#waiting = waiting;
@@ -90,8 +103,9 @@ export class ClientReport {
     logger.info(`${describe(this.#proxy)} disconnected`, { proxy: connectionId });
   }
 
-  #rejections(session: Session): void {
-    for (const rejection of session.rejections()) this.#context.observer.rejected(this.#proxy.connectionId, rejection);
+  #rejections(): void {
+    for (const rejection of this.#session.rejections())
+      this.#context.observer.rejected(this.#proxy.connectionId, rejection);
   }
 }
 
@@ -104,7 +118,10 @@ const ignore = (): void => undefined;
 function withoutDelivery(context: ReportContext): ReportContext {
   return {
     ...context,
-    observer: { connected: ignore, acknowledged: ignore, rejected: ignore, waiting: ignore, disconnected: ignore },
+    observer: {
+      ...{ connected: ignore, progressed: ignore, acknowledged: ignore },
+      ...{ rejected: ignore, waiting: ignore, disconnected: ignore },
+    },
     metrics: { ...context.metrics, connected: ignore, disconnected: ignore, converged: ignore, refused: ignore },
   };
 }

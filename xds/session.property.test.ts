@@ -76,6 +76,30 @@ class ModelProxy {
     }
   }
 
+  /** What the session does not say is left, although the client holds something else than it is to hold. */
+  unsaid(target: Snapshot): readonly string[] {
+    const said = this.session.outstanding().flat();
+    const refused = this.session.refused();
+    const same = (a: ServedResource | undefined, b: ServedResource | undefined) =>
+      a?.typeUrl === b?.typeUrl && a?.name === b?.name && a?.version === b?.version;
+    return (['cds', 'eds', 'lds', 'rds'] as const).flatMap((label) => {
+      const { typeUrl, removal } = typeOf(label);
+      const wanted = target.types.get(typeUrl) ?? NO_RESOURCES;
+      const mayGo = removal === 'send' && label !== 'cds' ? [...this.held[label].keys()] : [];
+      // Endpoints of a cluster that it lacks are not missed.
+      const names = label === 'eds' ? this.#known : [...wanted.keys(), ...mayGo];
+      return [...new Set(names)].flatMap((name) => {
+        const next = wanted.get(name);
+        const held = this.held[label].get(name);
+        if (held?.version === next?.version || (next === undefined && !mayGo.includes(name))) return [];
+        if (next !== undefined && refused.some(({ resource }) => same(resource, next))) return [];
+        return said.some((left) => same(left.held, held) && same(left.wanted, next))
+          ? []
+          : [`${label} ${name}: ${held?.version} instead of ${next?.version}`];
+      });
+    });
+  }
+
   get quiet(): boolean {
     return this.#inbox.length === 0;
   }
@@ -288,6 +312,27 @@ describe('session: any sequence of snapshots and answers', () => {
           const proxy = started(protocol, first);
           for (const [at, action] of actions.entries()) perform(proxy, action, at + 2);
           expect(proxy.breaks).to.deep.equal([]);
+        }),
+        { numRuns: 300 },
+      );
+    });
+
+    it(`says of everything that the client does not hold as it should what it holds instead, ${protocol}`, () => {
+      const steps = fc.array(fc.oneof(publish(anyMesh), { weight: 3, arbitrary: ack }, nack, wait), { maxLength: 30 });
+      fc.assert(
+        fc.property(anyMesh, steps, neverTaken, (first, actions, never) => {
+          const refuses: Refuses = (label, { name, version }) => never.includes(`${label} ${name} ${version}`);
+          const proxy = started(protocol, first, refuses);
+          let target = build(1, first);
+          for (const [at, action] of actions.entries()) {
+            if (action.kind === 'publish') {
+              target = build(at + 2, action.next);
+              proxy.aim(target);
+            } else perform(proxy, action, at + 2);
+            expect(proxy.unsaid(target)).to.deep.equal([]);
+          }
+          finish(proxy);
+          if (proxy.session.settled()) expect(proxy.session.outstanding()).to.deep.equal([]);
         }),
         { numRuns: 300 },
       );

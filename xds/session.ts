@@ -6,6 +6,7 @@ import type { Batch, Change } from './change.ts';
 import type { Channel } from './channel.ts';
 import { ClientState } from './client-state.ts';
 import type { Resources } from './difference.ts';
+import { listOutstanding, type OutstandingList } from './outstanding.ts';
 import { Planner, type PlannerBounds } from './planner.ts';
 import type { Reaction } from './reaction.ts';
 import type { ClientRequest, DeltaRequest, WorldRequest } from './request.ts';
@@ -136,6 +137,22 @@ export class Session {
     }
     this.#refused = this.#state.channels.some(({ refusals }) => !refusals.none);
     return rejections;
+  }
+
+  /** The resources that are refused as they stand, with what the client said. */
+  refused(): readonly { readonly resource: ServedResource; readonly message: string }[] {
+    return this.rejections().flatMap(({ typeUrl, resources, message }) => {
+      const target = this.#state.target(this.#state.channel(typeUrl).type);
+      return resources.flatMap((name) => {
+        const resource = target.get(name);
+        return resource === undefined ? [] : [{ resource, message }];
+      });
+    });
+  }
+
+  /** What of the present snapshot is not acknowledged and was not refused by itself; clients alike share lists. */
+  outstanding(): readonly OutstandingList[] {
+    return listOutstanding(this.#state, this.#planner);
   }
 
   /** Clusters that routes or listeners wait for, or went without. */

@@ -104,9 +104,31 @@ export interface Rejection {
   readonly revision: number;
 }
 
+/** A resource of which a client does not hold what it is to hold. */
+export interface Outstanding {
+  /** What it holds, or may hold; undefined: nothing, or something that only an earlier stream knew. */
+  readonly held: ServedResource | undefined;
+  /** Undefined: nothing. */
+  readonly wanted: ServedResource | undefined;
+  /** Clusters that it waits for. */
+  readonly waitingFor: readonly string[];
+}
+
+/** How far a client is, asked of its session whenever somebody wants to know; to ask changes nothing. */
+export interface Progress {
+  /** The snapshot that it is on its way to; -1: none. */
+  revision(): number;
+  /** What is neither acknowledged nor refused by itself. Clients in the same state share lists: compare by identity. */
+  outstanding(): readonly (readonly Outstanding[])[];
+  /** What is refused by itself as it stands, with the client's words. */
+  refused(): readonly { readonly resource: ServedResource; readonly message: string }[];
+}
+
 /** What a session reports as it goes; cmd/ joins it to delivery facts. All calls are cheap and synchronous. */
 export interface DeliveryObserver {
-  connected(proxy: Proxy): void;
+  connected(proxy: Proxy, progress: Progress): void;
+  /** It has acknowledged something, and not yet all. */
+  progressed(connectionId: string): void;
   /**
    * Everything up to this snapshot has been acknowledged (unchanged bytes count as acknowledged), except what `rejected`
    * named at this revision just before.

@@ -139,12 +139,12 @@ export class DiscoveryStream {
       throw new LateenError('forbidden', `an agent is served no resources of type "${request.type.label}"`);
     if (request.type.typeUrl === NAME_TABLE) subscription.watchNames();
     const reaction = session.request(request, this.#context.clock.monotonic());
-    report.reaction(reaction, request.type, session);
+    report.reaction(reaction, request.type);
     if (request.type.typeUrl === SECRET && this.#caller.identity !== undefined)
       subscription.watchSecrets(new Set(session.secretNames));
     this.#aim();
     // A turn that ran has reported.
-    if (!this.#schedule()) report.progress(session);
+    if (!this.#schedule()) report.progress();
   }
 
   #reportHealth(report: HealthReport): void {
@@ -173,7 +173,7 @@ export class DiscoveryStream {
     const since = clock.monotonic();
     const subscription = source.subscribe(proxy, () => this.#guard(() => this.#changed()));
     const session = new Session(this.#protocol, settings, proxy.client === 'agent' ? NAME_TABLE : LISTENER);
-    const report = new ClientReport(proxy, this.#protocol, since, this.#context);
+    const report = new ClientReport(proxy, session, this.#protocol, since, this.#context);
     return { proxy, session, subscription, report };
   }
 
@@ -182,7 +182,7 @@ export class DiscoveryStream {
     if (this.#closed) return;
     this.#client?.report.behind();
     this.#aim();
-    if (!this.#schedule()) this.#client?.report.progress(this.#client.session);
+    if (!this.#schedule()) this.#client?.report.progress();
   }
 
   #aim(): void {
@@ -210,7 +210,7 @@ export class DiscoveryStream {
     this.#pumpedAt = now;
     const { session, report } = this.#client;
     for (const response of session.pump(now)) this.#write(response, now);
-    report.progress(session);
+    report.progress();
     this.#arm();
   }
 

@@ -4,7 +4,7 @@ import { NO_RESOURCES } from './difference.ts';
 import { DEFAULT_SESSION_SETTINGS, type Outgoing, Session } from './session.ts';
 import type { ServedResource, Snapshot } from './source.ts';
 import { cluster, host, listener, route, snapshot } from './testing/resources.ts';
-import { parentOf, RESOURCE_TYPES } from './types.ts';
+import { parentOf, RESOURCE_TYPES, ROUTE, VIRTUAL_HOST } from './types.ts';
 
 type Label = 'cds' | 'lds' | 'rds' | 'vhds';
 const LABELS: readonly Label[] = ['cds', 'lds', 'rds', 'vhds'];
@@ -81,6 +81,20 @@ class ModelEnvoy {
     const { label, ...rest } = answer;
     this.#request(label, rest);
     this.pump();
+  }
+
+  /** Virtual hosts that it holds otherwise than it is to, or lacks, without the session saying that they are left. */
+  get unsaid(): readonly string[] {
+    const said = this.session.outstanding().flat();
+    const wanted = this.#target?.types.get(VIRTUAL_HOST) ?? NO_RESOURCES;
+    const routes = this.#target?.types.get(ROUTE) ?? NO_RESOURCES;
+    const held = new Map([...this.tables].flatMap(([name, { hosts }]) => (routes.has(name) ? [...hosts] : [])));
+    const same = (a: ServedResource | undefined, b: ServedResource | undefined) =>
+      a?.name === b?.name && a?.version === b?.version;
+    return [...new Set([...wanted.keys(), ...held.keys()])].filter((name) => {
+      const [has, is] = [held.get(name), wanted.get(name)];
+      return !same(has, is) && !said.some((left) => same(left.held, has) && same(left.wanted, is));
+    });
   }
 
   get quiet(): boolean {
@@ -247,11 +261,19 @@ const wait = fc.integer({ min: 1, max: 12_000 }).map(
 );
 const reconnect = fc.constant<Action>((envoy) => envoy.reconnect());
 
-function run(first: Mesh, actions: readonly Action[]): ModelEnvoy {
+/** `check` is called after each action. */
+function run(
+  first: Mesh,
+  actions: readonly Action[],
+  check: (envoy: ModelEnvoy) => void = () => undefined,
+): ModelEnvoy {
   const envoy = new ModelEnvoy('steady');
   envoy.aim(build(1, first));
   envoy.start();
-  for (const [at, action] of actions.entries()) action(envoy, at + 2);
+  for (const [at, action] of actions.entries()) {
+    action(envoy, at + 2);
+    check(envoy);
+  }
   return envoy;
 }
 
@@ -274,7 +296,7 @@ describe('virtual hosts on a model of Envoy, after any sequence of snapshots and
     );
     fc.assert(
       fc.property(mesh(['1']), steps, (first, actions) => {
-        const envoy = run(first, actions);
+        const envoy = run(first, actions, ({ unsaid }) => expect(unsaid).to.deep.equal([]));
         expect(envoy.breaks).to.deep.equal([]);
         expect(envoy.refusals).to.equal(0);
       }),

@@ -1,5 +1,5 @@
 import { type ChannelCredentials, Client, type ClientReadableStream } from '@grpc/grpc-js';
-import type { DeliveryFacts, DeliveryLedger, DeliveryReport } from '#controllers/index.ts';
+import type { DeliveryFacts, DeliveryReport, DeliveryReports } from '#controllers/index.ts';
 import { type Clock, createCoalescer } from '#runtime/core/index.ts';
 import { deliveryDefinition, type Empty, reportEveryMs } from './delivery-service.ts';
 
@@ -11,7 +11,7 @@ export interface ReplicaAddresses {
 }
 
 export interface DeliveryClientOptions {
-  readonly ledger: DeliveryLedger;
+  readonly ledger: DeliveryReports;
   readonly addresses: ReplicaAddresses;
   readonly credentials: () => ChannelCredentials;
   /** The DNS name in the replicas' serving certificate. */

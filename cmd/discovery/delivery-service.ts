@@ -1,6 +1,6 @@
 import type { ServerWritableStream, ServiceDefinition, UntypedServiceImplementation } from '@grpc/grpc-js';
 import { status } from '@grpc/grpc-js';
-import type { DeliveryLedger, DeliveryReport } from '#controllers/index.ts';
+import type { DeliveryReport, DeliveryReports } from '#controllers/index.ts';
 import { type Clock, createCoalescer } from '#runtime/core/index.ts';
 
 /**
@@ -29,7 +29,7 @@ export const reportEveryMs = 100;
 
 /** Serves the ledger. A stream that does not drain gets the newest report when it does, never a backlog. */
 export function createDeliveryService(
-  ledger: DeliveryLedger,
+  ledger: DeliveryReports,
   clock: Clock,
   isReplica: ReplicaCheck,
 ): UntypedServiceImplementation {
@@ -50,7 +50,7 @@ function refuse(call: ServerWritableStream<Empty, DeliveryReport>, code: status,
   call.emit('error', { code, details });
 }
 
-function stream(call: ServerWritableStream<Empty, DeliveryReport>, ledger: DeliveryLedger, clock: Clock): void {
+function stream(call: ServerWritableStream<Empty, DeliveryReport>, ledger: DeliveryReports, clock: Clock): void {
   const ended = new AbortController();
   let blocked = false;
   let pending = false;

@@ -15,6 +15,7 @@ import {
   createDiscoveryService,
   createGrpcListener,
   type GrpcListenerOptions,
+  type ServedResource,
   type WorkloadReception,
 } from '#xds/index.ts';
 import { version } from '../version.ts';
@@ -55,7 +56,7 @@ export interface SecureParts {
 
 export interface Serving {
   readonly snapshots: MeshSnapshotSource;
-  readonly ledger: DeliveryLedger;
+  readonly ledger: DeliveryLedger<ServedResource>;
   readonly debug: Debug;
   /** Gives back memory. */
   readonly tidier: Component;

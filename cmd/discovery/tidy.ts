@@ -7,10 +7,11 @@ export const mostTidiedBytes = 160 * 1024 * 1024;
 /** What a crowd of connecting proxies leaves behind is given back once they are served. */
 export function tidyAfterConnections(observer: DeliveryObserver, tidier: MemoryTidier): DeliveryObserver {
   return {
-    connected(proxy) {
-      observer.connected(proxy);
+    connected(proxy, progress) {
+      observer.connected(proxy, progress);
       tidier.request();
     },
+    progressed: (connectionId) => observer.progressed(connectionId),
     acknowledged(connectionId, revision) {
       observer.acknowledged(connectionId, revision);
       tidier.postpone();

@@ -1,13 +1,13 @@
 import type { DeliveryFact, DeliveryReport, SourceKey } from './facts.ts';
 import { renderSourceKey } from './facts.ts';
-
-/** Names a user resource. */
-export interface SourceIdentity {
-  readonly cluster: string;
-  readonly kind: string;
-  readonly namespace: string;
-  readonly name: string;
-}
+import {
+  type Outstanding,
+  type ServedFrom,
+  type SourceIdentity,
+  type Standing,
+  type Tally,
+  tallySources,
+} from './tally.ts';
 
 /** A user resource in force: one incarnation at one generation. */
 export interface LedgerSource extends SourceIdentity {
@@ -15,53 +15,56 @@ export interface LedgerSource extends SourceIdentity {
   readonly generation: number;
 }
 
-/** The user resources behind one proxy's snapshot: proxies that have a list in common share it, none is in two of one's lists. */
-export interface ServedFrom {
-  readonly revision: number;
-  readonly sources: readonly (readonly SourceIdentity[])[];
-}
-
-/** What the ledger asks of the translation; joined in cmd/. */
-export interface SourceIndex {
+/** What the ledger asks of the translation, which serves resources `R`; joined in cmd/. */
+export interface SourceIndex<R> {
   /** The user resources that contribute to what this proxy is served now, and the revision of that snapshot. */
   snapshotOf(connectionId: string): ServedFrom | undefined;
-  /** The user resources behind the named resources of one type, as served to this proxy. */
-  blame(connectionId: string, typeUrl: string, names: readonly string[]): readonly SourceIdentity[];
+  /** The user resources behind a resource that this proxy holds or is to hold. */
+  sourcesOf(connectionId: string, resource: R): readonly SourceIdentity[];
+  /** What to call a resource that is refused, where that is not what its sources are; else empty. */
+  describe(resource: R): string;
   /** Every user resource in force, whether or not a proxy uses it, with the graph revision at which this generation came in. */
   known(): Iterable<{ readonly source: LedgerSource; readonly enteredAt: number }>;
   /** Every snapshot has been rebuilt at this revision or later. */
   settledRevision(): number;
 }
 
-interface Connection {
+/** What the ledger asks of a proxy's session; to ask changes nothing. */
+export interface Progress<R> {
+  /** Of the snapshot that the proxy is on its way to; -1: none. */
+  revision(): number;
+  /** What it has neither acknowledged nor refused by itself, in lists that proxies in the same state share. */
+  outstanding(): readonly (readonly Outstanding<R>[])[];
+  /** What it refuses as it stands, each by itself. */
+  refused(): readonly { readonly resource: R; readonly message: string }[];
+}
+
+/** As much of a ledger as is told to others. */
+export type DeliveryReports = Pick<DeliveryLedger<object>, 'onChange' | 'report'>;
+
+interface Connection<R> {
   readonly proxy: string;
+  readonly progress: Progress<R>;
+  /** Everything up to it was acknowledged or refused; -1: nothing yet. */
   acknowledgedRevision: number;
   waitingFor: readonly string[];
-  /** By type URL and words: the refusals that stand until a later revision is acknowledged. */
-  readonly rejections: Map<
-    string,
-    {
-      readonly revision: number;
-      readonly typeUrl: string;
-      readonly names: readonly string[];
-      readonly message: string;
-    }
-  >;
+  /** The revision at which it last refused something; undefined once it has acknowledged a later one without. */
+  refusedAt: number | undefined;
 }
 
 /**
  * One replica's record of its own streams, fed by the xDS sessions. Cheap to feed: work happens when a report is asked for.
- * A proxy has acknowledged a resource at a generation when it has acknowledged its present snapshot and every snapshot has
- * been rebuilt since that generation came in; bytes that did not change need no message to be acknowledged.
+ * A proxy has acknowledged a resource at a generation when every snapshot has been rebuilt since that generation came in
+ * and nothing that was made of the resource is left for it to acknowledge; bytes that did not change need no message.
  */
-export class DeliveryLedger {
+export class DeliveryLedger<R extends object> {
   readonly #replica: string;
-  readonly #index: SourceIndex;
-  readonly #connections = new Map<string, Connection>();
+  readonly #index: SourceIndex<R>;
+  readonly #connections = new Map<string, Connection<R>>();
   readonly #listeners = new Set<() => void>();
   #said: ReadonlyMap<SourceKey, DeliveryFact> = new Map();
 
-  constructor(replica: string, index: SourceIndex) {
+  constructor(replica: string, index: SourceIndex<R>) {
     this.#replica = replica;
     this.#index = index;
   }
@@ -77,13 +80,22 @@ export class DeliveryLedger {
     for (const listener of this.#listeners) listener();
   }
 
-  connected(proxy: { readonly connectionId: string; readonly podName: string; readonly namespace: string }): void {
+  connected(
+    proxy: { readonly connectionId: string; readonly podName: string; readonly namespace: string },
+    progress: Progress<R>,
+  ): void {
     this.#connections.set(proxy.connectionId, {
       proxy: `${proxy.podName}.${proxy.namespace}`,
+      progress,
       acknowledgedRevision: -1,
       waitingFor: [],
-      rejections: new Map(),
+      refusedAt: undefined,
     });
+    this.touch();
+  }
+
+  /** It has acknowledged something, and not yet all. */
+  progressed(_connectionId: string): void {
     this.touch();
   }
 
@@ -91,22 +103,14 @@ export class DeliveryLedger {
     const connection = this.#connections.get(connectionId);
     if (connection === undefined || revision <= connection.acknowledgedRevision) return;
     connection.acknowledgedRevision = revision;
-    for (const [key, rejection] of connection.rejections)
-      if (rejection.revision < revision) connection.rejections.delete(key);
+    if (connection.refusedAt !== undefined && connection.refusedAt < revision) connection.refusedAt = undefined;
     this.touch();
   }
 
-  rejected(
-    connectionId: string,
-    error: {
-      readonly typeUrl: string;
-      readonly resources: readonly string[];
-      readonly message: string;
-      readonly revision: number;
-    },
-  ): void {
-    const { typeUrl, resources: names, message, revision } = error;
-    this.#connections.get(connectionId)?.rejections.set(`${typeUrl} ${message}`, { revision, typeUrl, names, message });
+  rejected(connectionId: string, { revision }: { readonly revision: number }): void {
+    const connection = this.#connections.get(connectionId);
+    if (connection === undefined) return;
+    connection.refusedAt = revision;
     this.touch();
   }
 
@@ -121,13 +125,10 @@ export class DeliveryLedger {
     if (this.#connections.delete(connectionId)) this.touch();
   }
 
-  /**
-   * The facts of this moment, for every user resource in force. Proxies that share a list of sources are counted once for
-   * the list; a fact that says what it said last time is the identical object.
-   */
+  /** The facts of this moment, for every user resource in force; one that says what it said last time is the identical object. */
   report(): DeliveryReport {
     const settled = this.#index.settledRevision();
-    const tallies = this.#tally();
+    const tallies = tallySources(this.#standings(), (id, resource) => this.#index.sourcesOf(id, resource));
     const said = new Map<SourceKey, DeliveryFact>();
     for (const { source, enteredAt } of this.#index.known()) {
       if (settled < enteredAt) continue;
@@ -152,52 +153,29 @@ export class DeliveryLedger {
     return { replica: this.#replica, facts: [...said.values()] };
   }
 
-  #tally(): ReadonlyMap<SourceKey, Tally> {
-    const lists = new Map<readonly SourceIdentity[], Tally>();
-    const blames: (readonly [Connection, ReadonlyMap<SourceKey, string>, ServedFrom])[] = [];
-    for (const [connectionId, connection] of this.#connections) {
-      const snapshot = this.#index.snapshotOf(connectionId);
-      if (snapshot === undefined) continue;
-      const upToDate = connection.acknowledgedRevision >= snapshot.revision;
-      for (const list of snapshot.sources) {
-        if (list.length === 0) continue;
-        const tally = findTally(lists, list);
-        tally.affected += 1;
-        if (upToDate) tally.acknowledged += 1;
-        else noteWaiting(tally, connection.waitingFor);
-      }
-      if (connection.rejections.size > 0) blames.push([connection, this.#blamed(connectionId, connection), snapshot]);
-    }
-    const tallies = new Map<SourceKey, Tally>();
-    for (const [list, { affected, acknowledged, waitingFor }] of lists) {
-      for (const key of renderKeys(list)) {
-        const tally = findTally(tallies, key);
-        tally.affected += affected;
-        tally.acknowledged += acknowledged;
-        if (waitingFor !== undefined) noteWaiting(tally, waitingFor);
-      }
-    }
-    for (const [{ proxy, acknowledgedRevision }, blamed, { revision, sources }] of blames) {
-      for (const key of new Set(sources.flatMap(renderKeys))) {
-        const message = blamed.get(key);
-        if (message === undefined) continue;
-        const tally = findTally(tallies, key);
-        tally.rejection ??= { proxy, message };
-        // What it acknowledged beside the refusal is not this.
-        if (acknowledgedRevision >= revision) tally.acknowledged -= 1;
-      }
-    }
-    return tallies;
+  #name(refused: { readonly resource: R; readonly message: string }) {
+    const name = this.#index.describe(refused.resource);
+    return name === '' ? refused : { ...refused, message: `${name}: ${refused.message}` };
   }
 
-  #blamed(connectionId: string, connection: Connection): ReadonlyMap<SourceKey, string> {
-    const blamed = new Map<SourceKey, string>();
-    for (const { typeUrl, names, message } of connection.rejections.values()) {
-      for (const source of this.#index.blame(connectionId, typeUrl, names))
-        blamed.set(renderSourceKey(source), message);
+  *#standings(): Iterable<Standing<R>> {
+    for (const [connectionId, connection] of this.#connections) {
+      const served = this.#index.snapshotOf(connectionId);
+      if (served === undefined) continue;
+      const { proxy, waitingFor, refusedAt, progress } = connection;
+      const refused = refusedAt === undefined ? [] : progress.refused().map((one) => this.#name(one));
+      yield { connectionId, proxy, served, waitingFor, refused, outstanding: readOutstanding(connection, served) };
     }
-    return blamed;
   }
+}
+
+/** Proxies that acknowledge their first snapshot are not looked into: whatever is left, they are no use before. */
+function readOutstanding<R>(
+  { acknowledgedRevision, progress }: Connection<R>,
+  { revision }: ServedFrom,
+): Standing<R>['outstanding'] {
+  if (acknowledgedRevision >= revision) return [];
+  return acknowledgedRevision === -1 || progress.revision() !== revision ? 'everything' : progress.outstanding();
 }
 
 function saysSame(fact: DeliveryFact, { uid, generation }: LedgerSource, tally: Tally | undefined): boolean {
@@ -217,31 +195,7 @@ function listWaiting(tally: Tally | undefined): readonly string[] {
   return tally?.waitingFor === undefined ? NONE : [...tally.waitingFor].sort().slice(0, 5);
 }
 
-function noteWaiting(tally: Tally, clusters: Iterable<string>): void {
-  for (const cluster of clusters) {
-    tally.waitingFor ??= new Set();
-    tally.waitingFor.add(cluster);
-  }
-}
-
 const NONE: readonly string[] = [];
-
-/** How many proxies have something. */
-interface Tally {
-  affected: number;
-  acknowledged: number;
-  rejection?: NonNullable<DeliveryFact['rejection']>;
-  waitingFor?: Set<string>;
-}
-
-function findTally<K>(tallies: Map<K, Tally>, key: K): Tally {
-  let tally = tallies.get(key);
-  if (tally === undefined) {
-    tally = { affected: 0, acknowledged: 0 };
-    tallies.set(key, tally);
-  }
-  return tally;
-}
 
 const sourceKeys = new WeakMap<LedgerSource, SourceKey>();
 
@@ -253,16 +207,4 @@ function keyOf(source: LedgerSource): SourceKey {
     sourceKeys.set(source, key);
   }
   return key;
-}
-
-const keys = new WeakMap<readonly SourceIdentity[], readonly SourceKey[]>();
-
-/** The keys of a shared list, rendered once. */
-function renderKeys(list: readonly SourceIdentity[]): readonly SourceKey[] {
-  let rendered = keys.get(list);
-  if (rendered === undefined) {
-    rendered = list.map(renderSourceKey);
-    keys.set(list, rendered);
-  }
-  return rendered;
 }

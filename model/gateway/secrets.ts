@@ -5,6 +5,7 @@ import { gatewayLabels, type MeshInputs } from '../inputs.ts';
 import { renderObjectKey } from '../keys.ts';
 import { selects } from '../selection.ts';
 import type { Server } from '../specs.ts';
+import type { SourceRef } from '../types/identity.ts';
 import type { GatewayQueries } from './gateway.ts';
 import { clientCaOf, credentialOf, secretName } from './servertls.ts';
 
@@ -14,8 +15,8 @@ export type GatewaySecret =
   | { readonly kind: 'roots'; readonly caCertificates: Uint8Array };
 
 export interface SecretQueries {
-  /** By gateway key: the SDS names that its servers use, and so the only ones it may read. */
-  readonly gatewaySecretNames: Query<readonly string[]>;
+  /** By gateway key: the SDS names that its servers use, and so the only ones it may read, with the Gateways that name them. */
+  readonly gatewaySecretUsers: Query<ReadonlyMap<string, readonly SourceRef[]>>;
   /** By `cluster/namespace/SDS-name` (the router's cluster and namespace). */
   readonly gatewaySecret: Query<GatewaySecret | undefined>;
   /** Key '': input keys of all Secrets that Gateways refer to, in the namespaces of the routers they select. */
@@ -25,12 +26,17 @@ export interface SecretQueries {
 }
 
 export function defineGatewaySecrets(graph: Graph, inputs: MeshInputs, gateways: GatewayQueries): SecretQueries {
-  const gatewaySecretNames = graph.query<readonly string[]>(
-    'gatewaySecretNames',
+  const gatewaySecretUsers = graph.query<ReadonlyMap<string, readonly SourceRef[]>>(
+    'gatewaySecretUsers',
     (reader, key) => {
       const servers = reader.read(gateways.gatewayServers, key).ports.flatMap((port) => port.servers);
-      const names = servers.flatMap(({ server }) => secretsOf(server)).map(secretName);
-      return [...new Set(names)].sort();
+      const users = new Map<string, readonly SourceRef[]>();
+      for (const { server, source } of servers)
+        for (const name of secretsOf(server).map(secretName)) {
+          const known = users.get(name) ?? [];
+          if (!known.some(({ uid }) => uid === source.uid)) users.set(name, [...known, source]);
+        }
+      return users;
     },
     { equal: sameData },
   );
@@ -68,7 +74,7 @@ export function defineGatewaySecrets(graph: Graph, inputs: MeshInputs, gateways:
     { equal: sameData },
   );
 
-  return { gatewaySecretNames, gatewaySecret, referencedSecrets, gatewayPlaces };
+  return { gatewaySecretUsers, gatewaySecret, referencedSecrets, gatewayPlaces };
 }
 
 /** Names of the Secrets of one server. */

@@ -311,6 +311,13 @@ spec: {hosts: [nowhere.invalid], resolution: DNS, ports: [{name: http, number: 9
       world.apply(rule('reviews', { [subset]: version }) + routes(subset, elsewhere));
       await routedTo(clusterOf(subset));
     }
+    // Envoy acknowledges no clusters while that one warms; what has to do with none of them is in force and says so.
+    const timeout = { timeout: '7s', route: [{ destination: { host: 'other' } }] };
+    world.apply(virtualService('other', { hosts: ['other'], http: [timeout] }));
+    await becomes('other', { status: 'True', reason: 'Programmed' });
+    expect(await world.sidecar?.admin('/config_dump')).to.contain('"timeout": "7s"');
+    expect(world.mesh.condition('ServiceEntry', 'shop', 'nowhere', 'Programmed')).to.include({ status: 'False' });
+    world.mesh.pipeline.objects.delete('VirtualService', 'shop', 'other');
     world.apply(routes('five'));
     world.mesh.pipeline.objects.delete('ServiceEntry', 'shop', 'nowhere');
     await world.mesh.converged();

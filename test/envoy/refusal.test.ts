@@ -79,4 +79,54 @@ describe('a configuration that Envoy refuses, under load', () => {
     await world.mesh.converged();
     expect(world.failures).to.deep.equal([]);
   });
+
+  it('is named by the Gateway that refers to a Secret, where Envoy refuses that', async () => {
+    const { authority, pipeline } = world.mesh;
+    const base64 = (text: string) => Buffer.from(text).toString('base64');
+    const secret = (name: string, chain: readonly string[], key: string) => ({
+      ...{ apiVersion: 'v1', kind: 'Secret', type: 'kubernetes.io/tls', metadata: { name, namespace: 'istio-system' } },
+      data: { 'tls.crt': base64(chain.join('')), 'tls.key': base64(key) },
+    });
+    const gateway = (name: string) => `
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: ${name}, namespace: shop}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+    - port: {number: 443, name: https-${name}, protocol: HTTPS}
+      hosts: [${name}.example.com]
+      tls: {mode: SIMPLE, credentialName: ${name}}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${name}, namespace: shop}
+spec: {hosts: [${name}.example.com], gateways: [${name}], http: [${JSON.stringify({ route: route9080('reviews') })}]}
+---`;
+    const [sound, right, other] = ['sound', 'broken', 'other'].map((name) =>
+      authority.issueServer([`${name}.example.com`]),
+    );
+    if (sound === undefined || right === undefined || other === undefined) throw new Error('no certificates');
+    pipeline.objects.apply([
+      secret('sound', sound.chain, sound.privateKey),
+      secret('broken', right.chain, right.privateKey),
+    ]);
+    world.apply(gateway('sound') + gateway('broken'));
+    for (const name of ['sound', 'broken']) await becomes('Gateway', name, { status: 'True', reason: 'Programmed' });
+    await eventually(
+      () => world.gateway?.admin('/certs'),
+      (certs) => expect(certs).to.contain('broken.example.com'),
+    );
+    // A certificate and a key, but not of each other.
+    pipeline.objects.apply([secret('broken', right.chain, other.privateKey)]);
+    await becomes('Gateway', 'broken', { status: 'False', reason: 'EnvoyRejected' });
+    expect(condition('Gateway', 'broken')?.message).to.match(
+      /^gateway-0\.istio-system refused it: Secret broken: .*KEY_VALUES_MISMATCH/,
+    );
+    for (const kind of ['Gateway', 'VirtualService'])
+      await becomes(kind, 'sound', { status: 'True', reason: 'Programmed' });
+    pipeline.objects.apply([secret('broken', right.chain, right.privateKey)]);
+    await becomes('Gateway', 'broken', { status: 'True', reason: 'Programmed' });
+    expect(world.failures).to.deep.equal([]);
+  });
 });

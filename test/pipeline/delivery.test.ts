@@ -2,7 +2,13 @@ import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { createDeliveryClient } from '#cmd/discovery/delivery-client.ts';
 import { createDeliveryService, deliveryDefinition } from '#cmd/discovery/delivery-service.ts';
-import { DeliveryLedger, type DeliveryReport, type LedgerSource, type SourceIndex } from '#controllers/index.ts';
+import {
+  DeliveryLedger,
+  type DeliveryReport,
+  type LedgerSource,
+  type Progress,
+  type SourceIndex,
+} from '#controllers/index.ts';
 import { systemClock } from '#runtime/index.ts';
 
 const source: LedgerSource = {
@@ -16,9 +22,10 @@ const source: LedgerSource = {
 
 /** One replica with one resource that every one of its proxies uses. */
 function createReplica(name: string) {
-  const index: SourceIndex = {
-    snapshotOf: () => ({ revision: 1, sources: [[source]] }),
-    blame: () => [source],
+  const index: SourceIndex<object> = {
+    snapshotOf: () => ({ revision: 1, sources: [[source]], deciding: [] }),
+    sourcesOf: () => [source],
+    describe: () => '',
     known: () => [{ source, enteredAt: 1 }],
     settledRevision: () => 1,
   };
@@ -27,13 +34,20 @@ function createReplica(name: string) {
 
 const proxy = (name: string) => ({ connectionId: name, podName: name, namespace: 'shop' });
 
+/** A session in which nothing is left to acknowledge. */
+const idle = (refused: readonly string[] = []): Progress<object> => ({
+  revision: () => 1,
+  outstanding: () => [],
+  refused: () => refused.map((message) => ({ resource: {}, message })),
+});
+
 describe('delivery facts between replicas', () => {
   const stops: (() => void)[] = [];
   afterEach(() => {
     for (const stop of stops.splice(0)) stop();
   });
 
-  async function serve(ledger: DeliveryLedger, isReplica = true): Promise<string> {
+  async function serve(ledger: DeliveryLedger<object>, isReplica = true): Promise<string> {
     const server = new Server();
     server.addService(
       deliveryDefinition,
@@ -48,7 +62,7 @@ describe('delivery facts between replicas', () => {
     return `127.0.0.1:${port}`;
   }
 
-  function watch(ledger: DeliveryLedger, addresses: readonly string[], prove = credentials.createInsecure) {
+  function watch(ledger: DeliveryLedger<object>, addresses: readonly string[], prove = credentials.createInsecure) {
     const stop = new AbortController();
     stops.push(() => stop.abort());
     const troubles: string[] = [];
@@ -99,13 +113,15 @@ describe('delivery facts between replicas', () => {
   it("the lease holder sees its own and the other replica's proxies, again after each change", async () => {
     const [own, other] = [createReplica('a'), createReplica('b')];
     const watched = watch(own, [await serve(other)]);
-    own.connected(proxy('web-1'));
+    own.connected(proxy('web-1'), idle());
     own.acknowledged('web-1', 1);
-    other.connected(proxy('web-2'));
+    const refused: string[] = [];
+    other.connected(proxy('web-2'), { ...idle(), refused: () => idle(refused).refused() });
     await until(() => tally(watched.reports()) === '1/2 of 2', 'one of two acknowledged');
     other.acknowledged('web-2', 1);
     await until(() => tally(watched.reports()) === '2/2 of 2', 'both acknowledged');
-    other.rejected('web-2', { typeUrl: 'rds', resources: ['80'], message: 'bad route', revision: 2 });
+    refused.push('bad route');
+    other.rejected('web-2', { revision: 2 });
     await until(
       () => watched.reports().some((report) => report.facts[0]?.rejection?.message === 'bad route'),
       'the refusal',
@@ -117,12 +133,13 @@ describe('delivery facts between replicas', () => {
   it('are read again once this replica can prove who it is, however long the report', async () => {
     const many = Array.from({ length: 30_000 }, (_, at) => ({ ...source, name: `reviews-${at}` }));
     const other = new DeliveryLedger('b', {
-      snapshotOf: () => ({ revision: 1, sources: [many] }),
-      blame: () => [],
+      snapshotOf: () => ({ revision: 1, sources: [many], deciding: [] }),
+      sourcesOf: () => [],
+      describe: () => '',
       known: () => many.map((one) => ({ source: one, enteredAt: 1 })),
       settledRevision: () => 1,
     });
-    other.connected(proxy('web-2'));
+    other.connected(proxy('web-2'), idle());
     let proven = false;
     const watched = watch(createReplica('a'), [await serve(other)], () => {
       if (!proven) throw new Error('the signing certificate expired');

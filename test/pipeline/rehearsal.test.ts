@@ -27,7 +27,7 @@ describe('a rehearsal', () => {
         connected: () => {
           connected += 1;
         },
-        ...{ acknowledged: ignore, rejected: ignore, waiting: ignore, disconnected: ignore },
+        ...{ progressed: ignore, acknowledged: ignore, rejected: ignore, waiting: ignore, disconnected: ignore },
       },
       logger: silentLogger,
       metrics: createMetrics(),

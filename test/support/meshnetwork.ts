@@ -24,6 +24,7 @@ import {
   createGrpcListener,
   type DiscoveryService,
   type DiscoverySettings,
+  type ServedResource,
 } from '#xds/index.ts';
 import { type RunningEnvoy, startEnvoy } from './envoy.ts';
 import { eventually } from './eventually.ts';
@@ -53,7 +54,7 @@ export class MeshNetwork {
   readonly authority: CertificateAuthority;
   readonly #folder: string;
   readonly #service: DiscoveryService;
-  readonly #ledger: DeliveryLedger;
+  readonly #ledger: DeliveryLedger<ServedResource>;
   readonly #subjects: ReturnType<typeof createStatusSubjects>;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>[] = [];
@@ -71,7 +72,8 @@ export class MeshNetwork {
     this.#service = createDiscoveryService({
       source,
       observer: {
-        connected: (proxy) => ledger.connected(proxy),
+        connected: (proxy, progress) => ledger.connected(proxy, progress),
+        progressed: (id) => ledger.progressed(id),
         acknowledged: (id, revision) => ledger.acknowledged(id, revision),
         rejected: (id, error) => {
           this.rejections.push(`${error.resources.join()}: ${error.message}`);

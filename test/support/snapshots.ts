@@ -75,6 +75,10 @@ export class RecordingObserver implements DeliveryObserver {
     this.events.push(`connected ${proxy.podName}`);
   }
 
+  progressed(): void {
+    // Of interest only to who asks how far it is.
+  }
+
   acknowledged(connectionId: string, revision: number): void {
     this.events.push(`acknowledged ${podOf(connectionId)} ${revision}`);
   }

@@ -1,0 +1,199 @@
+/**
+ * Counts, for each user resource, the proxies that it affects and those that have it. Proxies in the same state (served
+ * from the same lists, with the same left to acknowledge) are counted as one, so a change costs what it changes and the
+ * number of states that proxies are in, not what every proxy is served.
+ */
+import { renderSourceKey, type SourceKey } from './facts.ts';
+
+/** Names a user resource. */
+export interface SourceIdentity {
+  readonly cluster: string;
+  readonly kind: string;
+  readonly namespace: string;
+  readonly name: string;
+}
+
+/** The user resources behind one proxy's snapshot: proxies that have a list in common share it, none is in two of one's lists. */
+export interface ServedFrom {
+  readonly revision: number;
+  readonly sources: readonly (readonly SourceIdentity[])[];
+  /** Of those, the ones that decide what is served and are behind no single resource: with anything left, they are left too. */
+  readonly deciding: readonly SourceIdentity[];
+}
+
+/** A served resource `R` of which a proxy does not hold what it is to hold. */
+export interface Outstanding<R> {
+  readonly held: R | undefined;
+  readonly wanted: R | undefined;
+  readonly waitingFor: readonly string[];
+}
+
+/** What one proxy is to be counted as. */
+export interface Standing<R> {
+  /** `POD.NAMESPACE`. */
+  readonly proxy: string;
+  readonly connectionId: string;
+  readonly served: ServedFrom;
+  /** What it has yet to acknowledge, in lists that proxies share; `everything`: nothing is known to be acknowledged. */
+  readonly outstanding: readonly (readonly Outstanding<R>[])[] | 'everything';
+  /** Clusters that it waits for, where everything is outstanding. */
+  readonly waitingFor: readonly string[];
+  readonly refused: readonly { readonly resource: R; readonly message: string }[];
+}
+
+/** How many proxies have something. */
+export interface Tally {
+  affected: number;
+  acknowledged: number;
+  rejection?: { readonly proxy: string; readonly message: string };
+  waitingFor?: Set<string>;
+}
+
+type SourcesOf<R> = (connectionId: string, resource: R) => readonly SourceIdentity[];
+
+/** Proxies of which the same is to be said. */
+interface State<R> {
+  readonly first: Standing<R>;
+  readonly lacking: ReadonlyMap<SourceKey, Lacking>;
+  proxies: number;
+}
+
+/** What is to be said of a user resource of which something is left. */
+interface Lacking {
+  /** The proxy is served from it; if not, what it holds was made of it. */
+  readonly isServed: boolean;
+  waitingFor?: Set<string>;
+  refusal?: string;
+}
+
+export function tallySources<R extends object>(
+  standings: Iterable<Standing<R>>,
+  sourcesOf: SourcesOf<R>,
+): ReadonlyMap<SourceKey, Tally> {
+  const lists = new Map<readonly SourceIdentity[], Tally>();
+  const states = new Map<string, State<R>>();
+  for (const standing of standings) {
+    const { served, outstanding, waitingFor, refused } = standing;
+    for (const list of served.sources) {
+      if (list.length === 0) continue;
+      const tally = findTally(lists, list);
+      tally.affected += 1;
+      if (outstanding !== 'everything') tally.acknowledged += 1;
+      else noteWaiting(tally, waitingFor);
+    }
+    const left = outstanding === 'everything' ? NOTHING : outstanding;
+    if (left.length + refused.length === 0) continue;
+    const words = refused.map(({ resource, message }) => `${idOf(resource)} ${message}`);
+    const name = [outstanding === 'everything', ...[...served.sources, ...left].map(idOf), ...words].join();
+    const state = states.get(name);
+    if (state === undefined)
+      states.set(name, { first: standing, lacking: resolveLacking(standing, left, sourcesOf), proxies: 1 });
+    else state.proxies += 1;
+  }
+  const tallies = new Map<SourceKey, Tally>();
+  for (const [list, { affected, acknowledged, waitingFor }] of lists) {
+    for (const key of renderKeys(list)) {
+      const tally = findTally(tallies, key);
+      tally.affected += affected;
+      tally.acknowledged += acknowledged;
+      noteWaiting(tally, waitingFor);
+    }
+  }
+  for (const state of states.values()) takeOff(state, tallies);
+  return tallies;
+}
+
+const NOTHING: readonly never[] = [];
+
+/** Every user resource behind something that is left or refused. */
+function resolveLacking<R extends object>(
+  { connectionId, served, refused }: Standing<R>,
+  left: readonly (readonly Outstanding<R>[])[],
+  sourcesOf: SourcesOf<R>,
+): ReadonlyMap<SourceKey, Lacking> {
+  const lacking = new Map<SourceKey, Lacking>();
+  const isServed = (key: SourceKey) => served.sources.some((list) => keySet(list).has(key));
+  const find = (key: SourceKey, isHeld: boolean): Lacking | undefined => {
+    const known = lacking.get(key);
+    if (known !== undefined) return known;
+    const found: Lacking = { isServed: isServed(key) };
+    // What is wanted may be the same for others, for whom it was made of something else.
+    if (!found.isServed && !isHeld) return undefined;
+    lacking.set(key, found);
+    return found;
+  };
+  const keysOf = (resource: R | undefined) =>
+    resource === undefined ? NOTHING : renderKeys(sourcesOf(connectionId, resource));
+  for (const { held, wanted, waitingFor } of left.flat()) {
+    for (const key of keysOf(held)) find(key, true);
+    for (const key of keysOf(wanted)) {
+      const found = find(key, false);
+      if (found !== undefined) noteWaiting(found, waitingFor);
+    }
+  }
+  if (left.length > 0) for (const key of renderKeys(served.deciding)) find(key, false);
+  for (const { resource, message } of refused) {
+    for (const key of keysOf(resource)) {
+      const found = find(key, false);
+      if (found !== undefined) found.refusal ??= message;
+    }
+  }
+  return lacking;
+}
+
+/** Takes off what the proxies of a state lack, where they were counted as having it. */
+function takeOff<R>({ first, lacking, proxies }: State<R>, tallies: Map<SourceKey, Tally>): void {
+  for (const [key, { isServed, waitingFor, refusal }] of lacking) {
+    const tally = findTally(tallies, key);
+    if (!isServed) tally.affected += proxies;
+    else if (first.outstanding !== 'everything') tally.acknowledged -= proxies;
+    noteWaiting(tally, waitingFor);
+    if (refusal !== undefined) tally.rejection ??= { proxy: first.proxy, message: refusal };
+  }
+}
+
+function noteWaiting(tally: { waitingFor?: Set<string> }, clusters: Iterable<string> = NOTHING): void {
+  for (const cluster of clusters) {
+    tally.waitingFor ??= new Set();
+    tally.waitingFor.add(cluster);
+  }
+}
+
+function findTally<K>(tallies: Map<K, Tally>, key: K): Tally {
+  let tally = tallies.get(key);
+  if (tally === undefined) {
+    tally = { affected: 0, acknowledged: 0 };
+    tallies.set(key, tally);
+  }
+  return tally;
+}
+
+/** A function of a shared list that is computed once. */
+function rememberList<V>(compute: (list: readonly SourceIdentity[]) => V): (list: readonly SourceIdentity[]) => V {
+  const known = new WeakMap<readonly SourceIdentity[], { readonly value: V }>();
+  return (list) => {
+    let found = known.get(list);
+    if (found === undefined) {
+      found = { value: compute(list) };
+      known.set(list, found);
+    }
+    return found.value;
+  };
+}
+
+const renderKeys = rememberList((list): readonly SourceKey[] => list.map(renderSourceKey));
+const keySet = rememberList((list): ReadonlySet<SourceKey> => new Set(renderKeys(list)));
+
+const ids = new WeakMap<object, number>();
+let lastId = 0;
+
+/** A number that no other object has. */
+function idOf(object: object): number {
+  let id = ids.get(object);
+  if (id === undefined) {
+    lastId += 1;
+    id = lastId;
+    ids.set(object, id);
+  }
+  return id;
+}
