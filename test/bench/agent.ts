@@ -4,13 +4,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { AgentProcess } from '#test/support/agentprocess.ts';
-import { agentEnvironment, agentNodeFlags, buildAgentBundle } from '#test/support/bundle.ts';
+import { buildAgentBundle } from '#test/support/bundle.ts';
 import { buildEchoListener } from '#test/support/echolistener.ts';
-import { eventually } from '#test/support/eventually.ts';
 import { type ProcessMemory, readMemory } from '#test/support/memory.ts';
-import { MeshPeer, peerName } from '#test/support/meshpeer.ts';
 import type { Benchmark, Measurement } from './measurement.ts';
+import { withAgent } from './running-agent.ts';
 
 /** Idling with a readiness probe each second, one scrape behind it. */
 const idleSeconds = 8;
@@ -53,35 +51,18 @@ function describe(figure: string, bytes: readonly number[], atMost?: number): Me
 
 async function measure(signal: AbortSignal): Promise<ProcessMemory> {
   const folder = await mkdtemp(join(tmpdir(), 'lateen-bench-agent-'));
-  const workload = { token: 'token', namespace: 'demo', serviceAccount: 'web' };
   const resources = { 'envoy.config.listener.v3.Listener': [await buildEchoListener()] };
-  const peer = await MeshPeer.start({ ...workload, resources });
-  const agent = await AgentProcess.prepare({
-    program: (await buildAgentBundle(folder)).path,
-    nodeFlags: agentNodeFlags,
-    env: agentEnvironment,
-    discoveryAddress: `127.0.0.1:${peer.port}`,
-    serverName: peerName,
-    roots: peer.authority.rootsPem,
-    token: workload.token,
-  });
   try {
-    await agent.start();
-    await eventually(
-      () => agent.readiness(),
-      (status) => {
-        if (status !== 200) throw new Error(`readiness answers ${status}`);
-      },
-    );
-    await (await agent.get(agent.ports.status, '/stats/prometheus')).text();
-    for (let second = 0; second < idleSeconds; second++) {
-      await agent.readiness();
-      await sleep(1000, undefined, { signal });
-    }
-    return await readMemory(agent.pid);
+    const program = (await buildAgentBundle(folder)).path;
+    return await withAgent({ program, resources }, async (agent) => {
+      await (await agent.get(agent.ports.status, '/stats/prometheus')).text();
+      for (let second = 0; second < idleSeconds; second++) {
+        await agent.readiness();
+        await sleep(1000, undefined, { signal });
+      }
+      return readMemory(agent.pid);
+    });
   } finally {
-    await agent.remove();
-    await peer.stop();
     await rm(folder, { recursive: true });
   }
 }

@@ -10,15 +10,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { buildQuery } from '#agent/dns/testing/query.ts';
 import { chooseLoopback } from '#agent/dns/testing/upstream.ts';
-import { AgentProcess } from '#test/support/agentprocess.ts';
-import { agentEnvironment, agentNodeFlags, buildAgentBundle } from '#test/support/bundle.ts';
+import { buildAgentBundle } from '#test/support/bundle.ts';
 import { buildEchoListener } from '#test/support/echolistener.ts';
-import { eventually } from '#test/support/eventually.ts';
 import { readMemory } from '#test/support/memory.ts';
-import { MeshPeer, peerName } from '#test/support/meshpeer.ts';
 import { addressOf, buildNameTables, hostnameOf } from '#test/support/nametable.ts';
 import { type Any, fromJson, pack } from '#wire/index.ts';
 import type { Benchmark, Measurement } from './measurement.ts';
+import { withAgent } from './running-agent.ts';
 
 type Kind = 'none' | 'agent' | 'filter';
 
@@ -73,44 +71,22 @@ function describe(figure: string, samples: readonly Sample[]): readonly Measurem
 
 async function measure(program: string, kind: Kind, names: number, signal: AbortSignal): Promise<Sample> {
   const address = chooseLoopback();
-  const workload = { token: 'token', namespace: 'demo', serviceAccount: 'web' };
   const echo = await buildEchoListener();
   const listeners = kind === 'filter' ? [echo, buildFilterListener(address, names)] : [echo];
-  const peer = await MeshPeer.start({
-    ...workload,
-    resources: {
-      'envoy.config.listener.v3.Listener': listeners,
-      'istio.networking.nds.v1.NameTable': buildNameTables(names),
-    },
-  });
+  const resources = {
+    'envoy.config.listener.v3.Listener': listeners,
+    'istio.networking.nds.v1.NameTable': buildNameTables(names),
+  };
   const captured = { ISTIO_META_DNS_CAPTURE: 'true', DNS_PROXY_ADDR: `${address}:${dnsPort}` };
-  const agent = await AgentProcess.prepare({
-    program,
-    nodeFlags: agentNodeFlags,
-    env: { ...agentEnvironment, ...(kind === 'agent' ? captured : {}) },
-    discoveryAddress: `127.0.0.1:${peer.port}`,
-    serverName: peerName,
-    roots: peer.authority.rootsPem,
-    token: workload.token,
-  });
-  try {
-    await agent.start();
-    await eventually(
-      () => agent.readiness(),
-      (status) => {
-        if (status !== 200) throw new Error(`readiness answers ${status}`);
-      },
-    );
+  const env = kind === 'agent' ? captured : {};
+  return withAgent({ program, resources, env }, async (agent) => {
     const latencies = kind === 'none' ? [] : await timeQueries(address, names);
     await sleep(idleSeconds * 1000, undefined, { signal });
     const [envoy = 0] = await agent.children();
     const own = await readMemory(agent.pid);
     const proxy = await readMemory(envoy);
     return { agent: own.private / 2 ** 20, envoy: proxy.private / 2 ** 20, latencies };
-  } finally {
-    await agent.remove();
-    await peer.stop();
-  }
+  });
 }
 
 async function timeQueries(address: string, names: number): Promise<readonly number[]> {

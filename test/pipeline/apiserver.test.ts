@@ -1,6 +1,10 @@
-import { readFile } from 'node:fs/promises';
+import { once } from 'node:events';
+import { readdir, readFile, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { expect } from 'chai';
 import { type ApiServer, startApiServer } from '#test/support/apiserver.ts';
+import { endChild, spawnTied } from '#test/support/child.ts';
+import { eventually } from '#test/support/eventually.ts';
 
 describe('a real API server for tests', function () {
   this.timeout(600_000);
@@ -15,6 +19,27 @@ describe('a real API server for tests', function () {
     await server.kubectl(['create', 'namespace', 'kept']);
     await server.restart();
     expect(await server.kubectl(['get', 'namespace', 'kept', '-o', 'name'])).to.equal('namespace/kept\n');
+  });
+
+  it('ends with the process that started it, however that ends', async () => {
+    const script = [
+      "import { startApiServer } from '#test/support/apiserver.ts';",
+      'const { kubeconfig } = await startApiServer({ controllerManager: true });',
+      'console.log(kubeconfig);',
+      'setInterval(() => undefined, 1e6);',
+    ].join('\n');
+    const flags = ['--input-type=module-typescript', '--eval', script];
+    const starter = spawnTied(process.execPath, flags, { stdio: ['ignore', 'pipe', 'inherit'] });
+    const [kubeconfig]: unknown[] = starter.stdout === null ? [] : await once(starter.stdout, 'data');
+    const folder = dirname(String(kubeconfig).trim());
+    const programs = ['etcd', 'kube-apiserver', 'kube-controller-manager'];
+    expect(await findPrograms(folder)).to.have.members(programs);
+    await endChild(starter, 'SIGKILL');
+    await eventually(
+      () => findPrograms(folder),
+      (left) => expect(left).to.deep.equal([]),
+    );
+    await rm(folder, { recursive: true });
   });
 
   it('reviews a token for the audience it was issued for and for no other', async () => {
@@ -32,6 +57,17 @@ describe('a real API server for tests', function () {
     );
   });
 });
+
+/** Programs of Kubernetes whose command line names this folder. */
+async function findPrograms(folder: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir('/proc')) {
+    // Others end meanwhile.
+    const words = (await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')).split('\0');
+    if (words.some((word) => word.includes(`${folder}/`))) found.push(words[1] ?? '');
+  }
+  return found;
+}
 
 async function review(server: ApiServer, token: string, audience: string): Promise<object> {
   const body = {
