@@ -2,6 +2,7 @@
  * What the virtual hosts of a table claim: names and domains, of which Envoy lets no two have one. Which of thousands claim
  * the same is kept from one set of layers to the next, so that it costs what changed.
  */
+import { rememberPairs } from '#runtime/core/index.ts';
 
 export interface HostClaim {
   /** Of its query. */
@@ -131,22 +132,11 @@ export interface ClaimDifference {
 
 const NO_DIFFERENCE: ClaimDifference = { gone: NOBODY, come: NOBODY };
 
-const differences = new WeakMap<StackedClaims, WeakMap<StackedClaims, ClaimDifference>>();
+const compareStacks = rememberPairs((from: StackedClaims, to: StackedClaims) => compareLayers(from.layers, to.layers));
 
 /** What differs between two stacks, looked for only in layers that are not identical; once for all views that have both. */
 export function differingClaims(from: StackedClaims, to: StackedClaims): ClaimDifference {
-  if (from === to) return NO_DIFFERENCE;
-  let known = differences.get(from);
-  if (known === undefined) {
-    known = new WeakMap();
-    differences.set(from, known);
-  }
-  let difference = known.get(to);
-  if (difference === undefined) {
-    difference = compareLayers(from.layers, to.layers);
-    known.set(to, difference);
-  }
-  return difference;
+  return from === to ? NO_DIFFERENCE : compareStacks(from, to);
 }
 
 function compareLayers(from: readonly Claims[], to: readonly Claims[]): ClaimDifference {

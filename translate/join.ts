@@ -1,28 +1,11 @@
 /** Snapshots joined of two parts, each pair once: proxies of one view and class share one snapshot. */
 import type { SourceRef } from '#model/index.ts';
+import { rememberPairs } from '#runtime/core/index.ts';
 import type { Resources, Snapshot } from '#xds/source.ts';
 import type { Summary } from './entry.ts';
 import { layer } from './layered.ts';
 import type { Part, Types } from './snapshots.ts';
 import { renderSource } from './sources.ts';
-
-/** A function of two objects that is computed once for each pair and forgotten with either of them. */
-function rememberPairs<A extends object, B extends object, V>(compute: (a: A, b: B) => V): (a: A, b: B) => V {
-  const known = new WeakMap<A, WeakMap<B, { readonly value: V }>>();
-  return (a, b) => {
-    let ofA = known.get(a);
-    if (ofA === undefined) {
-      ofA = new WeakMap();
-      known.set(a, ofA);
-    }
-    let found = ofA.get(b);
-    if (found === undefined) {
-      found = { value: compute(a, b) };
-      ofA.set(b, found);
-    }
-    return found.value;
-  };
-}
 
 const joinResources = rememberPairs((view: Resources, own: Resources) => layer([view, own]));
 

@@ -3,6 +3,7 @@
  * other, and who names a cluster in a collection. Collections are compared by identity; they never change. One that is
  * put together of layers is compared layer by layer, and what is known of a layer serves every collection that has it.
  */
+import { rememberPairs } from '#runtime/core/index.ts';
 import type { Resources, Snapshot } from './source.ts';
 import { ALL_TYPES, parentOf, RESOURCE_TYPES } from './types.ts';
 
@@ -10,23 +11,15 @@ export type { Resources } from './source.ts';
 
 export const NO_RESOURCES: Resources = new Map();
 
-const differences = new WeakMap<Resources, WeakMap<Resources, readonly string[]>>();
 const NOTHING: readonly string[] = [];
+
+const compareOnce = rememberPairs((from: Resources, to: Resources): readonly string[] =>
+  isLayered(from) && isLayered(to) ? compareLayers(from, to) : compare(from, to),
+);
 
 /** Names that one side lacks or holds in another version. */
 export function differingNames(from: Resources, to: Resources): readonly string[] {
-  if (from === to) return NOTHING;
-  let known = differences.get(from);
-  if (known === undefined) {
-    known = new WeakMap();
-    differences.set(from, known);
-  }
-  let names = known.get(to);
-  if (names === undefined) {
-    names = isLayered(from) && isLayered(to) ? compareLayers(from, to) : compare(from, to);
-    known.set(to, names);
-  }
-  return names;
+  return from === to ? NOTHING : compareOnce(from, to);
 }
 
 type Types = Snapshot['types'];

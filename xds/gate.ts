@@ -2,6 +2,7 @@
  * Make-before-break: a route or listener waits until the client holds the clusters that it newly names, so that no
  * request meets a cluster that isn't there. Nothing waits longer than the bounds.
  */
+import { rememberPairs } from '#runtime/core/index.ts';
 import type { Change } from './change.ts';
 import type { Held } from './holdings.ts';
 
@@ -104,24 +105,15 @@ export class Gate {
   }
 }
 
-const NONE: readonly string[] = [];
+const findAdditions = rememberPairs((before: readonly string[], needs: readonly string[]): readonly string[] => {
+  const known = new Set(before);
+  return needs.filter((cluster) => !known.has(cluster));
+});
 
-const additions = new WeakMap<readonly string[], WeakMap<readonly string[], readonly string[]>>();
+const NONE: readonly string[] = [];
 
 /** Clusters that the next version names and the held one doesn't: what the held one lacks already cannot get worse. */
 function newlyNamed(held: Held | undefined, needs: readonly string[]): readonly string[] {
   if (held?.needs === undefined) return needs;
-  if (held.needs === needs) return [];
-  let known = additions.get(held.needs);
-  if (known === undefined) {
-    known = new WeakMap();
-    additions.set(held.needs, known);
-  }
-  let added = known.get(needs);
-  if (added === undefined) {
-    const before = new Set(held.needs);
-    added = needs.filter((cluster) => !before.has(cluster));
-    known.set(needs, added);
-  }
-  return added;
+  return held.needs === needs ? NONE : findAdditions(held.needs, needs);
 }

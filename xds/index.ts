@@ -7,7 +7,7 @@
  */
 export type { DebugAnswer, DebugResponder } from './debug.ts';
 export type { Authentication, PeerAuthenticator, PeerCredentials, ProvenIdentity } from './identity.ts';
-export type { TypeState } from './inspect.ts';
+export type { StreamState, TypeState } from './inspect.ts';
 export { type Connections, createGrpcListener, type GrpcListenerOptions } from './listener.ts';
 export type { DebugQuestion } from './request.ts';
 export {
@@ -27,6 +27,5 @@ export type {
   SnapshotSource,
   Subscription,
 } from './source.ts';
-export type { StreamState } from './stream.ts';
 export { parentOf } from './types.ts';
 export type { HealthReport, WorkloadReception } from './workloads.ts';

@@ -1,8 +1,8 @@
-/** What debugging shows of a session: what was asked for, sent, acknowledged and refused of each type. */
-
+/** What debugging shows of a stream and its session: what was asked for, sent, acknowledged and refused of each type. */
 import type { Channel } from './channel.ts';
+import type { Protocol } from './request.ts';
 import type { Session } from './session.ts';
-import type { ServedResource } from './source.ts';
+import type { Proxy as MeshProxy, ServedResource } from './source.ts';
 import type { ResourceType } from './types.ts';
 
 export interface TypeState {
@@ -18,6 +18,22 @@ export interface TypeState {
   readonly refusal: string;
   /** Something is unacknowledged, held back or still to be sent. */
   readonly pending: boolean;
+}
+
+/** What debugging shows of a stream. */
+export interface StreamState {
+  readonly proxy: MeshProxy;
+  readonly protocol: Protocol;
+  readonly acknowledgedRevision: number;
+  readonly revision: number;
+  readonly waitingFor: readonly string[];
+  /** Address of the other end. */
+  readonly peer: string;
+  /** Milliseconds since the epoch. */
+  readonly connectedAt: number;
+  readonly types: () => readonly TypeState[];
+  /** What the proxy is to hold of a type; secrets included. */
+  readonly wanted: (typeUrl: string) => readonly ServedResource[];
 }
 
 /** The types that the client has asked for, in the order in which they are sent. */

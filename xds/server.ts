@@ -5,6 +5,7 @@ import type { Message } from '#wire/index.ts';
 import type { Caller, DiscoveryCall, StreamContext } from './context.ts';
 import type { DebugResponder } from './debug.ts';
 import type { PeerAuthenticator } from './identity.ts';
+import type { StreamState } from './inspect.ts';
 import type { Connections } from './listener.ts';
 import { declareXdsMetrics } from './metrics.ts';
 import { createPacer } from './pacer.ts';
@@ -13,7 +14,7 @@ import type { Protocol } from './request.ts';
 import { createResponseEncoder, EncodedResponse, joinResponse } from './response.ts';
 import { DEFAULT_SESSION_SETTINGS, type SessionSettings } from './session.ts';
 import type { DeliveryObserver, SnapshotSource } from './source.ts';
-import { DiscoveryStream, type StreamState } from './stream.ts';
+import { DiscoveryStream } from './stream.ts';
 import type { WorkloadReception } from './workloads.ts';
 
 export interface DiscoverySettings extends SessionSettings {

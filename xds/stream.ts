@@ -6,7 +6,7 @@ import type { Caller, DiscoveryCall, StreamContext } from './context.ts';
 import { isAnswerNonce, parseClaims } from './debug.ts';
 import { NO_RESOURCES, type Resources } from './difference.ts';
 import { contradiction } from './identity.ts';
-import { describeTypes, listWanted, type TypeState } from './inspect.ts';
+import { describeTypes, listWanted, type StreamState } from './inspect.ts';
 import { parseNode } from './node.ts';
 import { Outlet } from './outlet.ts';
 import { Questions } from './questions.ts';
@@ -21,7 +21,7 @@ import {
 } from './request.ts';
 import { currentSecrets } from './secrets.ts';
 import { type Outgoing, Session } from './session.ts';
-import type { Proxy as MeshProxy, ServedResource, Subscription } from './source.ts';
+import type { Proxy as MeshProxy, Subscription } from './source.ts';
 import { LISTENER, NAME_TABLE, SECRET } from './types.ts';
 import type { HealthReport } from './workloads.ts';
 
@@ -31,22 +31,6 @@ interface Client {
   readonly session: Session;
   readonly subscription: Subscription;
   readonly report: ClientReport;
-}
-
-/** What debugging shows of a stream. */
-export interface StreamState {
-  readonly proxy: MeshProxy;
-  readonly protocol: Protocol;
-  readonly acknowledgedRevision: number;
-  readonly revision: number;
-  readonly waitingFor: readonly string[];
-  /** Address of the other end. */
-  readonly peer: string;
-  /** Milliseconds since the epoch. */
-  readonly connectedAt: number;
-  readonly types: () => readonly TypeState[];
-  /** What the proxy is to hold of a type; secrets included. */
-  readonly wanted: (typeUrl: string) => readonly ServedResource[];
 }
 
 /** Statuses of refusals that are not about what was asked. */

@@ -1,5 +1,6 @@
 /**
- * Owns: the few words that every long-running process shares (clock, component, errors, coalescing, idle memory).
+ * Owns: the few words that every long-running process shares (clock, component, errors, coalescing, idle memory, what is
+ * remembered of pairs).
  * May import: nothing, not even packages; the agent carries this folder into every pod.
  */
 export { type Clock, systemClock } from './clock.ts';
@@ -7,3 +8,4 @@ export { createCoalescer } from './coalescer.ts';
 export type { Component } from './component.ts';
 export { type ErrorCode, LateenError, TerminalError } from './errors.ts';
 export { MemoryTidier } from './memory.ts';
+export { rememberPairs } from './pairs.ts';
