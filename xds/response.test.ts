@@ -117,4 +117,18 @@ describe('response encoding', () => {
     expect(encoder.encode('delta', a).parts[0]).to.equal(bodyOfA);
     expect(encoder.encode('delta', b).parts[0]).to.not.equal(bodyOfB);
   });
+
+  it('forgets the bodies that nobody was sent for a minute', () => {
+    let now = 0;
+    const encoder = createResponseEncoder(1 << 20, () => now);
+    const [a, b] = ['a', 'b'].map((name) => outgoing({ resources: [cluster(name)] }));
+    if (a === undefined || b === undefined) throw new Error('no responses');
+    const bodyOfA = encoder.encode('delta', a).parts[0];
+    const bodyOfB = encoder.encode('delta', b).parts[0];
+    now = 40_000;
+    expect(encoder.encode('delta', b).parts[0]).to.equal(bodyOfB);
+    now = 70_000;
+    expect(encoder.encode('delta', b).parts[0]).to.equal(bodyOfB);
+    expect(encoder.encode('delta', a).parts[0]).to.not.equal(bodyOfA);
+  });
 });

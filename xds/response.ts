@@ -48,10 +48,18 @@ const ENTRY_BYTES = 1_000;
 
 type Content = Pick<Outgoing, 'resources' | 'removed'>;
 
-/** Keeps up to `cacheBytes` of bodies that were built last. */
-export function createResponseEncoder(cacheBytes: number): ResponseEncoder {
-  /** By the step that they are of, or by what is in them. */
-  const bodies = new Map<Step | string, Buffer>();
+/** Bodies that nobody was sent for so many milliseconds are of a way that all have gone. */
+const LONGEST_UNUSED_MS = 60_000;
+
+interface Kept {
+  readonly body: Buffer;
+  readonly usedAt: number;
+}
+
+/** Keeps up to `cacheBytes` of the bodies that were used last. `monotonic`: milliseconds on a clock that never goes back. */
+export function createResponseEncoder(cacheBytes: number, monotonic = () => performance.now()): ResponseEncoder {
+  /** By the step that they are of, or by what is in them; those used last come last. */
+  const bodies = new Map<Step | string, Kept>();
   const ids = new WeakMap<ServedResource, number>();
   let nextId = 0;
   let cached = 0;
@@ -67,18 +75,19 @@ export function createResponseEncoder(cacheBytes: number): ResponseEncoder {
   const costOf = (key: Step | string, body: Buffer) =>
     body.length + ENTRY_BYTES + (typeof key === 'string' ? key.length : 0);
   const find = (key: Step | string, protocol: Protocol, content: Content): Buffer => {
-    let body = bodies.get(key);
+    const usedAt = monotonic();
+    let body = bodies.get(key)?.body;
     if (body === undefined) {
       body = encodeBody(protocol, content);
       cached += costOf(key, body);
     } else {
       bodies.delete(key);
     }
-    bodies.set(key, body);
-    for (const [oldest, bytes] of bodies) {
-      if (cached <= cacheBytes) break;
+    bodies.set(key, { body, usedAt });
+    for (const [oldest, kept] of bodies) {
+      if (cached <= cacheBytes && kept.usedAt > usedAt - LONGEST_UNUSED_MS) break;
       bodies.delete(oldest);
-      cached -= costOf(oldest, bytes);
+      cached -= costOf(oldest, kept.body);
     }
     return body;
   };

@@ -102,7 +102,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     clock,
     metrics: declareXdsMetrics(metrics),
     pacer: createPacer({ maxPendingBytes: settings.maxPendingBytes }),
-    encoder: createResponseEncoder(settings.cacheBytes),
+    encoder: createResponseEncoder(settings.cacheBytes, () => clock.monotonic()),
     session: settings,
     writeTimeoutMs: settings.writeTimeoutMs,
     nextConnection: () => {
