@@ -140,6 +140,8 @@ export const sliceFields = ['public', 'private', 'owner', 'filter'] as const;
 export type SliceKey = Fields<(typeof sliceFields)[number]>;
 export const renderSliceKey = (fields: Partial<SliceKey>): string => renderFields(sliceFields, fields);
 export const parseSliceKey = (key: string): SliceKey => parseFields(sliceFields, key);
+/** Whether a slice, of services or of what is made of them, is one that only one namespace sees. */
+export const isPrivateSlice = (key: string): boolean => key.startsWith('private=');
 
 /**
  * What of a view matters to addresses and names in listeners and routes: `near` is the client's namespace where short

@@ -2,10 +2,11 @@
  * What a view holds, composed of shared slices. Two views that compose the same slices share one list and one map, and a
  * changed member touches its own slice and the lists that hold it.
  */
-import { type Graph, type Query, type Reader, sameEntries, sameMembers } from '#graph/index.ts';
+import { createIntern, type Graph, type Query, type Reader, sameEntries, sameMembers } from '#graph/index.ts';
 import {
   type Composition,
   endpointKeyOf,
+  isPrivateSlice,
   listenerRouteTable,
   type MeshQueries,
   parseFields,
@@ -186,9 +187,21 @@ export function compose(
     sameSummary,
   );
   const isFilled = graph.query(`translate.${name}.isFilled`, (reader, key) => reader.read(slices, key).length > 0);
-  const sharedKey = graph.query(`translate.${name}.sharedKey`, (reader, viewKey) => {
+  /** The same without the slices that hold nothing. Views that see the same namespaces ask in the same words. */
+  const filled = graph.query<SharedKey>(`translate.${name}.filled`, (reader, key) => {
+    const composed = parseSharedKey(key);
+    return internSharedKey({
+      text: renderSharedKey({ ...composed, slices: composed.slices.filter((member) => reader.read(isFilled, member)) }),
+    });
+  });
+  const sharedKey = graph.query<SharedKey>(`translate.${name}.sharedKey`, (reader, viewKey) => {
     const { slices: all, extra, view } = composedOf(reader, viewKey);
-    return renderSharedKey({ slices: all.filter((key) => reader.read(isFilled, key)), extra, view });
+    const everybodys = all.filter((key) => !isPrivateSlice(key));
+    const own = all.filter((key) => isPrivateSlice(key) && reader.read(isFilled, key));
+    const shared = reader.read(filled, renderSharedKey({ slices: everybodys, extra, view }));
+    if (own.length === 0) return shared;
+    const kept = new Set([...parseSharedKey(shared.text).slices, ...own]);
+    return internSharedKey({ text: renderSharedKey({ slices: all.filter((key) => kept.has(key)), extra, view }) });
   });
 
   /** What a view sees differently from everybody. */
@@ -236,7 +249,7 @@ export function compose(
     resources: define<Resources>(
       'resources',
       (reader, viewKey) => {
-        const shared = reader.read(sharedResources, reader.read(sharedKey, viewKey));
+        const shared = reader.read(sharedResources, reader.read(sharedKey, viewKey).text);
         if (!reader.read(hasOverrides, viewKey)) return shared;
         const own = reader.read(ownResources, viewKey);
         return new LayeredResources([own, shared], reader.read(hiddenNames, viewKey));
@@ -247,7 +260,7 @@ export function compose(
     summary: define(
       'summary',
       (reader, viewKey) => {
-        const shared = reader.read(sharedSummary, reader.read(sharedKey, viewKey));
+        const shared = reader.read(sharedSummary, reader.read(sharedKey, viewKey).text);
         if (!reader.read(hasOverrides, viewKey)) return shared;
         return mergeSummaries([shared, summarize(ownEntries(reader, composedOf(reader, viewKey)))]);
       },
@@ -277,6 +290,13 @@ function sameServices(a: readonly ServiceEntries[], b: readonly ServiceEntries[]
     })
   );
 }
+
+/** A key that is as long as a list of namespaces: one instance for all views that have it. */
+interface SharedKey {
+  readonly text: string;
+}
+
+const internSharedKey = createIntern<SharedKey>(({ text }) => text);
 
 const NO_OVERRIDES: Composition['overrides'] = new Map();
 

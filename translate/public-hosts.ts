@@ -41,10 +41,16 @@ export function createPublicHosts(graph: Graph, model: MeshQueries, queries: Ent
     'translate.hosts.isFilled',
     (reader, slice) => reader.read(model.routeSlice, slice).length > 0,
   );
+  /** The same without the slices that hold nothing; views that see the same namespaces ask in the same words. */
+  const filled = graph.query<PublicKey>('translate.hosts.filled', (reader, key) => {
+    const parts = parsePublicKey(key);
+    return internKey({
+      text: renderPublicKey({ ...parts, slices: parts.slices.filter((slice) => reader.read(isFilled, slice)) }),
+    });
+  });
   const keyOf = graph.query<PublicKey>('translate.hosts.publicKey', (reader, key) => {
     const { name, slices: all, extra } = reader.read(model.routeTable, key);
-    const filled = publicSlices({ slices: all }).filter((slice) => reader.read(isFilled, slice));
-    return internKey({ text: renderPublicKey({ name, slices: filled, extra }) });
+    return reader.read(filled, renderPublicKey({ name, slices: publicSlices({ slices: all }), extra }));
   });
   const claims = graph.query<StackedClaims>(
     'translate.hosts.claims',

@@ -1,5 +1,5 @@
 /** What one proxy may hold: its view, and its own listeners and clusters beside it. */
-import { type Graph, type Query, type Reader, sameMembers } from '#graph/index.ts';
+import { createIntern, type Graph, type Query, type Reader, sameMembers } from '#graph/index.ts';
 import type { MeshQueries, ProxyKeys, SourceRef } from '#model/index.ts';
 import type { Resources } from '#xds/source.ts';
 import { type Collection, collect, createViewCollections } from './collections.ts';
@@ -8,6 +8,7 @@ import { type Entry, mergeSummaries, type Summary, sameSummary } from './entry.t
 import { createGrpcCollections } from './grpc.ts';
 import { layer, sameLayers } from './layered.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
+import { renderSource } from './sources.ts';
 import { createSplitGatewayTables, createSplitPortTables, type SplitTables } from './split-tables.ts';
 
 /** Resources by type URL. */
@@ -136,7 +137,8 @@ function defineParts(
     (reader, part) => {
       const deciding = decidedBy(reader, part);
       const all = shapeOf(part).map(([, collection, key]) => reader.read(collection.summary, key));
-      return { ...mergeSummaries([...all, { sources: deciding, faults: [] }]), deciding };
+      const { sources, faults } = mergeSummaries([...all, { sources: deciding, faults: [] }]);
+      return { sources: internSources(sources), faults, deciding };
     },
     { equal: sameSummary },
   );
@@ -146,6 +148,9 @@ function defineParts(
     { equal: (a, b) => a.types === b.types && a.summary === b.summary },
   );
 }
+
+/** Hundreds of views have the same sources, which are counted once for all that have one list. */
+const internSources = createIntern<readonly SourceRef[]>((sources) => sources.map(renderSource).join('\n'));
 
 /**
  * How a proxy takes route tables: as a whole, their virtual hosts as resources of their own, or, being no proxy but a gRPC

@@ -17,8 +17,10 @@ export function follow({ type, holdings, forced, inFlight }: Channel, target: Re
   for (const name of holdings.interest.follow(target)) {
     if (holdings.held(name) === undefined && !forced.has(name)) forced.set(name, 'asked');
   }
-  // A client that holds nothing and asks for all there is goes the way of others that do.
-  if (forced.size >= MANY && holdings.isEmpty && holdings.interest.exact && inFlight.length === 0) forced.clear();
+  // A client that holds nothing beside goes the way of others: what it asks for is on it.
+  if (forced.size < MANY || inFlight.length > 0 || !holdings.isOnFirstWay(target)) return;
+  for (const [name, reason] of forced) if (reason !== 'asked' || !target.has(name)) return;
+  forced.clear();
 }
 
 /** What goes into the next response. Undefined: the client needs changes of its own, or the way is shorter than a step. */
@@ -27,14 +29,18 @@ export function nextSteps(channel: Channel, target: Resources, pace: Pace): Batc
   if (forced.size + inFlight.length > 0 || !refusals.none) return undefined;
   const way = holdings.way(target, pace);
   if (way === undefined || bringsIntroduced(channel, way.from)) return undefined;
-  const { from, steps } = way;
+  const { from, steps, whole } = way;
   if (steps.length === 0) holdings.move(from, target);
   let taken = 0;
   for (let bytes = 0; taken < steps.length; taken += 1) {
-    bytes += steps[taken]?.bytes ?? 0;
-    const full = pace.byParent ? steps[taken]?.parent !== steps[0]?.parent : bytes > pace.chunkBytes;
+    const step = steps[taken];
+    bytes += step?.bytes ?? 0;
+    const full = pace.byParent ? step?.parent !== steps[0]?.parent : bytes > pace.chunkBytes;
     if (taken > 0 && full) break;
+    if (!whole && step?.changes.every(({ name }) => holdings.subscribed(name)) !== true) break;
   }
+  if (taken === 0 && !whole && !steps.some(({ changes }) => changes.some(({ name }) => holdings.subscribed(name))))
+    holdings.rest(target);
   if (taken === 0) return undefined;
   const chosen = taken === steps.length ? steps : steps.slice(0, taken);
   return {

@@ -5,7 +5,7 @@
 import { differingNames, NO_RESOURCES, needingNames, parentsIn, type Resources } from './difference.ts';
 import { Interest } from './interest.ts';
 import type { ServedResource } from './source.ts';
-import { type Pace, type Step, stepsBetween } from './steps.ts';
+import { isOnFirstWay, type Pace, type Step, stepsBetween } from './steps.ts';
 import { parentOf } from './types.ts';
 
 /** What a client holds under a name. */
@@ -29,6 +29,8 @@ export class Holdings {
   #base: Resources = NO_RESOURCES;
   /** Exceptions from the base; null: does not hold it. */
   readonly #overlay = new Map<string, Held | null>();
+  /** Where the way leads that the client rests on, as it asks for nothing of what is left; and what it asked for then. */
+  #rest: { readonly target: Resources; readonly interest: number } | undefined;
 
   constructor(byParent = false) {
     this.#byParent = byParent;
@@ -104,6 +106,7 @@ export class Holdings {
       this.#overlay.set(name, resource === undefined ? null : fromResource(resource));
     }
     this.#base = target;
+    this.#rest = undefined;
     for (const [name, exception] of this.#overlay) {
       if (!this.subscribed(name) || same(exception, target.get(name))) this.#overlay.delete(name);
     }
@@ -123,24 +126,44 @@ export class Holdings {
 
   /** Holds exactly what it asks for of this collection. */
   isAt(target: Resources): boolean {
-    return this.#base === target && this.#overlay.size === 0;
+    if (this.#overlay.size > 0) return false;
+    return this.#base === target || (this.#rest?.target === target && this.#rest.interest === this.interest.revision);
   }
 
   /** Holds nothing, as far as is known. */
   get isEmpty(): boolean {
-    return this.isAt(NO_RESOURCES);
+    return this.#base === NO_RESOURCES && this.#overlay.size === 0;
   }
 
-  /** Where the client is and the steps from there to the target, when it can go the way of all others. */
-  way(target: Resources, pace: Pace): { readonly from: Resources; readonly steps: readonly Step[] } | undefined {
-    if (this.#overlay.size > 0 || !this.#asksForAll(target)) return undefined;
-    return { from: this.#base, steps: stepsBetween(this.#base, target, pace) };
+  /** Has been sent nothing but the first steps from nothing to the target, if anything at all. */
+  isOnFirstWay(target: Resources): boolean {
+    return this.#overlay.size === 0 && isOnFirstWay(this.#base, target);
+  }
+
+  /**
+   * Where the client is and the steps from there to the target, when it can go the way of all others: because it asks for
+   * all there is, or, as long as it is on its first way, up to the first step that it does not ask for as a whole.
+   */
+  way(
+    target: Resources,
+    pace: Pace,
+  ): { readonly from: Resources; readonly steps: readonly Step[]; readonly whole: boolean } | undefined {
+    if (this.#overlay.size > 0) return undefined;
+    const whole = this.#asksForAll(target);
+    if (!whole && (this.#byParent || !isOnFirstWay(this.#base, target))) return undefined;
+    return { from: this.#base, steps: stepsBetween(this.#base, target, pace), whole };
+  }
+
+  /** Says of a client on its first way that it asks for nothing of what is left. */
+  rest(target: Resources): void {
+    this.#rest = { target, interest: this.interest.revision };
   }
 
   /** The client went from one collection to another. False: it was not there, or holds something else beside it. */
   move(from: Resources, to: Resources): boolean {
-    if (!this.isAt(from)) return false;
+    if (this.#base !== from || this.#overlay.size > 0) return false;
     this.#base = to;
+    this.#rest = undefined;
     return true;
   }
 

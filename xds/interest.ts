@@ -12,6 +12,8 @@ const MANY = 32;
 export class Interest {
   /** In everything, also in what comes later. */
   everything = false;
+  /** Grows whenever a name is asked for or no more. */
+  revision = 0;
   /** All names in it are asked for, apart from `#without`. */
   #shared: Resources = NO_RESOURCES;
   readonly #without = new Set<string>();
@@ -28,11 +30,13 @@ export class Interest {
   }
 
   add(name: string): void {
+    this.revision += 1;
     if (this.#shared !== NO_RESOURCES && this.#shared.has(name)) this.#without.delete(name);
     else this.#beside.add(name);
   }
 
   delete(name: string): void {
+    this.revision += 1;
     if (this.#beside.delete(name)) return;
     if (this.#shared !== NO_RESOURCES && this.#shared.has(name)) this.#without.add(name);
   }
@@ -79,11 +83,6 @@ export class Interest {
   /** Whether all names of the collection that was followed last are asked for. */
   get complete(): boolean {
     return this.everything || (this.#shared !== NO_RESOURCES && this.#without.size === 0);
-  }
-
-  /** Whether just these are asked for. */
-  get exact(): boolean {
-    return !this.everything && this.complete && this.#beside.size === 0;
   }
 
   #adopt(target: Resources): void {

@@ -34,28 +34,45 @@ function areSeparate({ layers, hidden }: Resources): boolean {
 
 const MOST_NAMES = 100;
 
-export const NO_LAYERS: readonly Resources[] = [];
-
-/** Smaller layers are no steps of their own. */
-const FEW_NAMES = 8;
+const partitions = new WeakMap<Resources, readonly Resources[]>();
 
 /**
- * Of a collection whose layers get in each other's way, those far down that nevertheless are in it as they stand: other
- * collections have them too, and what differs is mostly little. None has a name in common with another.
+ * All of a collection in parts as small as the layers of its layers, with no name in two of them; the collection itself where
+ * it has no layers. What a layer has and an earlier one decides is left out of its part: other collections have the other
+ * parts too, and what differs is mostly little.
  */
-export function sharedLayers(to: Resources): readonly Resources[] {
-  const all = lowestLayers(to);
-  const known = new Set<string>();
-  const shared = all.filter((layer) => {
-    if (layer.size < FEW_NAMES) return false;
-    for (const [name, resource] of layer) if (known.has(name) || to.get(name) !== resource) return false;
-    for (const name of layer.keys()) known.add(name);
-    return true;
-  });
-  // Where no layer gets in the way of another, the collection is itself what others have too.
-  return known.size === to.size ? NO_LAYERS : shared;
+export function partsOf(resources: Resources): readonly Resources[] {
+  let parts = partitions.get(resources);
+  if (parts === undefined) {
+    parts = resolveParts(resources);
+    partitions.set(resources, parts);
+  }
+  return parts;
 }
 
-function lowestLayers(resources: Resources): readonly Resources[] {
-  return resources.layers === undefined ? [resources] : resources.layers.flatMap(lowestLayers);
+function resolveParts(resources: Resources): readonly Resources[] {
+  const { layers } = resources;
+  if (layers === undefined) return [resources];
+  if (separateLayers(resources) !== undefined || isDisjoint(resources, layers)) return layers.flatMap(partsOf);
+  const parts: Resources[] = [];
+  const decided = new Set<string>();
+  for (const [at, layer] of layers.entries()) {
+    if (at === 1) for (const name of resources.hidden ?? []) decided.add(name);
+    const shadowed = new Set([...decided].filter((name) => layer.has(name)));
+    for (const part of partsOf(layer)) {
+      const left = without(part, shadowed);
+      if (left.size > 0) parts.push(left);
+    }
+    if (at < layers.length - 1) for (const name of layer.keys()) decided.add(name);
+  }
+  return parts;
+}
+
+function isDisjoint({ size, hidden }: Resources, layers: readonly Resources[]): boolean {
+  return (hidden?.size ?? 0) === 0 && size === layers.reduce((sum, layer) => sum + layer.size, 0);
+}
+
+function without(part: Resources, names: ReadonlySet<string>): Resources {
+  if (names.size === 0 || ![...part.keys()].some((name) => names.has(name))) return part;
+  return new Map([...part].filter(([name]) => !names.has(name)));
 }

@@ -52,6 +52,8 @@ export class Planner {
     }
     const common = this.#state.delta ? this.#planCommon(channel, target, now) : undefined;
     if (common !== undefined) return common === 'waits' ? undefined : common;
+    // It may have turned out that the client asks for nothing of what is left.
+    if (!channel.owed && channel.isSettled(target)) return undefined;
     const suspects = channel.nextSuspects(target);
     if (suspects !== undefined) return { changes: suspects };
     const due = this.#due(channel, this.#state.changes(channel), now);

@@ -31,7 +31,8 @@ function changesLeft(state: ClientState, planner: Planner, channel: Channel, tar
   if (state.delta && channel.forced.size === 0 && channel.type.parent === undefined) {
     follow(channel, target);
     const way = channel.holdings.way(target, planner.pace(channel));
-    if (way !== undefined) return way.steps.flatMap(({ changes }) => changes);
+    const left = way?.steps.flatMap(({ changes }) => changes);
+    if (left !== undefined) return way?.whole ? left : left.filter(({ name }) => channel.holdings.subscribed(name));
   }
   return state.changes(channel);
 }

@@ -5,7 +5,7 @@
  */
 import type { Change } from './change.ts';
 import { differingNames, NO_RESOURCES, type Resources } from './difference.ts';
-import { NO_LAYERS, separateLayers, sharedLayers } from './layers.ts';
+import { partsOf, separateLayers } from './layers.ts';
 import type { ServedResource } from './source.ts';
 import { parentOf } from './types.ts';
 
@@ -18,7 +18,6 @@ export class Step {
   readonly bytes: number;
   /** Clusters that resources name for the first time. */
   readonly needs: StepNeeds;
-  #names: ReadonlySet<string> | undefined;
 
   constructor(from: Resources, changes: readonly Change[]) {
     this.changes = changes;
@@ -31,11 +30,6 @@ export class Step {
   /** Of the first resource; of all, where steps are made by parent. */
   get parent(): string {
     return parentOf(this.changes[0]?.name ?? '');
-  }
-
-  get names(): ReadonlySet<string> {
-    this.#names ??= new Set(this.changes.map(({ name }) => name));
-    return this.#names;
   }
 }
 
@@ -86,6 +80,7 @@ class Waypoint implements Resources {
   readonly to: Resources;
   readonly taken: readonly Step[];
   readonly left: readonly Step[];
+  #takenNames: ReadonlySet<string> | undefined;
 
   constructor(from: Resources, to: Resources, steps: readonly Step[], taken: number) {
     this.from = from;
@@ -132,7 +127,8 @@ class Waypoint implements Resources {
   }
 
   #isTaken(name: string): boolean {
-    return this.taken.some(({ names }) => names.has(name));
+    this.#takenNames ??= new Set(this.taken.flatMap(({ changes }) => changes.map((change) => change.name)));
+    return this.#takenNames.has(name);
   }
 }
 
@@ -191,25 +187,35 @@ function wayBetween(from: Resources, to: Resources, pace: Pace): Way {
   return way;
 }
 
-function resolveSteps(from: Resources, to: Resources, pace: Pace): readonly Step[] {
-  const layers = separateLayers(to);
-  const before = from === NO_RESOURCES ? layers?.map(() => NO_RESOURCES) : separateLayers(from);
-  if (layers !== undefined && before?.length === layers.length) {
-    const steps = layers.flatMap((layer, at) => stepsBetween(before[at] ?? NO_RESOURCES, layer, pace));
-    // What moves from one layer to another is no removal.
-    if (!steps.some(({ removed }) => removed.some((name) => to.has(name))))
-      return pace.byParent ? gatherParents(steps) : steps;
-  }
-  const shared = from === NO_RESOURCES ? sharedLayers(to) : NO_LAYERS;
-  const taken = new Set(shared.flatMap((layer) => [...layer.keys()]));
-  const ready = shared.flatMap((layer) => stepsBetween(NO_RESOURCES, layer, pace));
-  const rest = cutSteps(from, to, pace, (name) => !taken.has(name));
-  return pace.byParent && shared.length > 0 ? gatherParents([...rest, ...ready]) : [...rest, ...ready];
+/** Whether a client that holds this has come so far on its way to the other from nothing, and no other way. */
+export function isOnFirstWay(at: Resources, to: Resources): boolean {
+  return at === NO_RESOURCES || (at instanceof Waypoint && at.from === NO_RESOURCES && at.to === to);
 }
 
-/** Steps that are made for this way alone, of the names that are to be in them. */
-function cutSteps(from: Resources, to: Resources, pace: Pace, isMeant: (name: string) => boolean): readonly Step[] {
-  const names = differingNames(from, to).filter(isMeant).sort();
+function resolveSteps(from: Resources, to: Resources, pace: Pace): readonly Step[] {
+  const steps = from === NO_RESOURCES ? resolveFirstSteps(to, pace) : resolveLayerSteps(from, to, pace);
+  if (steps !== undefined) return pace.byParent ? gatherParents(steps) : steps;
+  return cutSteps(from, to, differingNames(from, to), pace);
+}
+
+/** What a collection has in parts that others have too is sent in their steps. Undefined: it has no parts. */
+function resolveFirstSteps(to: Resources, pace: Pace): readonly Step[] | undefined {
+  const parts = partsOf(to);
+  return parts[0] === to ? undefined : parts.flatMap((part) => stepsBetween(NO_RESOURCES, part, pace));
+}
+
+/** What changes in a layer changes in all that have it. Undefined: that isn't certain. */
+function resolveLayerSteps(from: Resources, to: Resources, pace: Pace): readonly Step[] | undefined {
+  const before = separateLayers(from);
+  const after = separateLayers(to);
+  if (after === undefined || before?.length !== after.length) return undefined;
+  const steps = after.flatMap((layer, at) => stepsBetween(before[at] ?? NO_RESOURCES, layer, pace));
+  // What moves from one layer to another is no removal.
+  return steps.some(({ removed }) => removed.some((name) => to.has(name))) ? undefined : steps;
+}
+
+function cutSteps(from: Resources, to: Resources, differing: readonly string[], pace: Pace): readonly Step[] {
+  const names = [...differing].sort();
   const steps: Step[] = [];
   let changes: Change[] = [];
   let bytes = 0;
@@ -220,7 +226,7 @@ function cutSteps(from: Resources, to: Resources, pace: Pace, isMeant: (name: st
     const [first] = changes;
     const cut = pace.byParent
       ? first !== undefined && parentOf(first.name) !== parentOf(name)
-      : changes.length > 0 && bytes + more > pace.chunkBytes;
+      : first !== undefined && (bytes + more > pace.chunkBytes || (from === NO_RESOURCES && isCut(name)));
     if (cut) {
       steps.push(new Step(from, changes));
       changes = [];
@@ -231,6 +237,19 @@ function cutSteps(from: Resources, to: Resources, pace: Pace, isMeant: (name: st
   }
   if (changes.length > 0) steps.push(new Step(from, changes));
   return steps;
+}
+
+/** One name of so many begins a step. */
+const CUT = 128;
+
+/**
+ * Whether a step begins with this name. That depends on nothing else, so the steps of clusters end where those of their
+ * endpoints do: a client that was sent some of the one asks for whole steps of the other.
+ */
+function isCut(name: string): boolean {
+  let hash = 0;
+  for (let at = 0; at < name.length; at += 1) hash = (Math.imul(hash, 31) + name.charCodeAt(at)) | 0;
+  return (hash ^ (hash >>> 15)) % CUT === 0;
 }
 
 /** Steps of one parent follow each other. */

@@ -45,6 +45,8 @@ export interface ServiceQueries extends AliasQueries {
   readonly serviceSlice: Query<readonly string[]>;
   /** Slice keys that a client namespace sees, by namespace. */
   readonly visibleSlices: Query<readonly string[]>;
+  /** Key '': keys of the service slices that every namespace sees. */
+  readonly publicSlices: Query<readonly string[]>;
   /** Service ids by hostname: all namespaces that declare it as more than another name, the strongest claim first. */
   readonly servicesByHostname: Query<readonly string[]>;
   /** By `cluster/namespace`: how far the mesh lets its ServiceEntries be seen. */
@@ -107,12 +109,14 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
     { equal: sameData },
   );
 
+  const publicSlices = graph.query<readonly string[]>(
+    'publicSlices',
+    (reader) => reader.buckets(inputs.services, 'namespace').map((name) => renderSliceKey({ public: name })),
+    { equal: sameData },
+  );
   const visibleSlices = graph.query<readonly string[]>(
     'visibleSlices',
-    (reader, namespace) => [
-      ...reader.buckets(inputs.services, 'namespace').map((name) => `public=${name}`),
-      `private=${namespace}`,
-    ],
+    (reader, namespace) => [...reader.read(publicSlices, ''), renderSliceKey({ private: namespace })],
     { equal: sameData },
   );
 
@@ -127,7 +131,7 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
     { equal: sameData },
   );
 
-  return { service, serviceSlice, visibleSlices, servicesByHostname, entryVisibility, ...aliases };
+  return { service, serviceSlice, visibleSlices, publicSlices, servicesByHostname, entryVisibility, ...aliases };
 }
 
 const idOf = (service: Service): string => renderServiceId(service.namespace, service.hostname);

@@ -5,7 +5,7 @@ import type { ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { parseFields, parseViewKey, renderFields, renderListenerKey, renderSliceKey, type ViewKey } from '../keys.ts';
 import type { OverrideQueries } from './overrides.ts';
-import { type PortQueries, sharedKey } from './ports.ts';
+import { type PortQueries, sharedKey, uniteVisible } from './ports.ts';
 import { callerFields } from './reach.ts';
 import type { OutboundRest } from './rest.ts';
 import type { RouteTableQueries } from './routetables.ts';
@@ -24,20 +24,23 @@ const namespaceFields = ['ns', ...callerFields] as const;
 export function definePortListeners(graph: Graph, parts: PortListenerParts) {
   const { services, hosts, ports, tables, overrides } = parts;
 
-  const union = (reader: Reader, ns: string, read: (slice: string) => readonly number[]): readonly number[] => [
-    ...new Set(reader.read(services.visibleSlices, ns).flatMap(read)),
-  ];
+  const sharedPorts = uniteVisible(graph, 'sharedPorts', services, (reader, slice, caller) =>
+    reader.read(ports.sharedPorts, sharedKey(slice, parseFields(callerFields, caller))),
+  );
+  const lookupPorts = uniteVisible(graph, 'lookupPorts', services, (reader, slice) =>
+    reader.read(ports.lookupPorts, slice),
+  );
   const namespaceSharedPorts: Query<readonly number[]> = graph.query(
     'namespaceSharedPorts',
     (reader, key) => {
       const { ns, ...caller } = parseFields(namespaceFields, key);
-      return union(reader, ns, (slice) => reader.read(ports.sharedPorts, sharedKey(slice, caller)));
+      return sharedPorts(reader, ns, renderFields(callerFields, caller));
     },
     { equal: sameData },
   );
   const namespaceLookupPorts: Query<readonly number[]> = graph.query(
     'namespaceLookupPorts',
-    (reader, ns) => union(reader, ns, (slice) => reader.read(ports.lookupPorts, slice)),
+    (reader, ns) => lookupPorts(reader, ns, ''),
     { equal: sameData },
   );
 

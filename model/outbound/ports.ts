@@ -38,6 +38,32 @@ type Holds = (service: MeshService, port: ServicePort) => boolean;
 /** HTTP to whatever host a request names, below one that the service stands for. */
 export const looksUpHosts: Holds = (service, port) => service.resolution === 'dynamic-dns' && isHttp(port.protocol);
 
+/**
+ * The ports of all slices that a namespace sees together, as one caller has them; of the slices that every namespace sees
+ * they are put together once for all.
+ */
+export function uniteVisible(
+  graph: Graph,
+  name: string,
+  services: Pick<ServiceQueries, 'publicSlices'>,
+  portsOf: (reader: Reader, slice: string, caller: string) => readonly number[],
+): (reader: Reader, namespace: string, caller: string) => readonly number[] {
+  const everybodys = graph.query<readonly number[]>(
+    `${name}.public`,
+    (reader, caller) => [
+      ...new Set(reader.read(services.publicSlices, '').flatMap((slice) => portsOf(reader, slice, caller))),
+    ],
+    { equal: sameData },
+  );
+  return (reader, namespace, caller) =>
+    [
+      ...new Set([
+        ...reader.read(everybodys, caller),
+        ...portsOf(reader, renderSliceKey({ private: namespace }), caller),
+      ]),
+    ].sort((a, b) => a - b);
+}
+
 export function definePorts(graph: Graph, services: ServiceQueries): PortQueries {
   const servicesOf = (reader: Reader, slice: string): readonly MeshService[] =>
     reader.read(services.serviceSlice, slice).flatMap((id) => reader.read(services.service, id) ?? []);

@@ -20,7 +20,7 @@ import { isNarrowed, narrowSlice } from '../sidecar/narrow.ts';
 import { scopedTable } from '../sidecar/table.ts';
 import type { ComposedRouteTable, Slice } from '../types/resolved.ts';
 import type { OverrideQueries } from './overrides.ts';
-import { httpServicesKey, type PortQueries } from './ports.ts';
+import { httpServicesKey, type PortQueries, uniteVisible } from './ports.ts';
 import { namesHosts } from './reach.ts';
 
 export interface RouteTableQueries {
@@ -44,15 +44,10 @@ export interface RouteTableParts {
 
 export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTableQueries {
   const { services, hosts, ports, overrides, egress } = parts;
+  const httpPorts = uniteVisible(graph, 'httpPorts', services, (reader, slice) => reader.read(ports.httpPorts, slice));
   const namespaceHttpPorts = graph.query<readonly number[]>(
     'namespaceHttpPorts',
-    (reader, namespace) => {
-      const seen = new Set<number>();
-      for (const slice of reader.read(services.visibleSlices, namespace)) {
-        for (const port of reader.read(ports.httpPorts, slice)) seen.add(port);
-      }
-      return [...seen].sort((a, b) => a - b);
-    },
+    (reader, namespace) => httpPorts(reader, namespace, ''),
     { equal: sameData },
   );
 

@@ -2,6 +2,7 @@ import { expect } from 'chai';
 import fc from 'fast-check';
 import { LayeredResources, sameLayers } from '#translate/layered.ts';
 import { differingNames, NO_RESOURCES, needingNames } from '#xds/difference.ts';
+import { partsOf } from '#xds/layers.ts';
 import type { Resources } from '#xds/source.ts';
 import { type Pace, stepsBetween } from '#xds/steps.ts';
 import { route } from '#xds/testing/resources.ts';
@@ -72,6 +73,20 @@ describe('collections put together of layers', () => {
             expect([...needingNames(collection, cluster)].sort()).to.deep.equal(
               [...needingNames(flat, cluster)].sort(),
             );
+        }
+      }),
+    );
+  });
+
+  it('are made of parts that have all they hold, and no name twice', () => {
+    fc.assert(
+      fc.property(history, anyLayer, anyHidden, (steps, own, hidden) => {
+        for (const collection of collectionsOf(steps)) {
+          for (const whole of [collection, new LayeredResources([own, collection], hidden)]) {
+            const entries = partsOf(whole).flatMap((part) => [...part]);
+            expect(new Map(entries)).to.deep.equal(new Map(whole));
+            expect(entries.length).to.equal(whole.size);
+          }
         }
       }),
     );
