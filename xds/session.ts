@@ -5,6 +5,7 @@
 import type { Batch, Change } from './change.ts';
 import type { Channel } from './channel.ts';
 import { ClientState } from './client-state.ts';
+import { follow } from './common-way.ts';
 import type { Resources } from './difference.ts';
 import { listOutstanding, type OutstandingList } from './outstanding.ts';
 import { Planner, type PlannerBounds } from './planner.ts';
@@ -164,7 +165,9 @@ export class Session {
     const first = !channel.open;
     channel.open = true;
     const everything = first && channel.type.wildcard && request.subscribe.length === 0;
-    channel.subscribe(everything ? ['*'] : request.subscribe);
+    const target = this.#state.target(channel.type);
+    channel.subscribe(everything ? ['*'] : keptNames(request.subscribe, target));
+    if (request.subscribe.length > 0) follow(channel, target);
     channel.unsubscribe(request.unsubscribe);
     for (const belonging of this.#state.belongingTo(channel)) {
       this.#state.stir(belonging);
@@ -230,6 +233,14 @@ export class Session {
 }
 
 const NOTHING_REFUSED: readonly Rejection[] = [];
+
+/**
+ * The names that a client asks for, as they are kept for everybody who has them: hundreds of clients that ask for thousands
+ * of names before the first of them is answered would have half a megabyte of their own each.
+ */
+function keptNames(names: readonly string[], target: Resources): readonly string[] {
+  return names.length === 0 ? names : names.map((name) => target.get(name)?.name ?? name);
+}
 
 /** Takes over what the client asks for, which each state-of-the-world request says anew. */
 function worldRequest(channel: Channel, request: WorldRequest): 'subscription' | 'stale' | 'answer' {
