@@ -3,6 +3,7 @@ import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock, Logger } from '#runtime/index.ts';
 import type { DebugResponder } from './debug.ts';
 import type { ProvenIdentity } from './identity.ts';
+import type { Inbox } from './inbox.ts';
 import type { XdsMetrics } from './metrics.ts';
 import type { Pacer } from './pacer.ts';
 import type { EncodedResponse, ResponseEncoder } from './response.ts';
@@ -20,6 +21,7 @@ export interface StreamContext {
   readonly debug: DebugResponder | undefined;
   /** Absent: nobody registers workloads here, and reports of health go nowhere. */
   readonly workloads: WorkloadReception | undefined;
+  readonly inbox: Inbox;
   readonly pacer: Pacer;
   readonly encoder: ResponseEncoder;
   readonly metrics: XdsMetrics;

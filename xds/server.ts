@@ -5,6 +5,7 @@ import type { Message } from '#wire/index.ts';
 import type { Caller, DiscoveryCall, StreamContext } from './context.ts';
 import type { DebugResponder } from './debug.ts';
 import type { PeerAuthenticator } from './identity.ts';
+import { createInbox } from './inbox.ts';
 import type { StreamState } from './inspect.ts';
 import type { Connections } from './listener.ts';
 import { declareXdsMetrics } from './metrics.ts';
@@ -101,6 +102,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     logger,
     clock,
     metrics: declareXdsMetrics(metrics),
+    inbox: createInbox(),
     pacer: createPacer({ maxPendingBytes: settings.maxPendingBytes }),
     encoder: createResponseEncoder(settings.cacheBytes, () => clock.monotonic()),
     session: settings,

@@ -78,8 +78,9 @@ export class DiscoveryStream {
       this.#guard(() => this.#pump());
     };
     this.#alarm = new Alarm(context.clock, () => this.#guard(() => this.#due()));
-    call.on('data', (bytes: Buffer) => this.#guard(() => this.#received(bytes)));
-    call.on('end', () => this.#end(() => call.end()));
+    const { inbox } = context;
+    call.on('data', (bytes: Buffer) => inbox.take(() => this.#guard(() => this.#received(bytes))));
+    call.on('end', () => inbox.take(() => this.#end(() => call.end())));
     call.on('error', () => this.#end());
     call.on('cancelled', () => this.#end());
     this.#arm();
