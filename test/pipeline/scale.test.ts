@@ -1,9 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect } from 'chai';
 import { proxiesBinary } from '#hack/setup/index.ts';
 import { Fleet } from '#test/bench/scale/fleet.ts';
 import { type RoundOptions, resolveTarget, runAgainst } from '#test/bench/scale/index.ts';
 import { ScaleMesh, type ScaleSize } from '#test/bench/scale/mesh.ts';
-import { startOurs } from '#test/bench/scale/servers.ts';
+import { prepareOurs, type StartServer } from '#test/bench/scale/servers.ts';
 
 const proxies = 24;
 const size: ScaleSize = {
@@ -17,10 +20,14 @@ const size: ScaleSize = {
 describe('a control plane with many proxies', function () {
   this.timeout(180_000);
   const stopping = new AbortController();
+  let folder: string;
+  let startOurs: StartServer;
   let mesh: ScaleMesh;
   let options: Omit<RoundOptions, 'tls' | 'serial'>;
 
   before(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'lateen-scale-'));
+    startOurs = await prepareOurs(folder);
     mesh = await ScaleMesh.start(size, stopping.signal);
     const program = await proxiesBinary(() => undefined);
     const pace = { changes: 2, changesWithin: 60_000, idle: 0, churn: 2_000 };
@@ -30,6 +37,7 @@ describe('a control plane with many proxies', function () {
   after(async () => {
     stopping.abort();
     await mesh.stop();
+    await rm(folder, { recursive: true });
   });
 
   for (const tls of [false, true]) {

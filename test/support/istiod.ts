@@ -11,7 +11,7 @@ import { eventually } from './eventually.ts';
 /** The name in a control plane's certificate. */
 export const istiodName = 'istiod.istio-system.svc';
 
-const program = fileURLToPath(new URL('../../cmd/lateen.ts', import.meta.url));
+const source = fileURLToPath(new URL('../../cmd/lateen.ts', import.meta.url));
 
 /** A certificate of the mesh and its key, in PEM. */
 export interface WorkloadCertificate {
@@ -36,6 +36,8 @@ export interface Istiod {
 }
 
 interface IstiodOptions {
+  /** What Node runs; the source by default. */
+  readonly program?: string;
   /** More flags of `lateen discovery`; a later one wins. */
   readonly flags?: readonly string[];
   /** Flags of Node itself. */
@@ -50,7 +52,7 @@ export async function startIstiod(api: ApiServer, options: IstiodOptions = {}): 
     process.execPath,
     [
       ...(options.nodeFlags ?? []),
-      program,
+      options.program ?? source,
       'discovery',
       `--kubeconfig=${api.kubeconfig}`,
       `--secure-grpc-addr=127.0.0.1:${securePort}`,

@@ -1,14 +1,14 @@
 /** The control plane as the image ships it, as a process of its own, watched from inside and outside. */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { bundleProgram } from '#hack/images/bundle.ts';
-import { lateenNodeFlags, lateenProgram } from '#hack/images/mesh-plan.ts';
+import { lateenNodeFlags } from '#hack/images/mesh-plan.ts';
 import { freePorts } from '#test/support/apiserver.ts';
 import { endChild } from '#test/support/child.ts';
 import { untilReady } from '#test/support/istiod.ts';
+import { writeBundle } from '../bundled.ts';
 import type { Observation } from './observer.ts';
 
 export interface LargeServer {
@@ -23,17 +23,13 @@ export interface LargeServer {
   stop(): Promise<void>;
 }
 
-const root = join(import.meta.dirname, '../../..');
-
 /** Resolves when the first lists are in its graph. */
 export async function startServer(kubeconfig: string, signal: AbortSignal): Promise<LargeServer> {
   const folder = await mkdtemp(join(tmpdir(), 'lateen-large-'));
-  await mkdir(join(folder, 'generated'));
-  await cp(join(root, 'wire/generated/envoy.binpb'), join(folder, 'generated/envoy.binpb'));
-  for (const [name, content] of await bundleProgram(lateenProgram)) await writeFile(join(folder, name), content);
+  const program = await writeBundle(folder);
   const [plainPort = 0, secure = 0, monitoring = 0, https = 0, http = 0] = await freePorts(5);
   const child = fork(
-    join(folder, 'lateen.mjs'),
+    program,
     [
       'discovery',
       `--kubeconfig=${kubeconfig}`,

@@ -15,7 +15,7 @@ import { encodeNode } from './nodes.ts';
 import { namespaceOf } from './objects.ts';
 import { defaultScale, type ScaleOptions } from './options.ts';
 import { type Pace, type RoundResult, runRound } from './round.ts';
-import { type MeasuredServer, preparePeer, type StartServer, startOurs } from './servers.ts';
+import { type MeasuredServer, prepareOurs, preparePeer, type StartServer } from './servers.ts';
 
 const ours = 'ours';
 const istiod = 'istiod';
@@ -42,7 +42,7 @@ export const scale: Benchmark = {
     };
     const folder = await mkdtemp(join(tmpdir(), 'lateen-bench-scale-'));
     const peer = options.istiod === undefined ? [] : [{ name: istiod, start: preparePeer(options.istiod, folder) }];
-    const servers: readonly Contender[] = [{ name: ours, start: startOurs }, ...peer];
+    const servers: readonly Contender[] = [{ name: ours, start: await prepareOurs(folder) }, ...peer];
     setting.report(`making ${services} services, ${size.pods} pods`);
     const mesh = await ScaleMesh.start(size, signal);
     const rounds = new Map<string, Round[]>();

@@ -5,6 +5,7 @@ import { lateenNodeFlags } from '#hack/images/mesh-plan.ts';
 import { type ApiServer, freePorts } from '#test/support/apiserver.ts';
 import { endChild, spawnTied } from '#test/support/child.ts';
 import { readMeshRoots, startIstiod, untilReady } from '#test/support/istiod.ts';
+import { writeBundle } from '../bundled.ts';
 
 export interface MeasuredServer {
   readonly pid: number;
@@ -19,12 +20,15 @@ export interface MeasuredServer {
 
 export type StartServer = (api: ApiServer) => Promise<MeasuredServer>;
 
-/** Ours, with the settings that its image has. */
-export const startOurs: StartServer = async (api) => {
-  const [plainPort = 0] = await freePorts(1);
-  const flags = [`--grpc-addr=127.0.0.1:${plainPort}`, '--log-level=info'];
-  return { ...(await startIstiod(api, { flags, nodeFlags: lateenNodeFlags })), plainPort };
-};
+/** Ours, as its image has it and with the same settings; its files go into the folder. */
+export async function prepareOurs(folder: string): Promise<StartServer> {
+  const program = await writeBundle(join(folder, 'lateen'));
+  return async (api) => {
+    const [plainPort = 0] = await freePorts(1);
+    const flags = [`--grpc-addr=127.0.0.1:${plainPort}`, '--log-level=info'];
+    return { ...(await startIstiod(api, { program, flags, nodeFlags: lateenNodeFlags })), plainPort };
+  };
+}
 
 /** What the chart of Istio's default profile puts into the mesh configuration. */
 const peerMeshConfig = `
