@@ -1,7 +1,7 @@
 import { createServer, type RequestListener, type ServerResponse } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { Server as TcpServer } from 'node:net';
-import { type Component, LateenError, type Logger } from '#runtime/index.ts';
+import { type Component, LateenError, type Logger, untilAborted } from '#runtime/index.ts';
 import { createDualPort, type KeyPair } from './dual-port.ts';
 import { parseAddress } from './settings.ts';
 
@@ -64,10 +64,6 @@ export function readPath(url: string | undefined): string {
 /** The path and the query of a request line; undefined when it has neither. */
 export function readTarget(url = '/'): URL | undefined {
   return URL.parse(url.replace(/^\/+/, '/'), 'http://localhost') ?? undefined;
-}
-
-async function untilAborted(signal: AbortSignal): Promise<void> {
-  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
 }
 
 async function serve(

@@ -1,6 +1,6 @@
 import type { Batch as EditBatch } from '#graph/index.ts';
 import { type KubeClient, type KubeObject, resources, watchKind } from '#kube/index.ts';
-import type { Clock, Component, Logger } from '#runtime/index.ts';
+import { type Clock, type Component, type Logger, untilAborted } from '#runtime/index.ts';
 import type { AnyObject } from './decode/objects.ts';
 import type { ClusterWriter } from './writer.ts';
 
@@ -89,8 +89,7 @@ export function createSecretSource(options: SecretSourceOptions): Component {
       };
       const stop = options.onEdited(schedule);
       schedule();
-      if (!signal.aborted)
-        await new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
+      await untilAborted(signal);
       stop();
       await Promise.all([...following.values()].map(({ done }) => done));
     },

@@ -1,5 +1,5 @@
 /** The life of a process: components start in order, run together, and stop in the opposite order within a bound. */
-import { type Clock, type Component, LateenError, systemClock } from './core/index.ts';
+import { type Clock, type Component, LateenError, systemClock, untilAborted } from './core/index.ts';
 import { type Logger, silentLogger } from './logger.ts';
 
 export interface RunOptions {
@@ -35,7 +35,7 @@ export async function runComponents(
     if (signal.aborted) break;
     running.push(start(component, over, logger));
   }
-  await aborted(AbortSignal.any([signal, over.signal]));
+  await untilAborted(AbortSignal.any([signal, over.signal]));
   await stopAll(running, clock, shutdownMs, logger);
   const failed = running.find((one) => one.failure !== undefined && over.signal.reason === one.failure);
   if (failed?.failure !== undefined) throw failed.failure;
@@ -81,7 +81,7 @@ async function stopAll(running: readonly Running[], clock: Clock, shutdownMs: nu
   for (const one of [...running].reverse()) {
     one.stop.abort(new LateenError('aborted', 'the process is stopping'));
     // Past the limit nobody is waited for, but everybody is still told to stop.
-    if (!late.signal.aborted) await Promise.race([one.ended, aborted(late.signal)]);
+    if (!late.signal.aborted) await Promise.race([one.ended, untilAborted(late.signal)]);
     if (one.over) logger.info('component stopped', { component: one.component.name });
   }
   inTime.abort();
@@ -90,9 +90,4 @@ async function stopAll(running: readonly Running[], clock: Clock, shutdownMs: nu
   await new Promise((resolve) => setImmediate(resolve));
   const stuck = running.filter((one) => !one.over).map((one) => one.component.name);
   if (stuck.length > 0) throw new LateenError('deadline', `did not stop within ${shutdownMs} ms: ${stuck.join(', ')}`);
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }

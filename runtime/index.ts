@@ -15,6 +15,7 @@ export {
   MemoryTidier,
   systemClock,
   TerminalError,
+  untilAborted,
 } from './core/index.ts';
 export {
   createLogger,

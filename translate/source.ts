@@ -1,7 +1,7 @@
 /** Snapshots of connected proxies, kept current: the join of the graph with the xDS sessions. */
 import type { Builder, Graph, Root, RootResult } from '#graph/index.ts';
 import { type MeshQueries, renderProxyFacts, type SourceRef } from '#model/index.ts';
-import type { Clock, Component } from '#runtime/core/index.ts';
+import { type Clock, type Component, untilAborted } from '#runtime/core/index.ts';
 import type { Proxy as MeshProxy, ServedResource, Snapshot, SnapshotSource, Subscription } from '#xds/source.ts';
 import { type Built, createBuiltQueries } from './built.ts';
 import { createEntryQueries } from './entries.ts';
@@ -215,11 +215,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     name: 'snapshots',
 
     async run(signal) {
-      const end = new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-      await Promise.race([options.synced, end]);
+      await Promise.race([options.synced, untilAborted(signal)]);
       let sweepDue = clock.monotonic() + SWEEP_INTERVAL_MS;
       wake.up();
       while (!signal.aborted) {

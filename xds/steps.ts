@@ -3,6 +3,7 @@
  * same way take the same steps, so what a step says is put together and encoded once for all of them; and since a client
  * that has taken some of the steps holds a collection that others hold too, nothing need be noted for each resource.
  */
+import { rememberPairs } from '#runtime/core/index.ts';
 import type { Change } from './change.ts';
 import { differingNames, NO_RESOURCES, type Resources } from './difference.ts';
 import { partsOf, separateLayers } from './layers.ts';
@@ -147,7 +148,7 @@ export interface Pace {
   readonly removals: boolean;
 }
 
-const ways = new WeakMap<Resources, WeakMap<Resources, Map<number, Way>>>();
+const waysBetween = rememberPairs((_from: Resources, _to: Resources) => new Map<number, Way>());
 
 export function stepsBetween(from: Resources, to: Resources, pace: Pace): readonly Step[] {
   if (from === to) return NO_STEPS;
@@ -168,16 +169,7 @@ export function takeSteps(from: Resources, to: Resources, pace: Pace, taken: num
 const NO_STEPS: readonly Step[] = [];
 
 function wayBetween(from: Resources, to: Resources, pace: Pace): Way {
-  let ofFrom = ways.get(from);
-  if (ofFrom === undefined) {
-    ofFrom = new WeakMap();
-    ways.set(from, ofFrom);
-  }
-  let known = ofFrom.get(to);
-  if (known === undefined) {
-    known = new Map();
-    ofFrom.set(to, known);
-  }
+  const known = waysBetween(from, to);
   const key = pace.removals ? pace.chunkBytes : -pace.chunkBytes;
   let way = known.get(key);
   if (way === undefined) {

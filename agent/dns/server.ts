@@ -1,7 +1,7 @@
 /** The port that the pod's DNS traffic is redirected to, over UDP and TCP. */
 import { createSocket } from 'node:dgram';
 import { createServer, isIPv6, type Server, type Socket } from 'node:net';
-import { type Component, LateenError } from '#runtime/core/index.ts';
+import { type Component, LateenError, untilAborted } from '#runtime/core/index.ts';
 import type { Logger } from '../log.ts';
 import type { Resolver } from './resolver.ts';
 import { buildFrame, FrameReader } from './stream.ts';
@@ -50,11 +50,7 @@ export class DnsServer implements Component {
       }
       if (sockets.length === 0) throw new LateenError('unavailable', `none of ${addresses.join(', ')} is there`);
       log.info('DNS proxy listening', { addresses: addresses.join(), port });
-      const end = new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener('abort', () => resolve(), { once: true });
-      });
-      await Promise.race([end, fault.promise]);
+      await Promise.race([untilAborted(signal), fault.promise]);
     } finally {
       ending.abort();
       await Promise.all(sockets.map(({ close }) => close()));

@@ -3,7 +3,7 @@ import { chmod, mkdir, rename, writeFile } from 'node:fs/promises';
 import { isIPv6 } from 'node:net';
 import { join } from 'node:path';
 import { bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
-import { type Clock, type Component, LateenError, MemoryTidier } from '#runtime/core/index.ts';
+import { type Clock, type Component, LateenError, MemoryTidier, untilAborted } from '#runtime/core/index.ts';
 import { connectAuthority } from '../certificate/authority.ts';
 import { buildSpiffeId } from '../certificate/csr.ts';
 import { writeHeld } from '../certificate/held.ts';
@@ -202,10 +202,7 @@ async function runTogether(
     }
   };
   const running = services.map((service) => guard(service, ending.signal));
-  await Promise.race([
-    prepared,
-    new Promise<void>((resolve) => ending.signal.addEventListener('abort', () => resolve())),
-  ]);
+  await Promise.race([prepared, untilAborted(ending.signal)]);
   if (!stop.signal.aborted) await guard(supervisor, stop.signal);
   ending.abort();
   await Promise.all(running);

@@ -1,6 +1,6 @@
 import { type ChannelCredentials, Client, type ClientReadableStream } from '@grpc/grpc-js';
 import type { DeliveryFacts, DeliveryReport, DeliveryReports } from '#controllers/index.ts';
-import { type Clock, createCoalescer } from '#runtime/core/index.ts';
+import { type Clock, createCoalescer, untilAborted } from '#runtime/core/index.ts';
 import { deliveryDefinition, type Empty, reportEveryMs } from './delivery-service.ts';
 
 /** Where the other replicas of this revision listen (`host:15012`), kept current by the caller. */
@@ -62,10 +62,7 @@ export function createDeliveryClient(options: DeliveryClientOptions): DeliveryFa
       };
       const stops = [options.ledger.onChange(schedule), options.addresses.onChange(reconcile)];
       reconcile();
-      await new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      await untilAborted(signal);
       for (const stop of stops) stop();
     },
   };

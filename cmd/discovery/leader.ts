@@ -1,5 +1,5 @@
 import { createLeaderElection, type KubeClient } from '#kube/index.ts';
-import { type Component, type Logger, runComponents } from '#runtime/index.ts';
+import { type Component, type Logger, runComponents, untilAborted } from '#runtime/index.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { revisioned } from './trust-domain.ts';
 
@@ -16,10 +16,7 @@ export interface LeaderOptions {
 /** Runs the leader's work on the replica that holds the revision's lease, or here when elections are switched off. */
 export function createLeader({ settings, client, logger, work, synced }: LeaderOptions): Component {
   const run = async (signal: AbortSignal) => {
-    await Promise.race([
-      synced,
-      new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve(), { once: true })),
-    ]);
+    await Promise.race([synced, untilAborted(signal)]);
     if (!signal.aborted) await runComponents(work(), signal, { logger });
   };
   if (!settings.leaderElection) return { name: 'leader work', run };

@@ -1,6 +1,6 @@
 /** Before proxies connect: what those are going to be served whose pods are there. */
 import type { Workload } from '#model/index.ts';
-import { type Clock, type Component, LateenError, type Logger } from '#runtime/index.ts';
+import { type Clock, type Component, LateenError, type Logger, untilAborted } from '#runtime/index.ts';
 import type { MeshSnapshotSource } from '#translate/index.ts';
 import type { Message } from '#wire/index.ts';
 import type { DiscoveryService } from '#xds/index.ts';
@@ -41,10 +41,7 @@ export function createRehearsal(options: RehearsalOptions): Component {
   return {
     name: 'rehearsal',
     async run(signal) {
-      const end = new Promise<void>((resolve) => {
-        if (signal.aborted) resolve();
-        else signal.addEventListener('abort', () => resolve(), { once: true });
-      });
+      const end = untilAborted(signal);
       await Promise.race([synced, end]);
       await rehearse(signal).catch((error: unknown) => {
         if (!signal.aborted) logger.error('rehearsal for proxies to come failed', { error: LateenError.from(error) });

@@ -1,8 +1,9 @@
 /**
- * Owns: the few words that every long-running process shares (clock, component, errors, coalescing, idle memory, what is
- * remembered of pairs).
+ * Owns: the few words that every long-running process shares (clock, component, errors, coalescing, idle memory, waiting
+ * for an end, what is remembered of pairs).
  * May import: nothing, not even packages; the agent carries this folder into every pod.
  */
+export { untilAborted } from './abort.ts';
 export { type Clock, systemClock } from './clock.ts';
 export { createCoalescer } from './coalescer.ts';
 export type { Component } from './component.ts';
