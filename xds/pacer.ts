@@ -4,16 +4,12 @@
  * turn. What is written is decided when the turn comes, so waiting makes nothing stale. Long queues of turns are worked
  * off in slices, so that leases, pings and certificates never wait.
  */
+import { createSlice, type SliceOptions } from './slice.ts';
 
 export type Priority = 'update' | 'initial';
 
-export interface PacerOptions {
+export interface PacerOptions extends SliceOptions {
   readonly maxPendingBytes: number;
-  /** Longest stretch of turns without yielding to the event loop, in milliseconds. */
-  readonly sliceMs?: number;
-  readonly monotonic?: () => number;
-  /** Runs a function in a later turn of the event loop. */
-  readonly defer?: (run: () => void) => void;
 }
 
 export interface Pacer {
@@ -33,19 +29,13 @@ const NOTHING_TO_WITHDRAW = (): void => undefined;
 class TurnPacer implements Pacer {
   readonly #queues: Readonly<Record<Priority, Set<() => void>>> = { update: new Set(), initial: new Set() };
   readonly #maxPendingBytes: number;
-  readonly #sliceMs: number;
-  readonly #monotonic: () => number;
-  readonly #defer: (run: () => void) => void;
+  readonly #inSlice: () => boolean;
   #pendingBytes = 0;
-  /** When the present slice is used up; undefined: none has begun in this turn of the event loop. */
-  #sliceEnd: number | undefined;
   #working = false;
 
   constructor(options: PacerOptions) {
     this.#maxPendingBytes = options.maxPendingBytes;
-    this.#sliceMs = options.sliceMs ?? 10;
-    this.#monotonic = options.monotonic ?? (() => performance.now());
-    this.#defer = options.defer ?? ((run) => void setImmediate(run));
+    this.#inSlice = createSlice(options, () => this.#work());
   }
 
   get pendingBytes(): number {
@@ -105,17 +95,6 @@ class TurnPacer implements Pacer {
     } finally {
       this.#working = false;
     }
-  }
-
-  #inSlice(): boolean {
-    if (this.#sliceEnd === undefined) {
-      this.#sliceEnd = this.#monotonic() + this.#sliceMs;
-      this.#defer(() => {
-        this.#sliceEnd = undefined;
-        if (this.#queues.update.size + this.#queues.initial.size > 0) this.#work();
-      });
-    }
-    return this.#monotonic() < this.#sliceEnd;
   }
 
   #next(): (() => void) | undefined {
