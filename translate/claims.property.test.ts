@@ -13,7 +13,12 @@ const anyHost: fc.Arbitrary<HostClaim> = fc
     domains: fc.subarray([...letters], { minLength: 1 }),
     service: fc.constantFrom('', 's', 't'),
   })
-  .map((host) => ({ ...host, hash: `${host.name} ${host.domains.join(' ')}` }));
+  // A host's query says which service it stands for.
+  .map((host) => ({
+    ...host,
+    key: `${host.key}/${host.service}`,
+    hash: `${host.name} ${host.domains.join(' ')}`,
+  }));
 
 const anyLayer: fc.Arbitrary<Claims> = fc.uniqueArray(anyHost, { selector: ({ key }) => key, maxLength: 4 });
 

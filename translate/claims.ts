@@ -11,7 +11,7 @@ export interface HostClaim {
   readonly domains: readonly string[];
   /** Of name and domains. */
   readonly hash: string;
-  /** Id of the service that it stands for; empty for hosts that are none. */
+  /** Id of the service that it stands for, as its key says; empty for hosts that are none. */
   readonly service: string;
 }
 
