@@ -14,6 +14,8 @@ interface Counts {
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
+  /** Each failed test by its titles, with the first line of why. */
+  readonly failures: readonly string[];
 }
 
 function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): Promise<number> {
@@ -22,6 +24,14 @@ function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = 
     child.once('error', reject);
     child.once('close', (code, signal) => resolve(code ?? (signal === null ? 1 : 128)));
   });
+}
+
+/** What is wrong with a ring as a whole counts as one failed test. */
+function failRing(
+  why: string,
+  { passed, skipped }: Pick<Counts, 'passed' | 'skipped'> = { passed: 0, skipped: 0 },
+): Counts {
+  return { passed, failed: 1, skipped, failures: [`the ring as a whole ${why}`] };
 }
 
 async function runRing(ring: Ring): Promise<Counts> {
@@ -44,29 +54,28 @@ async function runRing(ring: Ring): Promise<Counts> {
     try {
       result = JSON.parse(readFileSync(counts, 'utf8')) as Counts;
     } catch {
-      process.stderr.write(`the ${ring.name} ring ended with code ${code} before it could count its tests\n`);
-      return { passed: 0, failed: 1, skipped: 0 };
+      return failRing(`ended with code ${code} before it could count its tests`);
     }
     if (result.passed + result.failed === 0) {
-      process.stderr.write(`the ${ring.name} ring found no test\n`);
-      return { passed: 0, failed: 1, skipped: result.skipped };
+      return failRing('found no test', result);
     }
-    return code !== 0 && result.failed === 0 ? { ...result, failed: 1 } : result;
+    return code !== 0 && result.failed === 0 ? failRing(`ended with code ${code}`, result) : result;
   } finally {
     rmSync(folder, { recursive: true });
   }
 }
 
 async function runChecks(): Promise<Counts> {
-  let failed = 0;
+  const failures: string[] = [];
   for (const check of checks) {
     process.stdout.write(`\n- ${check.name}\n`);
     if ((await run(check.command, check.args)) !== 0) {
-      failed += 1;
-      process.stderr.write(`check failed: ${check.name} (run it alone: ${[check.command, ...check.args].join(' ')})\n`);
+      const failure = `${check.name} (run it alone: ${[check.command, ...check.args].join(' ')})`;
+      process.stderr.write(`check failed: ${failure}\n`);
+      failures.push(failure);
     }
   }
-  return { passed: checks.length - failed, failed, skipped: 0 };
+  return { passed: checks.length - failures.length, failed: failures.length, skipped: 0, failures };
 }
 
 const asked = process.argv.slice(2);
@@ -99,6 +108,9 @@ const sum = totals.reduce(
   }),
   { passed: 0, failed: 0, skipped: 0 },
 );
+// A run of all rings prints thousands of lines: what failed is said again where it is read.
+for (const [name, { failures }] of totals)
+  for (const failure of failures) process.stdout.write(`\nfailed in ${name}: ${failure}\n`);
 process.stdout.write('\n');
 for (const [name, counts] of totals)
   process.stdout.write(
