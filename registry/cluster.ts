@@ -74,13 +74,13 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
     domainSuffix: inputs.domainSuffix,
     network: options.network ?? '',
   };
-  const writer = createClusterWriter(
+  const writer = createClusterWriter({
     inputs,
     context,
-    options.generations,
-    options.meshConfig.namespace,
-    options.events,
-  );
+    generations: options.generations,
+    systemNamespace: options.meshConfig.namespace,
+    ...(options.events === undefined ? {} : { events: options.events }),
+  });
   const arrivals = createArrivals();
   const config = arrivals.expect();
   const namespaces = arrivals.expect();

@@ -37,7 +37,12 @@ export function createMemorySource(options: MemorySourceOptions): MemorySource {
     network: options.network ?? '',
     systemNamespace: namespaces.default,
   };
-  const writer = createClusterWriter(inputs, context, options.generations, namespaces.default);
+  const writer = createClusterWriter({
+    inputs,
+    context,
+    generations: options.generations,
+    systemNamespace: namespaces.default,
+  });
   const admission = createObjectAdmission(clusterId);
 
   return {

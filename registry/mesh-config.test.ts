@@ -13,7 +13,12 @@ function createWorld() {
   const inputs = createMeshInputs(graph);
   const outcomes: MeshConfigOutcome[] = [];
   const reader = createMeshConfigReader({
-    writer: createClusterWriter(inputs, context, new Generations(), 'istio-system'),
+    writer: createClusterWriter({
+      inputs,
+      context,
+      generations: new Generations(),
+      systemNamespace: 'istio-system',
+    }),
     namespace: 'istio-system',
     name: 'istio',
     logger: silentLogger,

@@ -14,7 +14,7 @@ function createWorld() {
   const inputs = createMeshInputs(graph);
   const generations = new Generations();
   const events = new ObjectEvents();
-  const writer = createClusterWriter(inputs, context, generations, 'istio-system', events);
+  const writer = createClusterWriter({ inputs, context, generations, systemNamespace: 'istio-system', events });
   const edit: Parameters<typeof graph.edit>[0] extends infer B ? (batch: B) => boolean : never = (batch) => {
     const changed = graph.edit(batch);
     generations.settle(graph.revision);

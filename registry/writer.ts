@@ -75,13 +75,18 @@ export interface ListWriter {
 /** The input of a core kind and how its objects are decoded; undefined stands for an object that counts as absent. */
 type CoreTable = { readonly [Kind in CoreKind]: (edit: Edit, key: string, object: AnyObject | undefined) => void };
 
-export function createClusterWriter(
-  inputs: MeshInputs,
-  context: ClusterContext,
-  generations: Generations,
-  systemNamespace: string,
-  events = new ObjectEvents(),
-): ClusterWriter {
+export interface ClusterWriterOptions {
+  readonly inputs: MeshInputs;
+  readonly context: ClusterContext;
+  readonly generations: Generations;
+  /** Where the control plane runs: the mesh's root namespace while its configuration names none. */
+  readonly systemNamespace: string;
+  /** Counts what comes and goes. */
+  readonly events?: ObjectEvents;
+}
+
+export function createClusterWriter(options: ClusterWriterOptions): ClusterWriter {
+  const { inputs, context, generations, systemNamespace, events = new ObjectEvents() } = options;
   const selection = createNamespaceSelection(systemNamespace);
   const gate = createNamespaceGate(inputs, selection, generations);
   const core = createCoreTable(inputs, context);

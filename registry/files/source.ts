@@ -46,19 +46,14 @@ const SETTLE_MS = 50;
 /** `run` rejects with LateenError `invalid` when the folder cannot be read at the start. */
 export function createFileSource(options: FileSourceOptions): FileSource {
   const { folder, inputs, clusterId, logger, clock, lookMs = 2_000 } = options;
-  const context = {
-    clusterId,
-    domainSuffix: inputs.domainSuffix,
-    network: '',
-    systemNamespace: options.meshConfig.namespace,
-  };
-  const writer = createClusterWriter(
+  const context = { clusterId, domainSuffix: inputs.domainSuffix, network: '' };
+  const writer = createClusterWriter({
     inputs,
     context,
-    options.generations,
-    options.meshConfig.namespace,
-    options.events,
-  );
+    generations: options.generations,
+    systemNamespace: options.meshConfig.namespace,
+    ...(options.events === undefined ? {} : { events: options.events }),
+  });
   const admission = createObjectAdmission(clusterId);
   const reader = createFolderReader(folder);
   const meshReader = createMeshConfigReader({ ...options.meshConfig, writer, logger });
