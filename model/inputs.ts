@@ -67,6 +67,8 @@ export interface MeshInputs {
   readonly invalidConfigs: Input<InvalidConfig>;
   /** One key, `mesh`. */
   readonly meshConfig: Input<MeshConfig>;
+  /** One key, `certificates`: what expires no later than this has expired, in milliseconds since the epoch. Moves when one does. */
+  readonly time: Input<number>;
 }
 
 /** Labels by which gateways are usually selected; a selector with one of them is answered from the index. */
@@ -181,6 +183,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
       indexes: { kind: (config) => [`${config.kind}/${config.namespace}`] },
     }),
     meshConfig: graph.input<MeshConfig>('meshConfig', { equal: sameData }),
+    time: graph.input<number>('time', { equal: sameData }),
   };
 }
 

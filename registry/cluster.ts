@@ -79,6 +79,7 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
     context,
     generations: options.generations,
     systemNamespace: options.meshConfig.namespace,
+    logger,
     ...(options.events === undefined ? {} : { events: options.events }),
   });
   const arrivals = createArrivals();

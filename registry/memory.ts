@@ -5,7 +5,7 @@ import { namespaces } from '#api/constants.ts';
 import { parseMeshConfig } from '#api/index.ts';
 import type { Batch } from '#graph/index.ts';
 import type { MeshInputs } from '#model/index.ts';
-import { LateenError } from '#runtime/core/index.ts';
+import { LateenError, silentLogger } from '#runtime/index.ts';
 import { createObjectAdmission } from './admission.ts';
 import type { AnyObject } from './decode/objects.ts';
 import type { Generations } from './generations.ts';
@@ -31,17 +31,13 @@ export interface MemorySource {
 export function createMemorySource(options: MemorySourceOptions): MemorySource {
   const { inputs, edit } = options;
   const clusterId = options.clusterId ?? 'Kubernetes';
-  const context = {
-    clusterId,
-    domainSuffix: inputs.domainSuffix,
-    network: options.network ?? '',
-    systemNamespace: namespaces.default,
-  };
+  const context = { clusterId, domainSuffix: inputs.domainSuffix, network: options.network ?? '' };
   const writer = createClusterWriter({
     inputs,
     context,
     generations: options.generations,
     systemNamespace: namespaces.default,
+    logger: silentLogger,
   });
   const admission = createObjectAdmission(clusterId);
 

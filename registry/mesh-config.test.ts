@@ -18,6 +18,7 @@ function createWorld() {
       context,
       generations: new Generations(),
       systemNamespace: 'istio-system',
+      logger: silentLogger,
     }),
     namespace: 'istio-system',
     name: 'istio',

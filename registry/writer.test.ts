@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createGraph } from '#graph/index.ts';
 import { createMeshInputs } from '#model/index.ts';
-import { LateenError } from '#runtime/core/index.ts';
+import { LateenError, silentLogger } from '#runtime/index.ts';
 import { ObjectEvents } from './events.ts';
 import { Generations } from './generations.ts';
 import { createMemorySource, parseObjects } from './memory.ts';
@@ -14,7 +14,14 @@ function createWorld() {
   const inputs = createMeshInputs(graph);
   const generations = new Generations();
   const events = new ObjectEvents();
-  const writer = createClusterWriter({ inputs, context, generations, systemNamespace: 'istio-system', events });
+  const writer = createClusterWriter({
+    inputs,
+    context,
+    generations,
+    systemNamespace: 'istio-system',
+    events,
+    logger: silentLogger,
+  });
   const edit: Parameters<typeof graph.edit>[0] extends infer B ? (batch: B) => boolean : never = (batch) => {
     const changed = graph.edit(batch);
     generations.settle(graph.revision);

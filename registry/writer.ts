@@ -12,17 +12,10 @@ import {
   renderObjectKey,
   type Service,
 } from '#model/index.ts';
+import type { Logger } from '#runtime/index.ts';
 import { meshKinds, parseConfig } from './decode/config.ts';
 import { parseEndpointSlice } from './decode/endpointslice.ts';
-import type {
-  AnyObject,
-  ClusterContext,
-  EndpointSliceObject,
-  PodObject,
-  SecretObject,
-  ServiceObject,
-} from './decode/objects.ts';
-import { parseTlsSecret } from './decode/secret.ts';
+import type { AnyObject, ClusterContext, EndpointSliceObject, PodObject, ServiceObject } from './decode/objects.ts';
 import { parseService } from './decode/service.ts';
 import { parseServiceEntry } from './decode/serviceentry.ts';
 import { parseNamespace, parseNode, parsePod } from './decode/workload.ts';
@@ -30,6 +23,7 @@ import { ObjectEvents } from './events.ts';
 import type { Generations } from './generations.ts';
 import { createNamespaceGate } from './namespace-gate.ts';
 import { createNamespaceSelection, type NamespaceSelection } from './namespaces.ts';
+import { createSecretTable } from './secret-table.ts';
 
 export type CoreKind = 'Service' | 'EndpointSlice' | 'Pod' | 'Node' | 'Namespace' | 'Secret';
 export type ObjectKind = CoreKind | MeshKind;
@@ -83,13 +77,15 @@ export interface ClusterWriterOptions {
   readonly systemNamespace: string;
   /** Counts what comes and goes. */
   readonly events?: ObjectEvents;
+  /** Told of Secrets that cannot be used: no resource of the mesh carries that in its own status. */
+  readonly logger: Logger;
 }
 
 export function createClusterWriter(options: ClusterWriterOptions): ClusterWriter {
-  const { inputs, context, generations, systemNamespace, events = new ObjectEvents() } = options;
+  const { inputs, context, generations, systemNamespace, events = new ObjectEvents(), logger } = options;
   const selection = createNamespaceSelection(systemNamespace);
   const gate = createNamespaceGate(inputs, selection, generations);
-  const core = createCoreTable(inputs, context);
+  const core = createCoreTable(inputs, context, logger);
   const configs = createConfigTable(inputs, context, { generations, selection });
   const known = new Map<ObjectKind, Set<string>>();
   const listeners = new Set<() => void>();
@@ -180,7 +176,7 @@ function isCore(kind: ObjectKind): kind is CoreKind {
   return coreKinds.some((known) => known === kind);
 }
 
-function createCoreTable(inputs: MeshInputs, context: ClusterContext): CoreTable {
+function createCoreTable(inputs: MeshInputs, context: ClusterContext, logger: Logger): CoreTable {
   const table =
     <O extends AnyObject, V>(input: Input<V>, parse: (object: O, context: ClusterContext) => V | undefined) =>
     (edit: Edit, key: string, object: AnyObject | undefined) => {
@@ -198,7 +194,7 @@ function createCoreTable(inputs: MeshInputs, context: ClusterContext): CoreTable
     Pod: table<PodObject, ValueOf<typeof inputs.workloads>>(inputs.workloads, parsePod),
     Node: table<AnyObject, ValueOf<typeof inputs.nodes>>(inputs.nodes, parseNode),
     Namespace: table<AnyObject, ValueOf<typeof inputs.namespaces>>(inputs.namespaces, parseNamespace),
-    Secret: table<SecretObject, ValueOf<typeof inputs.tlsSecrets>>(inputs.tlsSecrets, parseTlsSecret),
+    Secret: createSecretTable(inputs, context, logger),
   };
 }
 

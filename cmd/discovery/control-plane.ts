@@ -15,7 +15,7 @@ import {
   type DeliveryReport,
 } from '#controllers/index.ts';
 import type { KubeClient } from '#kube/index.ts';
-import { createClusterSource } from '#registry/index.ts';
+import { createCertificateTime, createClusterSource } from '#registry/index.ts';
 import { type Component, type Logger, type Metrics, runComponents, systemClock } from '#runtime/index.ts';
 import type { HttpServer } from '../http-server.ts';
 import { createAddressClaims } from './address-claims.ts';
@@ -134,6 +134,13 @@ function join(
     random,
   });
   void source.synced.then(() => waiting.delete('the first lists'));
+  const certificateTime = createCertificateTime({
+    inputs: mesh.inputs,
+    nextExpiry: () => mesh.graph.read(mesh.model.nextCertificateExpiry, ''),
+    edit: (batch) => mesh.builder.edit(batch),
+    onEdited: mesh.onEdited,
+    clock,
+  });
 
   const caMetrics = declareCaMetrics(metrics);
   const authority = new CertificateAuthority({
@@ -232,7 +239,7 @@ function join(
   const leader = createLeader({ settings, client, logger, work: leaderWork, synced: source.synced });
   const { rehearsal, plaintext, tidier } = serving;
   const services = [admission, ...workloads.components, ...plaintext, secure, tidier];
-  return [source, authority, certificate, snapshots, rehearsal, ...services, leader];
+  return [source, certificateTime, authority, certificate, snapshots, rehearsal, ...services, leader];
 }
 
 function buildClientCredentials(authority: CertificateAuthority, own: Identity): ChannelCredentials {

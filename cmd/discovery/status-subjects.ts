@@ -41,7 +41,9 @@ export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubj
       warnings: honoured ? [...unhonouredFields(kind, config?.spec), ...of('NotHonoured')] : [],
       lastValidInForce: false,
       conflicts: of('Conflicted'),
-      ...(honoured ? { unresolved: of('ResolvedRefs') } : {}),
+      ...(honoured
+        ? { references: { unresolved: of('ResolvedRefs'), invalid: of('InvalidRef'), expired: of('ExpiredRef') } }
+        : {}),
     };
   });
 

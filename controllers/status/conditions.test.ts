@@ -7,7 +7,7 @@ const valid: ConditionFacts = {
   errors: [],
   warnings: [],
   lastValidInForce: false,
-  unresolved: [],
+  references: { unresolved: [], invalid: [], expired: [] },
   conflicts: [],
 };
 const at = '2026-01-01T00:00:00Z';
@@ -103,6 +103,20 @@ describe('status conditions', () => {
       message: 'spec.hosts: at least one host is needed (the last valid version stays in force)',
     });
     expect(verdicts(invalid).Programmed).to.equal('False/Invalid');
+  });
+
+  it('tell a reference that leads nowhere from one to what cannot be used, and an expired certificate from both', () => {
+    const of = (path: string) => [{ path, message: 'why', severity: 'warning' }] as const;
+    const refs = (references: Partial<NonNullable<ConditionFacts['references']>>) => {
+      const none = { unresolved: [], invalid: [], expired: [] };
+      const planned = planConditions({ ...valid, references: { ...none, ...references } }, [], at);
+      const found = planned?.find(({ type }) => type === 'ResolvedRefs');
+      return `${found?.status} ${found?.reason} ${found?.message}`;
+    };
+    expect(refs({})).to.equal('True ResolvedRefs every reference resolves');
+    expect(refs({ expired: of('c') })).to.equal('True CertificateExpired c: why');
+    expect(refs({ invalid: of('b'), expired: of('c') })).to.equal('False InvalidRef b: why; c: why');
+    expect(refs({ unresolved: of('a'), invalid: of('b') })).to.equal('False RefNotFound a: why; b: why');
   });
 
   it('say so when nothing acts upon the kind', () => {

@@ -21,8 +21,15 @@ export interface ConditionFacts {
   /** Fields that are set and not honoured, unknown fields. */
   readonly warnings: readonly Diagnostic[];
   readonly lastValidInForce: boolean;
-  /** References that do not resolve; undefined for kinds that refer to nothing. */
-  readonly unresolved?: readonly Diagnostic[];
+  /** References with something to say of; undefined for kinds that refer to nothing. */
+  readonly references?: {
+    /** They lead nowhere. */
+    readonly unresolved: readonly Diagnostic[];
+    /** To something that cannot be used. */
+    readonly invalid: readonly Diagnostic[];
+    /** To certificates that are served although they have expired. */
+    readonly expired: readonly Diagnostic[];
+  };
   readonly conflicts: readonly Diagnostic[];
   /** Undefined until a replica has translated this generation. */
   readonly delivery?: Pick<DeliveryFact, 'affected' | 'acknowledged' | 'rejection' | 'waitingFor'>;
@@ -65,9 +72,12 @@ function resolveAccepted(facts: ConditionFacts): Verdict {
   return { status: 'True', reason: 'Accepted', message: 'valid' };
 }
 
-function resolveReferences(unresolved: readonly Diagnostic[]): Verdict {
-  if (unresolved.length === 0) return { status: 'True', reason: 'ResolvedRefs', message: 'every reference resolves' };
-  return { status: 'False', reason: 'RefNotFound', message: renderDiagnostics(unresolved) };
+function resolveReferences({ unresolved, invalid, expired }: NonNullable<ConditionFacts['references']>): Verdict {
+  const message = renderDiagnostics([...unresolved, ...invalid, ...expired]);
+  if (unresolved.length > 0) return { status: 'False', reason: 'RefNotFound', message };
+  if (invalid.length > 0) return { status: 'False', reason: 'InvalidRef', message };
+  if (expired.length > 0) return { status: 'True', reason: 'CertificateExpired', message };
+  return { status: 'True', reason: 'ResolvedRefs', message: 'every reference resolves' };
 }
 
 /**
@@ -136,8 +146,8 @@ export function planConditions(
 ): readonly StatusCondition[] | undefined {
   const find = (type: string) => previous.find((condition) => condition.type === prefix + type);
   const verdicts: [string, Verdict][] = [['Accepted', resolveAccepted(facts)]];
-  if (facts.unresolved !== undefined && facts.errors.length === 0)
-    verdicts.push(['ResolvedRefs', resolveReferences(facts.unresolved)]);
+  if (facts.references !== undefined && facts.errors.length === 0)
+    verdicts.push(['ResolvedRefs', resolveReferences(facts.references)]);
   verdicts.push(['Programmed', resolveProgrammed(facts, find('Programmed'))]);
   if (facts.conflicts.length > 0)
     verdicts.push([

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { base64, mintKeyPair } from '#test/support/keypair.ts';
 import { createTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { podObject, reviews, serviceObjects } from '../testing/objects.ts';
 
@@ -95,6 +96,50 @@ spec:
     mesh.source.apply([podObject({ name: 'gw', ip: '10.0.0.9', labels: { istio: 'ingressgateway' } }, 'edge')]);
     expect(factsOf(mesh, 'Gateway', 'main')).to.deep.equal([
       'ResolvedRefs spec.servers[0].tls.credentialName: there is no Secret cert with a certificate and its key in namespace edge, where the gateway runs',
+    ]);
+  });
+
+  it('say why a Secret cannot be used, of the certificate and of the roots, and what is in force', () => {
+    const mesh = createTestMesh();
+    const [pair, other] = [mintKeyPair(), mintKeyPair()];
+    const secret = (name: string, data: Readonly<Record<string, string>>) => ({
+      kind: 'Secret',
+      metadata: { name, namespace: 'edge' },
+      ...{ data: Object.fromEntries(Object.entries(data).map(([field, text]) => [field, base64(text)])) },
+    });
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: main, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: https, protocol: HTTPS}
+    tls: {mode: MUTUAL, credentialName: cert}
+    hosts: ["*"]
+`);
+    mesh.source.apply([
+      podObject({ name: 'gw', ip: '10.0.0.9', labels: { istio: 'ingressgateway' } }, 'edge'),
+      secret('cert', { 'tls.crt': pair.certificate, 'tls.key': other.key, 'ca.crt': 'x' }),
+    ]);
+    const field = 'InvalidRef spec.servers[0].tls.credentialName: Secret';
+    expect(factsOf(mesh, 'Gateway', 'main')).to.deep.equal([
+      `${field} cert in namespace edge: tls.key is not the key of the certificate in tls.crt (it is not in force)`,
+      `${field} cert-cacert in namespace edge: ca.crt holds no certificate that can be read (it is not in force)`,
+    ]);
+    mesh.source.apply([
+      secret('cert', { 'tls.crt': pair.certificate, 'tls.key': pair.key }),
+      secret('cert-cacert', { cacert: other.certificate }),
+    ]);
+    expect(factsOf(mesh, 'Gateway', 'main')).to.deep.equal([]);
+    mesh.source.apply([
+      secret('cert', { 'tls.crt': other.certificate, 'tls.key': pair.key }),
+      secret('cert-cacert', { cacert: 'x' }),
+    ]);
+    const kept = '(the last valid version stays in force)';
+    expect(factsOf(mesh, 'Gateway', 'main')).to.deep.equal([
+      `${field} cert in namespace edge: tls.key is not the key of the certificate in tls.crt ${kept}`,
+      `${field} cert-cacert in namespace edge: cacert holds no certificate that can be read ${kept}`,
     ]);
   });
 

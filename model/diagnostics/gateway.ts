@@ -6,7 +6,7 @@ import { compareAge } from '../selection.ts';
 import type { GatewaySpec, Server } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
 import type { Config } from '../types/inputs.ts';
-import { conflicted, type DiagnosticParts, unresolved } from './parts.ts';
+import { conflicted, type DiagnosticParts, expiredRef, invalidRef, unresolved } from './parts.ts';
 
 export function gatewayFacts(reader: Reader, parts: DiagnosticParts, key: string): readonly StatusFact[] {
   const config = reader.get(parts.inputs.gateways, key);
@@ -42,11 +42,22 @@ function secretFacts(
   return places.flatMap((place) =>
     wanted.flatMap(({ field, name, kind, lack }) => {
       if (name === undefined) return [];
-      const found = reader.read(parts.secrets.gatewaySecret, `${place}/${secretName(name)}`);
-      if (found?.kind === kind) return [];
+      const key = `${place}/${secretName(name)}`;
+      const path = `spec.servers[${at}].tls.${field}`;
       const namespace = place.slice(place.indexOf('/') + 1);
-      const message = `there is no Secret ${name} with ${lack} in namespace ${namespace}, where the gateway runs`;
-      return [unresolved(`spec.servers[${at}].tls.${field}`, message)];
+      const held = reader.read(parts.secrets.gatewaySecret, key)?.kind === kind;
+      const { problem, expiredAt } = reader.read(parts.secrets.gatewaySecretTrouble, key);
+      if (problem !== undefined) {
+        const consequence = held ? 'the last valid version stays in force' : 'it is not in force';
+        return [invalidRef(path, `Secret ${name} in namespace ${namespace}: ${problem} (${consequence})`)];
+      }
+      if (!held)
+        return [
+          unresolved(path, `there is no Secret ${name} with ${lack} in namespace ${namespace}, where the gateway runs`),
+        ];
+      if (expiredAt === undefined) return [];
+      const when = new Date(expiredAt).toISOString();
+      return [expiredRef(path, `Secret ${name} in namespace ${namespace}: its certificate chain expired at ${when}`)];
     }),
   );
 }

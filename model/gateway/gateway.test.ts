@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { base64, mintKeyPair } from '#test/support/keypair.ts';
 import { createTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { podObject, reviews, serviceObjects } from '../testing/objects.ts';
 
@@ -194,18 +195,24 @@ spec:
       'Kubernetes/istio-system/bookinfo-cert',
       'Kubernetes/istio-system/bookinfo-cert-cacert',
     ]);
-    const encode = (text: string) => Buffer.from(text).toString('base64');
+    const pair = mintKeyPair();
     const roots = 'Kubernetes/istio-system/kubernetes://bookinfo-cert-cacert';
     expect(mesh.read(mesh.queries.gatewaySecret, roots)).to.equal(undefined);
     mesh.source.apply([
       {
         kind: 'Secret',
         metadata: { name: 'bookinfo-cert', namespace: 'istio-system' },
-        ...{ data: { 'tls.crt': encode('chain'), 'tls.key': encode('key'), 'ca.crt': encode('ca') } },
+        ...{
+          data: {
+            'tls.crt': base64(pair.certificate),
+            'tls.key': base64(pair.key),
+            'ca.crt': base64(`ca\n${pair.certificate}`),
+          },
+        },
       },
     ]);
     const found = mesh.read(mesh.queries.gatewaySecret, roots);
-    expect(found?.kind === 'roots' && Buffer.from(found.caCertificates).toString()).to.equal('ca');
+    expect(found?.kind === 'roots' && Buffer.from(found.caCertificates).toString()).to.match(/^ca\n/);
     expect(mesh.read(mesh.queries.gatewaySecret, 'Kubernetes/istio-system/kubernetes://bookinfo-cert')?.kind).to.equal(
       'certificate',
     );

@@ -6,6 +6,7 @@ import { renderObjectKey } from '../keys.ts';
 import { selects } from '../selection.ts';
 import type { Server } from '../specs.ts';
 import type { SourceRef } from '../types/identity.ts';
+import type { TlsSecret } from '../types/inputs.ts';
 import type { GatewayQueries } from './gateway.ts';
 import { clientCaOf, credentialOf, secretName } from './servertls.ts';
 
@@ -14,11 +15,22 @@ export type GatewaySecret =
   | { readonly kind: 'certificate'; readonly certificateChain: Uint8Array; readonly privateKey: Uint8Array }
   | { readonly kind: 'roots'; readonly caCertificates: Uint8Array };
 
+export interface SecretTrouble {
+  /** Why what the Secret holds now is not in force. */
+  readonly problem?: string;
+  /** When the certificate in force expired, in milliseconds since the epoch. */
+  readonly expiredAt?: number;
+}
+
 export interface SecretQueries {
   /** By gateway key: the SDS names that its servers use, and so the only ones it may read, with the Gateways that name them. */
   readonly gatewaySecretUsers: Query<ReadonlyMap<string, readonly SourceRef[]>>;
   /** By `cluster/namespace/SDS-name` (the router's cluster and namespace). */
   readonly gatewaySecret: Query<GatewaySecret | undefined>;
+  /** By the same: what its author is to know of the Secret. */
+  readonly gatewaySecretTrouble: Query<SecretTrouble>;
+  /** Key '': when the next certificate of a Secret expires, in milliseconds since the epoch. */
+  readonly nextCertificateExpiry: Query<number | undefined>;
   /** Key '': input keys of all Secrets that Gateways refer to, in the namespaces of the routers they select. */
   readonly referencedSecrets: Query<readonly string[]>;
   /** By input key of a Gateway: the places (`cluster/namespace`) of the routers it selects. */
@@ -43,9 +55,28 @@ export function defineGatewaySecrets(graph: Graph, inputs: MeshInputs, gateways:
 
   const gatewaySecret = graph.query<GatewaySecret | undefined>(
     'gatewaySecret',
-    (reader, key) => readSecret(reader, inputs, key),
+    (reader, key) => readSecret(reader, inputs, key).secret,
     { equal: sameData },
   );
+
+  const gatewaySecretTrouble = graph.query<SecretTrouble>(
+    'gatewaySecretTrouble',
+    (reader, key) => {
+      const { problem, notAfter } = readSecret(reader, inputs, key);
+      const expired = notAfter !== undefined && notAfter <= timeOf(reader, inputs);
+      return { ...(problem === undefined ? {} : { problem }), ...(expired ? { expiredAt: notAfter } : {}) };
+    },
+    { equal: sameData },
+  );
+
+  const nextCertificateExpiry = graph.query<number | undefined>('nextCertificateExpiry', (reader) => {
+    const time = timeOf(reader, inputs);
+    const ahead = reader
+      .keys(inputs.tlsSecrets)
+      .flatMap((key) => reader.get(inputs.tlsSecrets, key)?.notAfter ?? [])
+      .filter((notAfter) => notAfter > time);
+    return ahead.length === 0 ? undefined : Math.min(...ahead);
+  });
 
   const gatewayPlaces = graph.query<readonly string[]>(
     'gatewayPlaces',
@@ -74,7 +105,14 @@ export function defineGatewaySecrets(graph: Graph, inputs: MeshInputs, gateways:
     { equal: sameData },
   );
 
-  return { gatewaySecretUsers, gatewaySecret, referencedSecrets, gatewayPlaces };
+  return {
+    gatewaySecretUsers,
+    gatewaySecret,
+    gatewaySecretTrouble,
+    nextCertificateExpiry,
+    referencedSecrets,
+    gatewayPlaces,
+  };
 }
 
 /** Names of the Secrets of one server. */
@@ -90,19 +128,43 @@ function workloadsFor(reader: Reader, inputs: MeshInputs, selector: Readonly<Rec
   return reader.keys(inputs.workloads).flatMap((key) => reader.get(inputs.workloads, key) ?? []);
 }
 
+const timeOf = (reader: Reader, inputs: MeshInputs): number => reader.get(inputs.time, 'certificates') ?? 0;
+
+interface FoundSecret {
+  readonly secret?: GatewaySecret;
+  readonly problem?: string;
+  /** Of a certificate that is served. */
+  readonly notAfter?: number;
+}
+
 /** The roots for `NAME-cacert` are in the Secret of that name, or beside the certificate in `NAME`. */
-function readSecret(reader: Reader, inputs: MeshInputs, key: string): GatewaySecret | undefined {
+function readSecret(reader: Reader, inputs: MeshInputs, key: string): FoundSecret {
   const [cluster = '', namespace = '', ...rest] = key.split('/');
   const name = rest.join('/').replace(/^kubernetes:\/\//, '');
-  const secret = reader.get(inputs.tlsSecrets, renderObjectKey(cluster, namespace, name));
-  if (name.endsWith('-cacert')) {
-    const beside = reader.get(inputs.tlsSecrets, renderObjectKey(cluster, namespace, name.slice(0, -'-cacert'.length)));
-    const caCertificates = secret?.caCertificates ?? secret?.certificateChain ?? beside?.caCertificates;
-    return caCertificates === undefined || caCertificates.length === 0 ? undefined : { kind: 'roots', caCertificates };
-  }
-  if (secret === undefined) return undefined;
-  const { certificateChain, privateKey, caCertificates } = secret;
+  const find = (called: string) => reader.get(inputs.tlsSecrets, renderObjectKey(cluster, namespace, called));
+  const secret = find(name);
+  if (!name.endsWith('-cacert')) return secret === undefined ? {} : readCertificate(secret);
+  const beside = find(name.slice(0, -'-cacert'.length));
+  const caCertificates = secret?.caCertificates ?? secret?.certificateChain ?? beside?.caCertificates;
+  const problem =
+    secret === undefined ? beside?.problems?.roots : (secret.problems?.roots ?? secret.problems?.certificate);
+  return {
+    ...(caCertificates === undefined || caCertificates.length === 0
+      ? {}
+      : { secret: { kind: 'roots', caCertificates } }),
+    ...(problem === undefined ? {} : { problem }),
+  };
+}
+
+function readCertificate({ certificateChain, privateKey, caCertificates, notAfter, problems }: TlsSecret): FoundSecret {
+  const problem = problems?.certificate === undefined ? {} : { problem: problems.certificate };
   if (certificateChain.length > 0 && privateKey.length > 0)
-    return { kind: 'certificate', certificateChain, privateKey };
-  return caCertificates === undefined ? undefined : { kind: 'roots', caCertificates };
+    return {
+      secret: { kind: 'certificate', certificateChain, privateKey },
+      ...(notAfter === undefined ? {} : { notAfter }),
+      ...problem,
+    };
+  // What has the wrong key is no certificate, and roots are not what was asked for.
+  if (caCertificates === undefined || problems?.certificate !== undefined) return problem;
+  return { secret: { kind: 'roots', caCertificates } };
 }

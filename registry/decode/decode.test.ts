@@ -4,7 +4,6 @@ import { parseObjects } from '../memory.ts';
 import { parseConfig } from './config.ts';
 import { parseEndpointSlice } from './endpointslice.ts';
 import { selectProtocol } from './protocol.ts';
-import { parseTlsSecret } from './secret.ts';
 import { parseService } from './service.ts';
 import { parseNode, parsePod } from './workload.ts';
 
@@ -224,15 +223,6 @@ status: {phase: Running, podIP: 10.0.0.1, podIPs: [{ip: 10.0.0.1}, {ip: "fd00::1
       zone: '',
       subzone: '',
     });
-  });
-
-  it('reads certificates in both spellings, and nothing where there is none', () => {
-    const secret = (data: string) =>
-      parseTlsSecret(object(`kind: Secret\nmetadata: {name: a, namespace: b}\ndata: ${data}`), context);
-    const text = (bytes: Uint8Array | undefined) => (bytes === undefined ? undefined : Buffer.from(bytes).toString());
-    expect(text(secret('{tls.crt: YQ==, tls.key: Yg==}')?.certificateChain)).to.equal('a');
-    expect(text(secret('{cert: YQ==, key: Yg==, cacert: Yw==}')?.caCertificates)).to.equal('c');
-    expect(secret('{password: YQ==}')).to.equal(undefined);
   });
 
   it('keeps of a mesh resource what is ours and says what is wrong with an invalid one', () => {

@@ -1,25 +1,64 @@
 import type { TlsSecret } from '#model/index.ts';
 import { type ClusterContext, parseOrigin, type SecretObject } from './objects.ts';
+import { type Checked, checkCertificates, checkKeyPair, type PemField as Field } from './pem.ts';
+
+type Pair = Pick<TlsSecret, 'certificateChain' | 'privateKey' | 'notAfter'>;
 
 /**
  * Certificate, key and roots of a Secret, under the names that Kubernetes (`tls.crt`, `tls.key`, `ca.crt`) or Istio's
- * generic form (`cert`, `key`, `cacert`) use; undefined when it holds none of them.
+ * generic form (`cert`, `key`, `cacert`) use; undefined when it holds none of them. What cannot be used is left as it is in
+ * `before`, the Secret as it was decoded last, and `problems` say why.
  */
-export function parseTlsSecret(object: SecretObject, context: ClusterContext): TlsSecret | undefined {
-  const data = object.data ?? {};
-  const read = (...names: readonly string[]): Uint8Array | undefined => {
-    const found = names.map((name) => data[name]).find((value) => value !== undefined && value !== '');
-    return found === undefined ? undefined : Buffer.from(found, 'base64');
+export function parseTlsSecret(
+  object: SecretObject,
+  context: ClusterContext,
+  before?: TlsSecret,
+): TlsSecret | undefined {
+  const certificate = readField(object, 'tls.crt', 'cert');
+  const key = readField(object, 'tls.key', 'key');
+  const roots = readField(object, 'ca.crt', 'cacert');
+  if (certificate === undefined && roots === undefined) return undefined;
+  const pair = certificate === undefined ? undefined : checkPair(certificate, key);
+  const trusted = roots === undefined ? undefined : checkCertificates(roots);
+  const caCertificates = trusted?.ok === false ? before?.caCertificates : roots?.bytes;
+  const problems = {
+    ...(pair?.ok === false ? { certificate: pair.problem } : {}),
+    ...(trusted?.ok === false ? { roots: trusted.problem } : {}),
   };
-  const certificateChain = read('tls.crt', 'cert');
-  const privateKey = read('tls.key', 'key');
-  const caCertificates = read('ca.crt', 'cacert');
-  if (certificateChain === undefined && caCertificates === undefined) return undefined;
   return {
     ...parseOrigin(object, context.clusterId),
     generation: 0,
-    certificateChain: certificateChain ?? new Uint8Array(),
-    privateKey: privateKey ?? new Uint8Array(),
+    ...(pair?.ok === false ? keepPair(before) : takePair(certificate, key, pair?.notAfter)),
     ...(caCertificates === undefined ? {} : { caCertificates }),
+    ...(Object.keys(problems).length === 0 ? {} : { problems }),
   };
+}
+
+/** A certificate without a key is what peers are checked against. */
+function checkPair(certificate: Field, key: Field | undefined): Checked {
+  return key === undefined ? checkCertificates(certificate) : checkKeyPair(certificate, key);
+}
+
+function takePair(certificate: Field | undefined, key: Field | undefined, notAfter: number | undefined): Pair {
+  return {
+    certificateChain: certificate?.bytes ?? nothing,
+    privateKey: key?.bytes ?? nothing,
+    ...(notAfter === undefined ? {} : { notAfter }),
+  };
+}
+
+function keepPair(before: TlsSecret | undefined): Pair {
+  const { certificateChain = nothing, privateKey = nothing, notAfter } = before ?? {};
+  return { certificateChain, privateKey, ...(notAfter === undefined ? {} : { notAfter }) };
+}
+
+const nothing = new Uint8Array();
+
+/** The first of the names that holds something. */
+function readField({ data = {} }: SecretObject, ...names: readonly string[]): Field | undefined {
+  for (const name of names) {
+    const value = data[name];
+    if (value !== undefined && value !== '') return { name, bytes: Buffer.from(value, 'base64') };
+  }
+  return undefined;
 }

@@ -52,6 +52,7 @@ export function createFileSource(options: FileSourceOptions): FileSource {
     context,
     generations: options.generations,
     systemNamespace: options.meshConfig.namespace,
+    logger,
     ...(options.events === undefined ? {} : { events: options.events }),
   });
   const admission = createObjectAdmission(clusterId);

@@ -1,5 +1,6 @@
 import { expect } from 'chai';
 import { eventually } from '#test/support/eventually.ts';
+import { mintWeakKeyPair } from '#test/support/keypair.ts';
 import { MeshUnderLoad } from '#test/support/meshload.ts';
 
 const route = (name: string, http: object) => `
@@ -107,6 +108,7 @@ spec: {hosts: [${name}.example.com], gateways: [${name}], http: [${JSON.stringif
       authority.issueServer([`${name}.example.com`]),
     );
     if (sound === undefined || right === undefined || other === undefined) throw new Error('no certificates');
+    const weak = mintWeakKeyPair();
     pipeline.objects.apply([
       secret('sound', sound.chain, sound.privateKey),
       secret('broken', right.chain, right.privateKey),
@@ -117,16 +119,53 @@ spec: {hosts: [${name}.example.com], gateways: [${name}], http: [${JSON.stringif
       () => world.gateway?.admin('/certs'),
       (certs) => expect(certs).to.contain('broken.example.com'),
     );
-    // A certificate and a key, but not of each other.
-    pipeline.objects.apply([secret('broken', right.chain, other.privateKey)]);
+    // A certificate and its key, which is too short.
+    pipeline.objects.apply([secret('broken', [weak.certificate], weak.key)]);
     await becomes('Gateway', 'broken', { status: 'False', reason: 'EnvoyRejected' });
     expect(condition('Gateway', 'broken')?.message).to.match(
-      /^gateway-0\.istio-system refused it: Secret broken: .*KEY_VALUES_MISMATCH/,
+      /^gateway-0\.istio-system refused it: Secret broken: .*2048-bit/,
     );
     for (const kind of ['Gateway', 'VirtualService'])
       await becomes(kind, 'sound', { status: 'True', reason: 'Programmed' });
     pipeline.objects.apply([secret('broken', right.chain, right.privateKey)]);
     await becomes('Gateway', 'broken', { status: 'True', reason: 'Programmed' });
+
+    // A certificate and a key, but not of each other: no proxy is sent that, and what was valid goes on being served.
+    const refs = (name: string) => world.mesh.condition('Gateway', 'shop', name, 'ResolvedRefs');
+    const { rejections } = world.mesh;
+    const refused = rejections.length;
+    pipeline.objects.apply([secret('broken', other.chain, right.privateKey)]);
+    pipeline.objects.apply([secret('late', other.chain, right.privateKey)]);
+    world.apply(gateway('late'));
+    await world.mesh.converged();
+    const problem = 'tls.key is not the key of the certificate in tls.crt';
+    for (const [name, consequence] of [
+      ['broken', 'the last valid version stays in force'],
+      ['late', 'it is not in force'],
+    ] as const)
+      expect(refs(name)).to.include({
+        ...{ status: 'False', reason: 'InvalidRef' },
+        message: `spec.servers[0].tls.credentialName: Secret ${name} in namespace istio-system: ${problem} (${consequence})`,
+      });
+    expect(rejections.slice(refused)).to.deep.equal([]);
+    await eventually(
+      () => world.gateway?.admin('/certs'),
+      (certs) => expect(certs).to.contain('broken.example.com').and.not.contain('other.example.com'),
+    );
+    // A whole pair is taken, under both names.
+    pipeline.objects.apply([
+      secret('broken', other.chain, other.privateKey),
+      secret('late', other.chain, other.privateKey),
+    ]);
+    for (const name of ['broken', 'late'])
+      await eventually(
+        () => refs(name),
+        (found) => expect(found).to.include({ status: 'True', reason: 'ResolvedRefs' }),
+      );
+    await eventually(
+      () => world.gateway?.admin('/certs'),
+      (certs) => expect(certs).to.contain('other.example.com').and.not.contain('broken.example.com'),
+    );
     expect(world.failures).to.deep.equal([]);
   });
 });

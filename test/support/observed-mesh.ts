@@ -17,20 +17,22 @@ import {
 import { type ApiServer, startApiServer } from './apiserver.ts';
 import { bookinfo, ingress, reviewsSplit, reviewsSubsets } from './bookinfo.ts';
 import { type Istiod, meshCredentials, startIstiod, type WorkloadCertificate } from './istiod.ts';
+import { mintKeyPair } from './keypair.ts';
 
 type Response = Message<'envoy.service.discovery.v3.DiscoveryResponse'>;
 type Node = Message<'envoy.config.core.v3.Node'>;
 
 /** In the private key that the ingress gateway serves with. */
 export const CANARY = 'CANARY-7f3a9c51e0b24d68';
-export const CERTIFICATE = 'certificate of bookinfo.example.com';
+const { certificate, key } = mintKeyPair();
+export const CERTIFICATE = `certificate of bookinfo.example.com\n${certificate}`;
 
 const certificateSecret = JSON.stringify({
   apiVersion: 'v1',
   kind: 'Secret',
   metadata: { name: 'bookinfo-cert', namespace: 'istio-system' },
   type: 'kubernetes.io/tls',
-  stringData: { 'tls.crt': CERTIFICATE, 'tls.key': `-----BEGIN PRIVATE KEY-----\n${CANARY}\n` },
+  stringData: { 'tls.crt': CERTIFICATE, 'tls.key': `${CANARY}\n${key}` },
 });
 
 /** The node that Istio's client sends: its id names a made-up workload, its metadata the caller. */

@@ -1,5 +1,6 @@
 /** Random objects of Kubernetes' own kinds. */
 import fc from 'fast-check';
+import { base64, mintKeyPair } from '../keypair.ts';
 import { app, namespace, node, octet, often, rarely, type Shape, spec, version } from './vocabulary.ts';
 
 const port = fc.constantFrom(
@@ -161,8 +162,8 @@ export const secret: Shape = {
   kind: 'Secret',
   name: fc.constantFrom('cert', 'other-cert'),
   namespace: fc.constant('istio-system'),
-  rest: fc.constantFrom('one', 'two').map((text) => {
-    const data = Buffer.from(text).toString('base64');
-    return { type: 'kubernetes.io/tls', data: { 'tls.crt': data, 'tls.key': data } };
+  rest: fc.constantFrom(mintKeyPair(), mintKeyPair()).map(({ certificate, key }) => {
+    const data = { 'tls.crt': base64(certificate), 'tls.key': base64(key) };
+    return { type: 'kubernetes.io/tls', data };
   }),
 };

@@ -1,0 +1,59 @@
+import type { Batch as EditBatch } from '#graph/index.ts';
+import type { MeshInputs } from '#model/index.ts';
+import { type Clock, type Component, untilAborted } from '#runtime/index.ts';
+
+export interface CertificateTimeOptions {
+  readonly inputs: Pick<MeshInputs, 'time'>;
+  /** When the next certificate expires, in milliseconds since the epoch; as the graph knows it. */
+  readonly nextExpiry: () => number | undefined;
+  readonly edit: (batch: EditBatch) => void;
+  /** Calls the listener after edits of the graph; returns how to stop. */
+  readonly onEdited: (listener: () => void) => () => void;
+  readonly clock: Clock;
+}
+
+/** Tells the graph what time it is each time a certificate has expired: queries have no clock, and nobody edits a Secret for that. */
+export function createCertificateTime(options: CertificateTimeOptions): Component {
+  const { inputs, nextExpiry, edit, onEdited, clock } = options;
+  return {
+    name: 'expiry of certificates',
+    run: async (signal) => {
+      let awaited: number | undefined;
+      let waiting = new AbortController();
+
+      const look = () => {
+        const next = nextExpiry();
+        if (next === awaited || signal.aborted) return;
+        waiting.abort();
+        waiting = new AbortController();
+        awaited = next;
+        if (next === undefined) return;
+        clock.sleep(Math.max(0, next - clock.now()), AbortSignal.any([signal, waiting.signal])).then(
+          () => {
+            // The wall clock may have been put back meanwhile.
+            awaited = undefined;
+            const now = clock.now();
+            if (now >= next) edit((all) => all.set(inputs.time, 'certificates', now));
+            look();
+          },
+          () => undefined,
+        );
+      };
+
+      let due = false;
+      const schedule = () => {
+        if (due) return;
+        due = true;
+        // Not within the edit that announced the change.
+        setImmediate(() => {
+          due = false;
+          look();
+        });
+      };
+      const stop = onEdited(schedule);
+      schedule();
+      await untilAborted(signal);
+      stop();
+    },
+  };
+}
