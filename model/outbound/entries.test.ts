@@ -57,6 +57,29 @@ describe('listeners of ServiceEntries', () => {
     expect(chains(mesh, '0.0.0.0_443').at(-1)).to.equal('* -> BlackHoleCluster');
   });
 
+  it('look up the hosts of requests that nobody declares where the mesh says so, and let no connection wait for that', () => {
+    const mesh = meshOf(
+      entry('a', `{hosts: [a.example.com], ${port(443, 'TLS')}}`),
+      entry('db', `{hosts: [db.example.com], addresses: [10.6.0.0/16], ${port(443, 'TCP')}}`),
+    );
+    mesh.source.applyMeshConfig({ outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS' } });
+    expect(chains(mesh, '0.0.0.0_443')).to.deep.equal([
+      'sni:a.example.com -> outbound|443||a.example.com',
+      '10.6.0.0/16 -> outbound|443||db.example.com',
+      'raw_buffer -> http allow_any_dynamic_dns by name',
+      '* -> PassthroughCluster',
+    ]);
+    const { tlsInspector, httpInspector, detectionTimeoutMs } = readOutbound(mesh).listeners.get('0.0.0.0_443') ?? {};
+    expect([tlsInspector, httpInspector]).to.deep.equal([true, true]);
+    expect(detectionTimeoutMs).to.equal(5_000);
+    mesh.source.apply(entry('tcp', `{hosts: [tcp.example.com], ${port(443, 'TCP')}}`));
+    expect(chains(mesh, '0.0.0.0_443').at(-1), 'one host has all that is left').to.equal(
+      '* -> outbound|443||tcp.example.com',
+    );
+    expect(chains(mesh, '0.0.0.0_443')).to.have.length(3);
+    expect(readOutbound(mesh).listeners.get('0.0.0.0_443')?.httpInspector).to.equal(false);
+  });
+
   it('listen on each address of its own, and on all for blocks', () => {
     const mesh = meshOf(
       entry(

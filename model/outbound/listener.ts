@@ -56,29 +56,36 @@ function virtualOutbound(key: ListenerKey, settings: MeshSettings): Listener {
     transparent: key.mode === 'TPROXY',
     tlsInspector: false,
     httpInspector: isRestLookedUp(key.rest, settings),
-    detectionTimeoutMs: settings.protocolDetectionTimeoutMs || DETECTION_MS,
+    detectionTimeoutMs: boundedDetectionMs(settings),
     // What addresses the listener itself would go round in circles.
     filterChains: [
       tcpChain('virtualOutbound-blackhole', special('BlackHoleCluster'), { destinationPort: port }),
-      ...unknownHostChains(key, settings),
+      ...unknownHostChains('virtualOutbound-catchall-tcp-http', 'virtualOutbound', key, settings),
     ],
     defaultFilterChain: tcpChain('virtualOutbound-catchall-tcp', restCluster(key.rest, settings)),
     sources: [],
   };
 }
 
-/**
- * How long all outbound connections may be looked at to find out whether they are HTTP. It must end: a client that waits
- * for its server to speak first would wait for ever.
- */
 const DETECTION_MS = 5_000;
 
-/** HTTP to addresses that nothing knows, where it is the host that counts. */
-function unknownHostChains(key: ListenerKey, settings: MeshSettings): readonly FilterChain[] {
+/**
+ * How long connections may be looked at to find out whether they are HTTP, where nobody said that there is any. It must
+ * end: a client that waits for its server to speak first would wait for ever.
+ */
+const boundedDetectionMs = (settings: MeshSettings): number => settings.protocolDetectionTimeoutMs || DETECTION_MS;
+
+/** HTTP to hosts that nothing knows, where it is the host that counts. */
+function unknownHostChains(
+  name: string,
+  place: string,
+  key: ListenerKey,
+  settings: MeshSettings,
+): readonly FilterChain[] {
   if (!isRestLookedUp(key.rest, settings)) return [];
   const table = { name: 'allow_any_dynamic_dns', virtualHosts: [restHost(key.rest, settings)] };
   const lookup = resolveLookup(key.families, settings);
-  return [httpChain('virtualOutbound-catchall-tcp-http', table, 'virtualOutbound_allow_any_dynamic_dns', { lookup })];
+  return [httpChain(name, table, `${place}_allow_any_dynamic_dns`, { lookup })];
 }
 
 /** The listener that all HTTP services of one port number share; on any address, what isn't HTTP passes by. */
@@ -103,12 +110,18 @@ function httpListener(reader: Reader, parts: ListenerParts, key: ListenerKey, se
 
 /** The listener that services of one port share, HTTP or not: by host, by server name, by blocks of addresses. */
 function sharedListener(reader: Reader, parts: ListenerParts, key: ListenerKey, settings: MeshSettings): Listener {
+  const place = `0.0.0.0_${key.port}`;
   const lookup = requestLookup(key, settings);
-  const http = key.http === '' ? [] : [httpChain(key.port, key.port, `0.0.0.0_${key.port}`, { lookup })];
-  const chains = disjoint([...http, ...sharedChains(reader, parts, key)]);
+  const http = key.http === '' ? [] : [httpChain(key.port, key.port, place, { lookup })];
+  const services = [...http, ...sharedChains(reader, parts, key)];
+  // A service without addresses has all that is left, and the table of HTTP services knows what to do with other hosts.
+  const hasRest = key.http === '' && services.every(({ match }) => Object.keys(match).length > 0);
+  const unknown = hasRest ? unknownHostChains('PassthroughFilterChain-http', place, key, settings) : [];
+  const chains = disjoint([...services, ...unknown]);
   return {
     ...reached(settings, key),
     ...placeOf(key),
+    ...(unknown.length > 0 ? { detectionTimeoutMs: boundedDetectionMs(settings) } : {}),
     tlsInspector: chains.some(({ match }) => match.serverNames !== undefined || match.transportProtocol !== undefined),
     httpInspector: chains.some((chain) => chain.handler.kind === 'http'),
     defaultFilterChain: tcpChain('PassthroughFilterChain', restCluster(key.rest, settings)),

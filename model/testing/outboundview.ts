@@ -73,7 +73,7 @@ function describeChain({ match, handler }: FilterChain): string {
   const lookup = handler.lookup === undefined ? '' : ' by name';
   const target =
     handler.kind === 'http'
-      ? `http ${'rds' in handler.routes ? handler.routes.rds : ''}`
+      ? `http ${'rds' in handler.routes ? handler.routes.rds : handler.routes.inline.name}`
       : handler.clusters
           .map(({ cluster, weight }) => `${renderName(cluster)}${weight === 1 ? '' : `*${weight}`}`)
           .join();

@@ -218,6 +218,22 @@ describe('ServiceEntries on a sidecar with real redirection, where nothing else 
     answered(`${A}:8080`)(await askHost('static.example.com'));
   });
 
+  it('looks up the hosts of requests that nobody declares, also on a port of services that speak TLS alone', async () => {
+    await names.answer({ 'any.example.net': [B] });
+    mesh.pipeline.objects.apply(
+      entry(
+        'secure',
+        `{hosts: [secure.example.com], resolution: STATIC, ports: [{number: 9443, name: tls, protocol: TLS, targetPort: 443}], endpoints: [{address: ${A}}]}`,
+      ),
+    );
+    mesh.pipeline.objects.applyMeshConfig({ outboundTrafficPolicy: { mode: 'ALLOW_ANY_DYNAMIC_DNS' } });
+    await mesh.converged();
+    answered(`${A}:443`)(await askName('secure.example.com', `${NOWHERE}:9443`));
+    answered(`${B}:8080`)(await askHost('any.example.net:8080', `http://${C}:9443/`));
+    mesh.pipeline.objects.applyMeshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' }, dnsRefreshRate: '1s' });
+    await mesh.converged();
+  });
+
   it('speaks TLS to hosts that nobody declares, where they are looked up and the mesh says so', async () => {
     await names.answer({ 'any.example.com': [B], 'any.example.org': [B] });
     const roots = join(folder, 'roots.pem');

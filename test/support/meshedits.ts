@@ -289,7 +289,9 @@ const meshConfig = fc
   .record({
     accessLogFile: fc.constantFrom('', '/dev/stdout'),
     enableAutoMtls: fc.boolean(),
-    outboundTrafficPolicy: fc.constantFrom('ALLOW_ANY', 'REGISTRY_ONLY').map((mode) => ({ mode })),
+    outboundTrafficPolicy: fc
+      .constantFrom('ALLOW_ANY', 'REGISTRY_ONLY', 'ALLOW_ANY_DYNAMIC_DNS')
+      .map((mode) => ({ mode })),
     defaultServiceExportTo: rarely(fc.constantFrom(['.'], ['*'])),
     rootNamespace: rarely(fc.constant('istio-system')),
     trustDomain: rarely(fc.constant('example.org')),
