@@ -201,11 +201,10 @@ describe('status of mesh resources', () => {
       });
       const other = (await listPods(mesh, system, 'app=istiod')).find(({ metadata }) => metadata.name !== holder);
       if (other === undefined) throw new Error('there is no second replica');
-      const streams = await Promise.all([holder, other.metadata.name].map((pod) => countStreams(cluster, pod)));
-      expect(
-        streams.reduce((sum, count) => sum + count, 0),
-        'streams of both replicas',
-      ).to.be.at.least(6);
+      await eventually('the streams are on both replicas', async () => {
+        const streams = await Promise.all([holder, other.metadata.name].map((pod) => countStreams(cluster, pod)));
+        return streams.reduce((sum, count) => sum + count, 0) >= 6 ? streams : undefined;
+      });
 
       // The API server might ask the very replica that does not answer whether the change is valid.
       await withoutValidation(mesh, async () => {

@@ -1,7 +1,9 @@
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
 import { expect } from 'chai';
 import { type AgentOptions, AgentProcess } from '#test/support/agentprocess.ts';
@@ -171,16 +173,16 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   });
 
   it('drains on SIGTERM: not ready any more, open connections finish, then exit code 0', async () => {
-    await prepare({ proxyConfig: { terminationDrainDuration: '2s' } });
+    await prepare({ proxyConfig: { terminationDrainDuration: '5s' } });
     await agent.start();
     await agent.untilReady();
-    const answer = fetchThrough(listenerPort);
+    const finish = await startRequest(listenerPort);
     agent.signal('SIGTERM');
     await eventually(
       () => agent.readiness(),
       (status) => expect(status).to.equal(503),
     );
-    expect(await answer).to.contain('200 OK');
+    expect(await finish()).to.contain('200 OK');
     expect(await agent.ended).to.equal(0);
     expect(await agent.children()).to.deep.equal([]);
     const log = await agent.log();
@@ -260,19 +262,13 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
   });
 });
 
-/** One HTTP request over TLS, written in two halves with the drain in between. */
-function fetchThrough(port: number): Promise<string> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
-    let text = '';
-    socket.on('secureConnect', () => {
-      socket.write('GET / HTTP/1.1\r\nhost: web\r\n');
-      setTimeout(() => socket.write('connection: close\r\n\r\n'), 500);
-    });
-    socket.setEncoding('utf8').on('data', (chunk: string) => {
-      text += chunk;
-    });
-    socket.on('end', () => resolve(text));
-    socket.on('error', reject);
-  });
+/** One HTTP request over TLS of which half is written; the result writes the rest and gives what is answered. */
+async function startRequest(port: number): Promise<() => Promise<string>> {
+  const socket = connect({ host: '127.0.0.1', port, rejectUnauthorized: false });
+  await once(socket, 'secureConnect');
+  socket.write('GET / HTTP/1.1\r\nhost: web\r\n');
+  return () => {
+    socket.write('connection: close\r\n\r\n');
+    return text(socket);
+  };
 }

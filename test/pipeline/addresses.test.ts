@@ -59,7 +59,7 @@ describe('two replicas of istiod and the addresses of ServiceEntries', function 
   before(async () => {
     server = await startApiServer();
     await server.kubectl(['apply', '--server-side', '-k', 'crds']);
-    await server.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+    await server.definitionsServed();
     await server.kubectl(['create', 'namespace', 'istio-system']);
     await apply(
       entry('api', `{hosts: [api.example.com, other.example.com], resolution: DNS, ${https}}`),
@@ -164,12 +164,13 @@ describe('two replicas of istiod and the addresses of ServiceEntries', function 
   });
 
   it('have one owner, beside the conditions that have another', async () => {
-    const object = await read('more');
-    const managers = (object.metadata.managedFields ?? []) as readonly {
-      readonly manager: string;
-      readonly subresource?: string;
-    }[];
-    const writers = managers.filter(({ subresource }) => subresource === 'status').map(({ manager }) => manager);
-    expect(writers.sort()).to.deep.equal(['lateen-default/status', 'lateen/addresses']);
+    const writers = async () => {
+      const managers = ((await read('more')).metadata.managedFields ?? []) as readonly {
+        readonly manager: string;
+        readonly subresource?: string;
+      }[];
+      return managers.filter(({ subresource }) => subresource === 'status').map(({ manager }) => manager);
+    };
+    await eventually(writers, (found) => expect(found).to.have.members(['lateen-default/status', 'lateen/addresses']));
   });
 });

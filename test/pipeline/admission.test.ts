@@ -19,6 +19,7 @@ import { createRootStore, createTokenVerifier } from '#cmd/discovery/kube-adapte
 import { createKubeClient, createKubeconfigConnection, type KubeClient } from '#kube/index.ts';
 import { createMetrics, LateenError, silentLogger, systemClock } from '#runtime/index.ts';
 import { type ApiServer, startApiServer } from '#test/support/apiserver.ts';
+import { eventually } from '#test/support/eventually.ts';
 import {
   declareInjectionMetrics,
   declareValidationMetrics,
@@ -122,8 +123,15 @@ describe('with a real API server', function () {
           http: [{ match: [{ uri: { regex: '(' } }], route: [destination(50), destination(50)] }],
         },
       };
-      const said = await refusal(api.kubectl(['create', '-n', 'shop', '-f', '-'], JSON.stringify(resource)));
-      expect(said).to.include('VirtualService reviews: spec.http[0].match[0].uri');
+      // The API server need not have seen both configurations at the same time.
+      await eventually(
+        () =>
+          api.kubectl(['create', '--dry-run=server', '-n', 'shop', '-f', '-'], JSON.stringify(resource)).then(
+            (output) => `accepted: ${output}`,
+            (error: unknown) => LateenError.from(error).message,
+          ),
+        (said) => expect(said).to.include('VirtualService reviews: spec.http[0].match[0].uri'),
+      );
     });
   });
 

@@ -412,7 +412,7 @@ describe('discovery server and time', () => {
 describe('discovery server and clients that do not read', () => {
   it('piles up no more than the bound for them, serves configured proxies meanwhile, and ends their streams in time', async () => {
     const maxPendingBytes = 4 << 20;
-    const server = await startDiscovery({ settings: { maxPendingBytes, writeTimeoutMs: 3_000 } });
+    const server = await startDiscovery({ settings: { maxPendingBytes, writeTimeoutMs: 5_000 } });
     const reader = openDelta(server.port);
     const sleepers: ClientHttp2Session[] = [];
     try {

@@ -107,7 +107,7 @@ async function observe(api: ApiServer): Promise<ObservedMesh> {
   const apply = (documents: string, ...more: readonly string[]) =>
     api.kubectl(['apply', '--server-side', ...more, '-f', '-'], documents);
   await api.kubectl(['apply', '--server-side', '-k', 'crds']);
-  await api.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=60s']);
+  await api.definitionsServed();
   for (const namespace of ['istio-system', 'bookinfo', 'other']) await api.kubectl(['create', 'namespace', namespace]);
   const istiod = await startIstiod(api);
   const administrator = await istiod.token('istio-system', 'default');

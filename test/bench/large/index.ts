@@ -101,6 +101,8 @@ async function connect(
   const configured = readyMs.filter((ms) => ms >= 0);
   const stretch: Stretch = { elapsed: Math.max(...configured), ...(await server.observe()) };
   const { peak } = await server.memory();
+  // A proxy is configured before the last that it is sent has come.
+  await fleet.quiet();
   const bytes = Object.values((await fleet.traffic()).bytes).reduce((sum, one) => sum + one, 0);
   return [
     count(`${name}: configured`, configured.length),

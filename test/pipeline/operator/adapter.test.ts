@@ -129,7 +129,8 @@ describe('the operator package over our own client', function () {
       working.set(meta.name, inside);
       clash ||= inside > 1;
       most = Math.max(most, [...working.values()].filter((count) => count > 0).length);
-      await sleep(50);
+      // Who is told one after the other never gets past the first.
+      if (type === 'ADDED') await until(() => most > 1, 'somebody else is worked on too');
       working.set(meta.name, inside - 1);
       done.push(`${type} ${meta.name}`);
     });
@@ -139,7 +140,6 @@ describe('the operator package over our own client', function () {
       await client.patch(istioOperators, { namespace: 'default', name: 'p0' }, { spec: { tag: `${round}` } });
     await until(() => done.filter((each) => each.startsWith('ADDED')).length === 4, 'all were told');
     expect(clash).to.equal(false);
-    expect(most).to.be.greaterThan(1);
     await Promise.all(
       ['p0', 'p1', 'p2', 'p3'].map((name) => client.delete(istioOperators, { namespace: 'default', name })),
     );

@@ -80,14 +80,14 @@ describe('the operator, on a real API server', function () {
     });
     const output = await harness.server.kubectl(['get', 'istiooperators', '-n', 'istio-system']);
     expect(output).to.match(/mesh\s+HEALTHY\s+0\.1\.0\s+True/);
-    await harness.server.kubectl(['wait', '--for=condition=Ready', 'iop/mesh', '-n', 'istio-system', '--timeout=1s']);
+    await harness.server.kubectl(['wait', '--for=condition=Ready', 'iop/mesh', '-n', 'istio-system', '--timeout=30s']);
     await harness.server.kubectl([
       'wait',
       '--for=jsonpath={.status.status}=HEALTHY',
       'iop/mesh',
       '-n',
       'istio-system',
-      '--timeout=1s',
+      '--timeout=30s',
     ]);
   });
 
@@ -424,11 +424,14 @@ describe('the operator, on a real API server', function () {
   it('records one event per change of state', async () => {
     await install();
     const { uid } = (await harness.get('mesh')).metadata;
-    const { items } = await harness.client.list<
-      KubeObject & { reason: string; type: string; regarding: { uid: string } }
-    >(resources.events, { namespace: 'istio-system' });
-    const reasons = items.filter(({ regarding }) => regarding.uid === uid).map(({ reason }) => reason);
-    expect(reasons).to.include('Healthy');
-    expect(reasons.filter((reason) => reason === 'Healthy')).to.have.length(1);
+    const healthy = async () => {
+      const { items } = await harness.client.list<
+        KubeObject & { reason: string; regarding: { uid: string }; series?: object }
+      >(resources.events, { namespace: 'istio-system' });
+      return items.filter(({ regarding, reason }) => regarding.uid === uid && reason === 'Healthy');
+    };
+    // It comes after the status that it tells of; told again it would be a series.
+    await harness.until(async () => (await healthy()).length > 0, 'the event is there');
+    expect((await healthy()).map(({ series }) => series)).to.deep.equal([undefined]);
   });
 });
