@@ -141,12 +141,11 @@ function buildOutlierDetection(
           enforcingConsecutiveGatewayFailure: wrap(rule.consecutiveGatewayErrors === 0 ? 0 : 100),
         }),
     enforcingSuccessRate: wrap(0),
-    ...(split ? { splitExternalLocalOriginErrors: true } : {}),
+    ...(split ? { splitExternalLocalOriginErrors: true, enforcingLocalOriginSuccessRate: wrap(0) } : {}),
     ...(split && rule.consecutiveLocalOriginFailures !== undefined
       ? {
           consecutiveLocalOriginFailure: wrap(rule.consecutiveLocalOriginFailures),
           enforcingConsecutiveLocalOriginFailure: wrap(100),
-          enforcingLocalOriginSuccessRate: wrap(0),
         }
       : {}),
     ...present('interval', rule.intervalMs === undefined ? undefined : buildDuration(rule.intervalMs)),

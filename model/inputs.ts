@@ -45,8 +45,8 @@ export interface MeshInputs {
   /** Key `cluster/namespace/name`; only what gateways refer to. */
   readonly tlsSecrets: Input<TlsSecret>;
   /**
-   * Indexes: `namespace`, `host` (hosts that sidecars route by it), `gateway` (`namespace/name`), `exportedTo`,
-   * `source` (`tested`).
+   * Indexes: `namespace`, `host` (hosts that sidecars route by it), `gateway` (`namespace/name`), `exportedTo` (namespaces
+   * that are named one by one, or EXPORTED_BY_DEFAULT), `source` (`tested`).
    */
   readonly virtualServices: Input<Config<VirtualServiceSpec>>;
   /** Indexes: `namespace`, `exportedTo`. */
@@ -187,8 +187,12 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
   };
 }
 
+/** Index key of what leaves to the mesh whom it is exported to. */
+export const EXPORTED_BY_DEFAULT = '';
+
 /** Namespaces that an export list names one by one; what the whole mesh sees needs no entry. */
 function namespacesNamed(exportTo: readonly string[], own: string): readonly string[] {
+  if (exportTo.length === 0) return [EXPORTED_BY_DEFAULT];
   if (exportTo.includes('*')) return [];
   return exportTo.filter((target) => target !== '~').map((target) => (target === '.' ? own : target));
 }

@@ -146,7 +146,7 @@ export const isPrivateSlice = (key: string): boolean => key.startsWith('private=
 /**
  * What of a view matters to addresses and names in listeners and routes: `near` is the client's namespace where short
  * names of it are among the content's, `client` the client's namespace where the content depends on it, `labels` likewise.
- * Where a Sidecar decides, `by` is the VirtualService that routes (`none` for none) instead of the one that everybody sees,
+ * Where a Sidecar decides, `by` are the VirtualServices that route (`none` for none) instead of those that everybody sees,
  * `rest` what happens to unknown destinations instead of what the mesh says, and `sidecar` and `egress` name a listener of
  * the Sidecar where the content is its own.
  * Of the listener that services of one port share (`shared`): `http` when some of them are told apart by host, `lookup` when

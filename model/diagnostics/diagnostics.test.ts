@@ -79,6 +79,59 @@ describe('diagnostics', () => {
     expect(factsOf(mesh, 'VirtualService', 'young')).to.deep.equal([]);
   });
 
+  it('call it no conflict where a resource leaves the port, the caller or the protocol to the next one', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    mesh.source.apply(destinationRule('any'));
+    const older = (routes: string) => {
+      mesh.source.apply(virtualService('old', 'v1').replace(/http: .*/, routes));
+      return factsOf(mesh, 'VirtualService', 'young').length;
+    };
+    const to = 'route: [{destination: {host: reviews}}]';
+    older(`http: [{${to}}]`);
+    mesh.source.apply(virtualService('young', 'v1'));
+    expect(older(`http: [{match: [{port: 9080}], ${to}}]`)).to.equal(1);
+    expect(older(`http: [{match: [{port: 9080, sourceNamespace: far}], ${to}}]`)).to.equal(0);
+    expect(older(`tcp: [{${to}}]`)).to.equal(0);
+    mesh.source.apply(virtualService('young', 'v1').replace(/http: .*/, `tcp: [{match: [{port: 1}], ${to}}]`));
+    expect(older(`tcp: [{${to}}]`)).to.equal(1);
+    expect(older(`tcp: [{match: [{port: 2}, {destinationSubnets: [10.0.0.0/8]}], ${to}}]`)).to.equal(0);
+  });
+
+  it('name matches that take nothing', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: g, namespace: default}
+spec:
+  servers:
+  - {port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: ["*-a.example.com"]}
+  - {port: {number: 80, name: http, protocol: HTTP}, hosts: ["*-a.example.com"]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a, namespace: default}
+spec:
+  hosts: ["*-a.example.com"]
+  gateways: [g]
+  http:
+  - match: [{withoutHeaders: {"@request.auth.claims.sub": {exact: me}}}]
+    route: [{destination: {host: reviews}}]
+  tls:
+  - match: [{sniHosts: ["*-a.example.com"]}]
+    route: [{destination: {host: reviews}}]
+`);
+    expect(factsOf(mesh, 'VirtualService', 'a')).to.deep.equal([
+      'NotHonoured spec.http[0].match[0].withoutHeaders: @request.auth.claims.sub: claims of tokens are not known',
+      'NotHonoured spec.tls[0].match[0].sniHosts[0]: TLS servers are told apart by whole labels',
+    ]);
+    expect(factsOf(mesh, 'Gateway', 'g')).to.deep.equal([
+      'NotHonoured spec.servers[0].hosts[0]: TLS servers are told apart by whole labels',
+    ]);
+  });
+
   it('look for the certificate where the gateway runs', () => {
     const mesh = createTestMesh();
     mesh.source.apply(`

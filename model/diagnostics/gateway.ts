@@ -1,7 +1,8 @@
 import type { Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
-import { planServers } from '../frontend/istio/gatewayservers.ts';
+import { classOf, planServers, splitServerHost } from '../frontend/istio/gatewayservers.ts';
 import { clientCaOf, credentialOf, secretName } from '../gateway/servertls.ts';
+import { isPartialWildcard } from '../hosts.ts';
 import { compareAge } from '../selection.ts';
 import type { GatewaySpec, Server } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
@@ -17,7 +18,7 @@ export function gatewayFacts(reader: Reader, parts: DiagnosticParts, key: string
   return [
     ...(unselected ? [unresolved('spec.selector', 'no pod carries these labels')] : []),
     ...(config.spec.servers ?? []).flatMap((server, at) => secretFacts(reader, parts, places, server, at)),
-    ...(config.spec.servers ?? []).flatMap(bindFacts),
+    ...(config.spec.servers ?? []).flatMap(limitFacts),
     ...conflictFacts(reader, parts, key, config),
   ];
 }
@@ -62,9 +63,18 @@ function secretFacts(
   );
 }
 
-function bindFacts(server: Server, at: number): readonly StatusFact[] {
-  if (!server.bind?.startsWith('unix:')) return [];
-  return [{ type: 'NotHonoured', path: `spec.servers[${at}].bind`, message: 'Unix sockets are not served' }];
+function limitFacts(server: Server, at: number): readonly StatusFact[] {
+  const limit = (path: string, message: string): StatusFact => ({
+    type: 'NotHonoured',
+    path: `spec.servers[${at}].${path}`,
+    message,
+  });
+  const names = server.hosts.flatMap((text, index) =>
+    classOf(server) === 'tls' && isPartialWildcard(splitServerHost(text, '').host)
+      ? [limit(`hosts[${index}]`, 'TLS servers are told apart by whole labels')]
+      : [],
+  );
+  return server.bind?.startsWith('unix:') ? [...names, limit('bind', 'Unix sockets are not served')] : names;
 }
 
 /** Among Gateways with the same selector, ports as they are written. */

@@ -1,12 +1,14 @@
 import type { Reader } from '#graph/types.ts';
 import { findService } from '../discovery/services.ts';
 import { chooseRule } from '../frontend/istio/destinationrules.ts';
+import { namesClaim } from '../frontend/istio/httpmatch.ts';
 import { claimants, type VirtualServiceConfig } from '../frontend/istio/virtualservices.ts';
-import { resolveHost } from '../hosts.ts';
+import { isPartialWildcard, resolveHost } from '../hosts.ts';
 import { boundToMesh, resolveGateway } from '../inputs.ts';
 import { renderObjectKey } from '../keys.ts';
 import type { HTTPRouteDestination } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
+import { contends } from './contention.ts';
 import { conflicted, type DiagnosticParts, unresolved } from './parts.ts';
 
 type Destination = HTTPRouteDestination['destination'];
@@ -17,6 +19,7 @@ export function virtualServiceFacts(reader: Reader, parts: DiagnosticParts, key:
   return [
     ...hostFacts(reader, parts, config),
     ...gatewayFacts(reader, parts, config),
+    ...limitFacts(config),
     ...destinationsOf(config).flatMap(([path, destination]) =>
       destinationFacts(reader, parts, config.namespace, path, destination),
     ),
@@ -28,9 +31,11 @@ function hostFacts(reader: Reader, parts: DiagnosticParts, config: VirtualServic
   if (!boundToMesh(config.spec)) return [];
   return (config.spec.hosts ?? []).flatMap((text, at) => {
     const host = resolveHost(text, config.namespace, parts.inputs.domainSuffix);
-    const [inForce] = claimants(reader, parts.virtualServices, host, config.namespace);
-    if (inForce === undefined || inForce.uid === config.uid) return [];
-    const owner = `${inForce.namespace}/${inForce.name}`;
+    const claims = claimants(reader, parts.virtualServices, host, config.namespace);
+    const own = claims.findIndex(({ uid }) => uid === config.uid);
+    const rival = (own === -1 ? claims : claims.slice(0, own)).find(({ spec }) => contends(spec, config.spec));
+    if (rival === undefined) return [];
+    const owner = `${rival.namespace}/${rival.name}`;
     return [conflicted(`spec.hosts[${at}]`, `sidecars route ${host} by the older VirtualService ${owner}`)];
   });
 }
@@ -42,6 +47,30 @@ function gatewayFacts(reader: Reader, parts: DiagnosticParts, config: VirtualSer
     const known = reader.get(parts.inputs.gateways, renderObjectKey(config.cluster, namespace, name));
     return known === undefined ? [unresolved(`spec.gateways[${at}]`, `there is no Gateway ${namespace}/${name}`)] : [];
   });
+}
+
+/** What it asks for that proxies cannot do; such a match takes nothing. */
+function limitFacts({ spec }: VirtualServiceConfig): readonly StatusFact[] {
+  const limit = (path: string, message: string): StatusFact => ({ type: 'NotHonoured', path, message });
+  const claims = (spec.http ?? []).flatMap(({ match = [] }, at) =>
+    match.flatMap((one, index) =>
+      (['headers', 'withoutHeaders'] as const).flatMap((field) =>
+        Object.keys(one[field] ?? {})
+          .filter(namesClaim)
+          .map((name) => limit(`spec.http[${at}].match[${index}].${field}`, `${name}: claims of tokens are not known`)),
+      ),
+    ),
+  );
+  const servers = (spec.tls ?? []).flatMap(({ match }, at) =>
+    match.flatMap(({ sniHosts }, index) =>
+      sniHosts.flatMap((host, place) =>
+        isPartialWildcard(host)
+          ? [limit(`spec.tls[${at}].match[${index}].sniHosts[${place}]`, 'TLS servers are told apart by whole labels')]
+          : [],
+      ),
+    ),
+  );
+  return [...claims, ...servers];
 }
 
 /** Every destination of the resource with its path. */

@@ -1,7 +1,7 @@
 /** Services as clients see them: the same name in several clusters is one destination. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
-import type { MeshInputs } from '../inputs.ts';
+import { EXPORTED_BY_DEFAULT, type MeshInputs } from '../inputs.ts';
 import { parseServiceId, parseSliceKey, renderServiceId, renderSliceKey } from '../keys.ts';
 import { exportedTo, isPublic } from '../selection.ts';
 import { isNarrowed, narrowIds } from '../sidecar/narrow.ts';
@@ -96,6 +96,9 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
           ? reader.bucket(inputs.services, 'namespace', slice.public)
           : [
               ...reader.bucket(inputs.services, 'exportedTo', client),
+              ...(reader.read(settings, '').defaultServiceExportTo.includes(client)
+                ? reader.bucket(inputs.services, 'exportedTo', EXPORTED_BY_DEFAULT)
+                : []),
               ...reader.bucket(inputs.services, 'namespace', client),
             ];
       return [...new Set(members.map(idOf))].sort().filter((id) => {

@@ -108,6 +108,75 @@ spec:
     ]);
   });
 
+  it('redirect a host to HTTPS that any server of the port redirects', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo);
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: redirect, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 80, name: http, protocol: HTTP}
+    tls: {httpsRedirect: true}
+    hosts: [books.example.com]
+`);
+    expect(
+      hostsOf(mesh, gateway, 'http.8080').map((host) => [host.domains, host.requireTls, host.routes.length]),
+    ).to.deep.equal([[['books.example.com'], true, 1]]);
+  });
+
+  it('leave a host to others where a VirtualService has no route for the gateway', () => {
+    const { mesh, gateway } = meshWithIngress(bookinfo.replace('{uri: {exact: /productpage}}', '{gateways: [mesh]}'));
+    expect(hostsOf(mesh, gateway, 'http.8080').map((host) => host.name)).to.deep.equal(['blackhole:80']);
+  });
+
+  it('redirect to the port that was asked for, unless it is the usual one', () => {
+    const { mesh, gateway } = meshWithIngress(
+      bookinfo.replace(/- match: [\s\S]*/, '- redirect: {authority: a.example.com, derivePort: FROM_REQUEST_PORT}'),
+    );
+    const portOf = (table: string) => {
+      const action = hostsOf(mesh, gateway, table)[0]?.routes[0]?.action;
+      return action?.kind === 'redirect' ? action.port : action?.kind;
+    };
+    expect(portOf('http.8080')).to.equal(undefined);
+    expect(portOf('https.443.https.bookinfo.default')).to.equal(undefined);
+  });
+
+  it('know TLS servers by whole labels, and pass through what a server and a route have in common', () => {
+    const { mesh, gateway } = meshWithIngress(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: through, namespace: default}
+spec:
+  selector: {istio: ingressgateway}
+  servers:
+  - port: {number: 443, name: tls, protocol: TLS}
+    tls: {mode: PASSTHROUGH}
+    hosts: ["*.example.com", "*-b.example.org"]
+  - port: {number: 443, name: https, protocol: HTTPS}
+    tls: {mode: SIMPLE, credentialName: cert}
+    hosts: ["*-c.example.org", d.example.org]
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: through, namespace: default}
+spec:
+  hosts: ["*.example.com", "*.example.org"]
+  gateways: [through]
+  tls:
+  - match: [{sniHosts: [a.example.com, a.example.org]}]
+    route: [{destination: {host: reviews, port: {number: 9080}}}]
+  - match: [{sniHosts: ["*.example.org"]}]
+    route: [{destination: {host: reviews, port: {number: 9080}}}]
+`);
+    const [listener] = mesh.read(mesh.queries.gatewayListeners, gateway);
+    expect(listener?.filterChains.map((chain) => chain.match)).to.deep.equal([
+      { serverNames: ['a.example.com'] },
+      { serverNames: ['d.example.org'] },
+    ]);
+  });
+
   it('take VirtualServices of the named namespace only', () => {
     const { mesh, gateway } = meshWithIngress(bookinfo.replace('"*.example.com"', '"other/*.example.com"'));
     expect(hostsOf(mesh, gateway, 'http.8080').map((host) => host.name)).to.deep.equal(['blackhole:80']);

@@ -8,7 +8,7 @@ import {
   servesHttp,
   splitServerHost,
 } from '../frontend/istio/gatewayservers.ts';
-import { hostWithin } from '../hosts.ts';
+import { intersectHosts, isPartialWildcard } from '../hosts.ts';
 import type { GatewayKey } from '../keys.ts';
 import { parseLabels } from '../keys.ts';
 import { disjoint } from '../outbound/disjoint.ts';
@@ -59,6 +59,7 @@ function chainsOf(reader: Reader, parts: GatewayParts, key: GatewayKey, placed: 
     return [httpChain(tableName(placed, first), placed, {}, undefined, uniqueSources(placed))];
   const chains = placed.servers.flatMap((server): readonly FilterChain[] => {
     const match = placed.class === 'tls' ? serverNames(server) : {};
+    if (match === undefined) return [];
     const tls =
       placed.class === 'tls' && !passesThrough(server.server)
         ? resolveServerTls(server.server, servesHttp(server.server))
@@ -71,9 +72,15 @@ function chainsOf(reader: Reader, parts: GatewayParts, key: GatewayKey, placed: 
   return disjoint(chains);
 }
 
-function serverNames(server: PlacedServer): FilterChainMatch {
-  const hosts = server.hosts.map((host) => splitServerHost(host, '').host);
-  return hosts.includes('*') ? {} : { serverNames: [...new Set(hosts)].sort() };
+function serverNames(server: PlacedServer): FilterChainMatch | undefined {
+  return matchNames(server.hosts.map((host) => splitServerHost(host, '').host));
+}
+
+/** Undefined where Envoy knows none of the names: it tells servers apart by whole labels, and refuses a listener for others. */
+function matchNames(hosts: readonly string[]): FilterChainMatch | undefined {
+  if (hosts.includes('*')) return {};
+  const known = [...new Set(hosts)].filter((host) => !isPartialWildcard(host)).sort();
+  return known.length === 0 ? undefined : { serverNames: known };
 }
 
 function httpChain(
@@ -118,11 +125,13 @@ function connectionChains(
     const through = passesThrough(server.server);
     const routes = through ? tlsRoutes(config, context) : tcpRoutes(config, context).slice(0, 1);
     return routes
-      .filter((route) => route.clusters.length > 0 && (!through || servedNames(route.match, server)))
-      .map(
-        (route, at): FilterChain => ({
+      .filter((route) => route.clusters.length > 0)
+      .flatMap((route, at): readonly FilterChain[] => {
+        const taken = through ? narrowNames(route.match, server) : match;
+        if (taken === undefined) return [];
+        const chain: FilterChain = {
           name: `${server.gateway}.${server.server.port.name}.${config.namespace}.${config.name}.${at}`,
-          match: through ? route.match : match,
+          match: taken,
           ...(tls === undefined ? {} : { tls }),
           handler: {
             kind: 'tcp',
@@ -130,14 +139,16 @@ function connectionChains(
             clusters: route.clusters,
           },
           sources: [server.source, sourceOf('VirtualService', config)],
-        }),
-      );
+        };
+        return [chain];
+      });
   });
 }
 
-/** Every name of the route must be one that the server serves. */
-function servedNames(match: FilterChainMatch, server: PlacedServer): boolean {
+/** Of the route's names those that the server serves. */
+function narrowNames({ serverNames: names = ['*'], ...rest }: FilterChainMatch, server: PlacedServer) {
   const served = server.hosts.map((host) => splitServerHost(host, '').host);
-  const names = match.serverNames ?? ['*'];
-  return names.every((name) => served.some((host) => hostWithin(name, host)));
+  const both = names.flatMap((name) => served.flatMap((host) => intersectHosts(name, host) ?? []));
+  const match = matchNames(both);
+  return match === undefined ? undefined : { ...rest, ...match };
 }

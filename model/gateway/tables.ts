@@ -1,10 +1,23 @@
 /** Route configurations of routers: one for all plaintext servers of a port, one for each HTTPS server. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
-import { type PlacedPort, type PlacedServer, servesHttp, splitServerHost } from '../frontend/istio/gatewayservers.ts';
+import {
+  classOf,
+  type PlacedPort,
+  type PlacedServer,
+  servesHttp,
+  splitServerHost,
+} from '../frontend/istio/gatewayservers.ts';
 import { catchesAll } from '../frontend/istio/httpmatch.ts';
-import { resolveHttpRoutes } from '../frontend/istio/httproute.ts';
-import { parseGatewayKey, parseGatewayPart, parseLabels, renderGatewayPart, renderObjectKey } from '../keys.ts';
+import { hasRoutesIn, resolveHttpRoutes } from '../frontend/istio/httproute.ts';
+import {
+  type GatewayKey,
+  parseGatewayKey,
+  parseGatewayPart,
+  parseLabels,
+  renderGatewayPart,
+  renderObjectKey,
+} from '../keys.ts';
 import { findClusterFor } from '../outbound/virtualhost.ts';
 import type { SourceRef } from '../types/identity.ts';
 import type { Route, VirtualHost } from '../types/resolved.ts';
@@ -42,6 +55,7 @@ interface HostPlan {
   readonly requireTls: boolean;
   /** Port that the first server names; part of the virtual host's name. */
   readonly port: number;
+  readonly tls: boolean;
   /** VirtualServices with the gateways (`namespace/name`) through which they are reached, oldest first. */
   readonly routes: readonly { readonly key: string; readonly gateways: readonly string[] }[];
   readonly sources: readonly SourceRef[];
@@ -53,7 +67,7 @@ export function defineGatewayTables(graph: Graph, parts: GatewayParts, gateways:
     (reader, text) => {
       const { gateway, name } = parseGatewayPart(text);
       const servers = tablesOf(reader, gateways, gateway).get(name) ?? [];
-      return planHosts(reader, parts, servers, parseGatewayKey(gateway).ns);
+      return planHosts(reader, parts, servers, parseGatewayKey(gateway));
     },
     { equal: sameData },
   );
@@ -112,37 +126,35 @@ function planHosts(
   reader: Reader,
   parts: GatewayParts,
   servers: readonly PlacedServer[],
-  client: string,
+  key: Pick<GatewayKey, 'ns' | 'labels'>,
 ): readonly HostPlan[] {
+  const client = key.ns;
+  const labels = parseLabels(key.labels);
   const plans = new Map<string, HostPlan>();
   for (const server of servers) {
     const redirects = server.server.tls?.httpsRedirect === true;
     const port = server.server.port.number;
+    const tls = classOf(server.server) === 'tls';
+    const plan = (domain: string, change: (known: HostPlan) => Partial<HostPlan>): void => {
+      const known = plans.get(domain) ?? { domain, requireTls: false, port, tls, routes: [], sources: [] };
+      // One server that redirects is enough: none may serve in plaintext what another one protects.
+      const common = { requireTls: known.requireTls || redirects, sources: addSource(known.sources, server.source) };
+      plans.set(domain, { ...known, ...common, ...change(known) });
+    };
     for (const { config, hosts } of boundVirtualServices(reader, parts.virtualServices, server, client)) {
-      if ((config.spec.http ?? []).length === 0) continue;
+      const scope = { port, gateways: [server.gateway], namespace: client, labels };
+      if (!hasRoutesIn(config, scope)) continue;
       const key = renderObjectKey(config.cluster, config.namespace, config.name);
-      for (const domain of hosts) {
-        const known = plans.get(domain) ?? { domain, requireTls: redirects, port, routes: [], sources: [] };
-        plans.set(domain, {
-          ...known,
-          routes: addRoute(known.routes, key, server.gateway),
-          sources: addSource(known.sources, server.source),
-        });
-      }
+      for (const domain of hosts) plan(domain, ({ routes }) => ({ routes: addRoute(routes, key, server.gateway) }));
     }
-    if (redirects) {
-      for (const text of server.hosts) {
-        const { host } = splitServerHost(text, '');
-        if (!plans.has(host))
-          plans.set(host, { domain: host, requireTls: true, port, routes: [], sources: [server.source] });
-      }
-    }
+    if (redirects) for (const text of server.hosts) plan(splitServerHost(text, '').host, () => ({}));
   }
   if (plans.size === 0)
     plans.set('*', {
       domain: '*',
       requireTls: false,
       port: servers[0]?.server.port.number ?? 0,
+      tls: false,
       routes: [],
       sources: [],
     });
@@ -179,6 +191,7 @@ function buildHost(
       scope: { port, gateways, namespace: ns, labels: parseLabels(labels) },
       findCluster: findClusterFor(reader, parts.services, parts.inputs.domainSuffix, config.namespace, port),
       retryDefaults: defaultRetries,
+      tls: plan?.tls === true,
     });
   });
   const name = plan === undefined || (plan.routes.length === 0 && !plan.requireTls) ? 'blackhole' : domain;

@@ -1,8 +1,8 @@
 /** Filter chains of outbound listeners. */
 import type { Reader } from '#graph/types.ts';
 import { isTls, type MeshService, type ServiceQueries } from '../discovery/services.ts';
-import { connectionRoutes } from '../frontend/istio/connectionroute.ts';
-import { readVirtualService, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
+import { connectionRoutes, takesEverything } from '../frontend/istio/connectionroute.ts';
+import { readVirtualServices, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import { isPartialWildcard } from '../hosts.ts';
 import { type ListenerKey, parseLabels } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
@@ -17,7 +17,7 @@ export interface ChainParts {
   readonly virtualServices: VirtualServiceQueries;
 }
 
-/** What of a key decides by which VirtualService a service is reached. */
+/** What of a key decides by which VirtualServices a service is reached. */
 export type ChainClient = Pick<ListenerKey, 'client' | 'labels' | 'by'>;
 
 /** What `http_inspector` finds in plain HTTP. */
@@ -74,41 +74,40 @@ function isLookedUpByServer({ resolution, ports }: MeshService, number: number):
 }
 
 /**
- * Chains of the VirtualService that routes the host, then the one to the service itself.
+ * Chains of the VirtualServices that route the host, then the one to the service itself.
  * None where Envoy cannot tell the names of the host from others (it knows servers by whole labels).
+ * @param protocol of the port, as this listener has it
  * @param base what every connection to the service shows, unless a route says otherwise
  */
 export function connectionChains(
   reader: Reader,
   parts: ChainParts,
   service: MeshService,
-  port: number,
+  { port, protocol }: Pick<ServicePort, 'port' | 'protocol'>,
   client: ChainClient & Partial<Pick<ListenerKey, 'families'>>,
   base: FilterChainMatch = {},
 ): readonly FilterChain[] {
   // Nothing would keep a connection to a server of another name from being looked up.
   if (isLookedUpByServer(service, port) && isPartialWildcard(service.hostname)) return [];
   const fallback = serviceChain(reader, parts, service, port, client.families ?? '', base);
-  const config = readVirtualService(reader, parts.virtualServices, service.hostname, client);
-  if (config === undefined) return [fallback];
-  const routes = connectionRoutes(config, {
-    scope: { port, gateways: ['mesh'], namespace: client.client, labels: parseLabels(client.labels) },
-    findCluster: findClusterFor(
-      reader,
-      parts.services,
-      parts.virtualServices.inputs.domainSuffix,
-      config.namespace,
-      port,
-    ),
-  });
-  const chains = routes.map(
-    (route, at): FilterChain => ({
-      name: `${fallback.name}/${at}`,
-      match: { ...base, ...route.match },
-      handler: { kind: 'tcp', statPrefix: fallback.name, clusters: route.clusters },
-      sources: [...fallback.sources, sourceOf('VirtualService', config)],
-    }),
-  );
+  const { virtualServices } = parts;
+  const { domainSuffix } = virtualServices.inputs;
+  const chains: FilterChain[] = [];
+  for (const config of readVirtualServices(reader, virtualServices, service.hostname, client)) {
+    const routes = connectionRoutes(config, isTls(protocol) ? 'tls' : 'tcp', {
+      scope: { port, gateways: ['mesh'], namespace: client.client, labels: parseLabels(client.labels) },
+      findCluster: findClusterFor(reader, parts.services, domainSuffix, config.namespace, port),
+    });
+    for (const { match, clusters } of routes) {
+      chains.push({
+        name: `${fallback.name}/${chains.length}`,
+        match: { ...base, ...match },
+        handler: { kind: 'tcp', statPrefix: fallback.name, clusters },
+        sources: [...fallback.sources, sourceOf('VirtualService', config)],
+      });
+    }
+    if (routes.some(takesEverything)) break;
+  }
   return disjoint([...chains, fallback]);
 }
 

@@ -166,12 +166,13 @@ function resolveNames(
 
 function resolveProtocol(port: ServicePort, policy: PortPolicy, settings: MeshSettings): UpstreamProtocol {
   const http = policy.connectionPool?.http;
-  if (port.protocol === 'Auto') return 'downstream';
-  if (!isHttp(port.protocol)) return 'tcp';
-  if (isHttp2(port.protocol)) return 'http2';
+  if (port.protocol !== 'Auto' && !isHttp(port.protocol)) return 'tcp';
   if (http?.useClientProtocol === true) return 'downstream';
   const upgrade = http?.h2UpgradePolicy ?? 'DEFAULT';
-  return upgrade === 'UPGRADE' || (upgrade === 'DEFAULT' && settings.h2Upgrade) ? 'http2' : 'http1';
+  // A rule that says so knows that the server speaks HTTP/2; the mesh's default is for what is known to be HTTP.
+  if (isHttp2(port.protocol) || upgrade === 'UPGRADE') return 'http2';
+  if (port.protocol === 'Auto') return 'downstream';
+  return upgrade === 'DEFAULT' && settings.h2Upgrade ? 'http2' : 'http1';
 }
 
 function specialCluster({ special, lookup }: ClusterKey, settings: MeshSettings): Cluster {

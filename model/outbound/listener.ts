@@ -142,7 +142,7 @@ function serviceListener(
   const addresses = key.bind === '' ? addressesFor(service, key) : [key.bind];
   const [first] = addresses;
   if (first === undefined) return undefined;
-  const chains = connectionChains(reader, parts, service, port.port, key, ownMatch(service, port));
+  const chains = connectionChains(reader, parts, service, port, key, ownMatch(service, port));
   if (chains.length === 0) return undefined;
   const detected = key.kind === 'auto';
   const table = `${service.hostname}:${port.port}`;

@@ -1,11 +1,16 @@
 /** Hosts that one kind of client routes differently from everybody, and hosts that are no service at all. */
-import type { Graph, Query } from '#graph/types.ts';
+import type { Graph, Query, Reader } from '#graph/types.ts';
 import { isSeen, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
-import { claimants, exportsOf, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
+import {
+  claimants,
+  exportsOf,
+  type VirtualServiceConfig,
+  type VirtualServiceQueries,
+} from '../frontend/istio/virtualservices.ts';
 import { hostWithin, isWildcard } from '../hosts.ts';
-import { hostsOf } from '../inputs.ts';
-import { exportedTo } from '../selection.ts';
+import { boundToMesh, EXPORTED_BY_DEFAULT, hostsOf } from '../inputs.ts';
+import { exportedTo, isPublic } from '../selection.ts';
 
 export interface OverrideQueries {
   /** By host: ids of the services that it stands for, wherever they are visible. */
@@ -19,7 +24,7 @@ export interface OverrideQueries {
   readonly routedServices: Query<readonly string[]>;
   /** By client namespace: hosts of such VirtualServices that are no visible service. */
   readonly routedHosts: Query<readonly string[]>;
-  /** Key '': hosts of public VirtualServices that are no service. */
+  /** Key '': hosts of public VirtualServices with HTTP routes that are no service. */
   readonly freeHosts: Query<readonly string[]>;
 }
 
@@ -42,13 +47,27 @@ export function defineOverrides(
     { equal: sameData },
   );
 
+  /** Those that say nothing themselves, where the mesh lets few see them. */
+  const exportedByDefault = (reader: Reader, client: string): readonly VirtualServiceConfig[] => {
+    const { defaultVirtualServiceExportTo: exportTo } = reader.read(settings, '');
+    if (isPublic(exportTo)) return [];
+    if (exportTo.includes(client)) return reader.bucket(inputs.virtualServices, 'exportedTo', EXPORTED_BY_DEFAULT);
+    return reader
+      .bucket(inputs.virtualServices, 'namespace', client)
+      .filter(({ spec }) => (spec.exportTo ?? []).length === 0);
+  };
+
   const specialHosts = graph.query<readonly string[]>(
     'specialHosts',
     (reader, client) => {
       const hosts = new Set<string>();
-      const own = reader.bucket(inputs.virtualServices, 'exportedTo', client);
+      const own = [
+        ...reader.bucket(inputs.virtualServices, 'exportedTo', client),
+        ...exportedByDefault(reader, client),
+      ];
       const testing = reader.bucket(inputs.virtualServices, 'source', 'tested');
       for (const config of [...own, ...testing]) {
+        if (!boundToMesh(config.spec)) continue;
         if (!exportedTo(exportsOf(reader, settings, config), config.namespace, client)) continue;
         for (const host of hostsOf(config, inputs.domainSuffix)) hosts.add(host);
       }
@@ -87,9 +106,8 @@ export function defineOverrides(
     { equal: sameData },
   );
 
-  const isPubliclyRouted = graph.query<boolean>(
-    'isPubliclyRouted',
-    (reader, host) => claimants(reader, virtualServices, host, undefined).length > 0,
+  const isPubliclyRouted = graph.query<boolean>('isPubliclyRouted', (reader, host) =>
+    claimants(reader, virtualServices, host, undefined).some(({ spec }) => (spec.http ?? []).length > 0),
   );
 
   const freeHosts = graph.query<readonly string[]>(

@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { createTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { reviews, serviceObjects } from '../testing/objects.ts';
+import { spell } from '../testing/outbound.ts';
 import type { ProxyFacts } from '../types/proxy.ts';
 import type { Listener, Route, VirtualHost } from '../types/resolved.ts';
 import { listenerRouteTable } from './listeners.ts';
@@ -169,11 +170,12 @@ describe('outbound routes', () => {
     route: [{destination: {host: reviews}, headers: {request: {set: {":authority": deep.example}}}}]
   - match: [{uri: {exact: /gone}}]
     redirect: {uri: /here, authority: example.com, redirectCode: 308, scheme: https, derivePort: FROM_PROTOCOL_DEFAULT}
+    headers: {request: {set: {host: nowhere.example}}}
   - directResponse: {status: 503, body: {bytes: c29ycnk=}}`,
       ),
     );
     const [rewritten, redirected, answered] = routesOf(mesh, fqdn);
-    expect(rewritten?.action).to.deep.include({ rewrite: { prefix: '/new', authority: 'deep.example' } });
+    expect(rewritten?.action).to.deep.include({ rewrite: { prefix: '/new', authority: 'other.example' } });
     expect(rewritten?.requestHeaders).to.deep.equal({ set: { 'x-a': 'b' }, add: {}, remove: ['x-c'] });
     expect(rewritten?.responseHeaders).to.deep.equal({ set: {}, add: { 'x-d': 'e' }, remove: [] });
     expect(redirected?.action).to.deep.equal({
@@ -182,8 +184,8 @@ describe('outbound routes', () => {
       host: 'example.com',
       path: '/here',
       scheme: 'https',
-      port: 443,
     });
+    expect(redirected?.requestHeaders, 'Envoy refuses to set the host as a header').to.equal(undefined);
     expect(answered?.action).to.deep.equal({ kind: 'direct-response', status: 503, body: 'sorry' });
   });
 
@@ -237,11 +239,109 @@ describe('outbound routes', () => {
     }
   });
 
-  it('answer 404 where a VirtualService has routes, but none for the port', () => {
+  it('ask the next VirtualService where one has no route for the port or the caller, and in the end the service itself', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'http-b:81'] }));
+    const only = (match: string, subset: string) =>
+      `[{match: [${match}], route: [{destination: {host: reviews, subset: ${subset}}}]}]`;
+    mesh.source.apply(route('port', only('{port: 81}', 'ported')));
+    const seen = (table: string, proxy: Partial<ProxyFacts> = {}) =>
+      targets(routesOf(mesh, fqdn, proxy, table)).map(([target]) => target?.split('|')[1]);
+    expect([seen('9080'), seen('81')]).to.deep.equal([[''], ['ported']]);
+    mesh.source.apply(route('caller', only('{sourceLabels: {app: web}}', 'web')));
+    expect([seen('9080'), seen('81')]).to.deep.equal([[''], ['ported']]);
+    expect(seen('9080', { labels: { app: 'web' } })).to.deep.equal(['web']);
+    mesh.source.apply(route('tcp', '[]').replace('http: []', 'tcp: [{route: [{destination: {host: reviews}}]}]'));
+    mesh.source.apply(route('wide', to('wide')).replace(`[${fqdn}]`, '["*.default.svc.cluster.local"]'));
+    expect([seen('9080'), seen('81')]).to.deep.equal([['wide'], ['ported']]);
+    const [host] = tableOf(mesh, '9080');
+    expect(host?.sources.map(({ name }) => name)).to.deep.equal(['wide']);
+  });
+
+  it('leave a host that is no service alone where no VirtualService has a route for it', () => {
     const mesh = createTestMesh();
     mesh.source.apply(serviceObjects(reviews));
-    mesh.source.apply(route('a', '[{match: [{port: 81}], route: [{destination: {host: reviews}}]}]'));
-    expect(routesOf(mesh, fqdn)).to.deep.equal([]);
+    const far = (more: string) => route('far', to('far'), more).replace(`[${fqdn}]`, '[books.example.com]');
+    const action = () => tableOf(mesh, '9080').find(({ name }) => name.startsWith('books'))?.routes[0]?.action.kind;
+    mesh.source.apply(far('').replace('route: [', 'match: [{port: 81}], route: ['));
+    expect(action()).to.equal('forward');
+    mesh.source.applyMeshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } });
+    expect(action()).to.equal('direct-response');
+    mesh.source.apply(
+      far('').replace(
+        /http: .*/,
+        'tls: [{match: [{sniHosts: [books.example.com]}], route: [{destination: {host: reviews}}]}]',
+      ),
+    );
+    expect(action(), 'nothing for HTTP').to.equal(undefined);
+    mesh.source.apply(far('gateways: [some], exportTo: ["."]'.replace(', ', '\n  ')));
+    expect(action(), 'for gateways only').to.equal(undefined);
+  });
+
+  it('belong to their own namespace where the mesh exports nothing by default, and to those that it names', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    mesh.source.apply(route('a', to('a'), '', 'shop'));
+    mesh.source.apply(route('b', to('b'), '', 'shop').replace(`[${fqdn}]`, '[books.example.com]'));
+    const seen = (namespace: string) =>
+      [fqdn, 'books.example.com'].map((name) =>
+        tableOf(mesh, '9080', { namespace })
+          .find((host) => host.name.startsWith(`${name}:`))
+          ?.routes.flatMap((found) => targets([found])[0]?.[0]?.split('|')[1]),
+      );
+    mesh.source.applyMeshConfig({ defaultVirtualServiceExportTo: ['.'] });
+    expect([seen('shop'), seen('default')]).to.deep.equal([
+      [['a'], ['b']],
+      [[''], undefined],
+    ]);
+    mesh.source.applyMeshConfig({ defaultVirtualServiceExportTo: ['default'] });
+    expect([seen('shop'), seen('default')]).to.deep.equal([
+      [[''], undefined],
+      [['a'], ['b']],
+    ]);
+  });
+
+  it('lead redirects to the port that was asked for, unless it is the usual one of the scheme', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'http-b:80'] }));
+    const ports = (redirect: string) => {
+      mesh.source.apply(route('a', `[{redirect: {authority: example.com, ${redirect}}}]`));
+      return ['9080', '80'].map((table) => {
+        const action = routesOf(mesh, fqdn, {}, table)[0]?.action;
+        return action?.kind === 'redirect' ? action.port : action?.kind;
+      });
+    };
+    expect(ports('derivePort: FROM_REQUEST_PORT')).to.deep.equal([9080, undefined]);
+    expect(ports('derivePort: FROM_REQUEST_PORT, scheme: https')).to.deep.equal([9080, 80]);
+    expect(ports('derivePort: FROM_PROTOCOL_DEFAULT')).to.deep.equal([undefined, undefined]);
+    expect(ports('port: 443, scheme: https')).to.deep.equal([undefined, undefined]);
+    expect(ports('port: 443')).to.deep.equal([443, 443]);
+  });
+
+  it('rewrite the whole path where it is matched by an expression, however much of it the expression finds', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    mesh.source.apply(
+      route(
+        'a',
+        '[{match: [{uri: {regex: "/(a|ab)"}}], rewrite: {uri: "/x"}, route: [{destination: {host: reviews}}]}]',
+      ),
+    );
+    expect(routesOf(mesh, fqdn)[0]?.action).to.deep.include({ rewrite: { fullPath: '/x' } });
+  });
+
+  it('take the host from an added header too, which is no header operation', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    mesh.source.apply(
+      route(
+        'a',
+        '[{headers: {request: {add: {":authority": a.example, x-b: c}}}, route: [{destination: {host: reviews}}]}]',
+      ),
+    );
+    const [found] = routesOf(mesh, fqdn);
+    expect(found?.action).to.deep.include({ rewrite: { authority: 'a.example' } });
+    expect(found?.requestHeaders).to.deep.equal({ set: {}, add: { 'x-b': 'c' }, remove: [] });
   });
 });
 
@@ -320,8 +420,61 @@ spec:
 `);
     const listener = listenersOf(mesh).find(({ name }) => name === '10.96.0.10_443');
     expect(listener?.filterChains.map((chain) => chain.match)).to.deep.equal([{ serverNames: ['a.example.com'] }]);
-    const last = listener?.defaultFilterChain?.handler;
-    expect(last?.kind === 'tcp' && last.clusters.map(({ weight }) => weight)).to.deep.equal([1, 3]);
     expect(listener?.sources.map((source) => source.kind)).to.deep.equal(['VirtualService']);
+    const sharesAt = (ports: readonly string[], name: string) => {
+      mesh.source.apply(serviceObjects({ ...reviews, ports }));
+      const last = listenersOf(mesh).find((found) => found.name === name);
+      const handler = last?.defaultFilterChain?.handler;
+      return [last?.tlsInspector, handler?.kind === 'tcp' && handler.clusters.map(({ weight }) => weight)];
+    };
+    expect(sharesAt(['tls:443'], '10.96.0.10_443'), 'TCP routes are not for TLS').to.deep.equal([true, [1]]);
+    // To look for TLS would make a client wait whose server speaks first.
+    expect(sharesAt(['tcp:444'], '10.96.0.10_444'), 'TLS routes are for TLS only').to.deep.equal([false, [1, 3]]);
+  });
+
+  it('put the routes of all VirtualServices of a host one behind the other', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['tcp:444'] }));
+    const tcp = (name: string, match: string) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${name}, namespace: default}
+spec:
+  hosts: [reviews]
+  ${match === 'http' ? 'http' : 'tcp'}:
+  - ${match === 'http' ? '' : `match: [${match}]\n    `}route: [{destination: {host: reviews, subset: ${name}}}]
+`;
+    const chains = () => {
+      const listener = listenersOf(mesh).find(({ name }) => name === '10.96.0.10_444');
+      return [...(listener?.filterChains ?? []), listener?.defaultFilterChain].map((chain) =>
+        chain?.handler.kind === 'tcp' ? chain.handler.clusters.map(({ cluster }) => spell(cluster)).join() : '',
+      );
+    };
+    mesh.source.apply(tcp('web', 'http'));
+    mesh.source.apply(tcp('one', '{destinationSubnets: [10.1.0.0/16]}'));
+    mesh.source.apply(tcp('two', '{destinationSubnets: [10.2.0.0/16]}'));
+    expect(chains()).to.deep.equal(['reviews.default:444|one', 'reviews.default:444|two', 'reviews.default:444']);
+    mesh.source.apply(tcp('all', '{port: 444}'));
+    mesh.source.apply(tcp('unreachable', '{port: 444}'));
+    expect(chains()).to.deep.equal(['reviews.default:444|one', 'reviews.default:444|two', 'reviews.default:444|all']);
+  });
+
+  it('leave out server names that Envoy would refuse with the whole listener', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['tls:443'] }));
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a, namespace: default}
+spec:
+  hosts: [reviews, "*-a.example.com", B.example.com]
+  tls:
+  - match: [{sniHosts: ["*-a.example.com"]}]
+    route: [{destination: {host: reviews, subset: v1}}]
+  - match: [{sniHosts: ["*-a.example.com", B.example.com]}]
+    route: [{destination: {host: reviews, subset: v2}}]
+`);
+    const listener = listenersOf(mesh).find(({ name }) => name === '10.96.0.10_443');
+    expect(listener?.filterChains.map((chain) => chain.match)).to.deep.equal([{ serverNames: ['b.example.com'] }]);
   });
 });

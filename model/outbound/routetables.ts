@@ -142,8 +142,10 @@ export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTa
         ...reader
           .read(overrides.freeHosts, '')
           .filter((host) => !special.includes(host))
-          .map((host) => renderVirtualHostKey({ kind: 'host', host, port })),
-        ...special.map((host) => renderVirtualHostKey({ kind: 'host', host, port, client: ns, labels })),
+          .map((host) => renderVirtualHostKey({ kind: 'host', host, port, rest: key.rest })),
+        ...special.map((host) =>
+          renderVirtualHostKey({ kind: 'host', host, port, client: ns, labels, rest: key.rest }),
+        ),
       ];
       const free = [...special, ...reader.read(overrides.freeHosts, '')];
       const rest = free.includes('*') ? [] : [renderVirtualHostKey({ kind: 'any', rest: key.rest })];

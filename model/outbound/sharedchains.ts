@@ -30,7 +30,7 @@ export function sharedChains(reader: Reader, parts: ListenerParts, key: Listener
       port.protocol === 'Auto' && base.prefixRanges !== undefined
         ? [httpChain(name, key.port, `0.0.0.0_${key.port}`, { match: base })]
         : [];
-    return [...detected, ...connectionChains(reader, parts, service, port.port, { ...client, families }, base)];
+    return [...detected, ...connectionChains(reader, parts, service, port, { ...client, families }, base)];
   });
 }
 

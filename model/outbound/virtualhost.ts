@@ -12,15 +12,11 @@ import { sameData } from '../equality.ts';
 import { matchAll } from '../frontend/istio/httpmatch.ts';
 import { type FindCluster, resolveHttpRoutes } from '../frontend/istio/httproute.ts';
 import { resolveRetry } from '../frontend/istio/retry.ts';
-import {
-  readVirtualService,
-  type VirtualServiceConfig,
-  type VirtualServiceQueries,
-} from '../frontend/istio/virtualservices.ts';
+import { readVirtualServices, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import { isWildcard, resolveHost } from '../hosts.ts';
 import { parseLabels, parseServiceId, parseVirtualHostKey, type VirtualHostKey } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
-import type { ClusterName, Route, VirtualHost } from '../types/resolved.ts';
+import type { ClusterName, VirtualHost } from '../types/resolved.ts';
 import { addressesFor } from './reach.ts';
 import { restHost } from './resthost.ts';
 
@@ -38,56 +34,53 @@ export function defineVirtualHosts(graph: Graph, parts: VirtualHostParts): Query
       if (key.kind === 'any') return restHost(key.rest, reader.read(parts.virtualServices.settings, ''));
       const hostname = key.kind === 'host' ? key.host : parseServiceId(key.service).hostname;
       const service = key.kind === 'host' ? undefined : reader.read(parts.services.service, key.service);
-      const config = readVirtualService(reader, parts.virtualServices, hostname, key);
       const aliases = service === undefined ? [] : reader.read(parts.services.aliases, hostname);
+      const { routes, sources } = routesOf(reader, parts, key, hostname, service);
       return {
         name: `${hostname}:${key.port}`,
         domains: domainsOf(hostname, key, service, aliases),
-        routes: routesOf(reader, parts, key, hostname, service, config),
         requireTls: false,
-        sources: [
-          ...(service?.entry?.sources ?? []),
-          ...(config === undefined ? [] : [sourceOf('VirtualService', config)]),
-        ],
+        routes,
+        sources: [...(service?.entry?.sources ?? []), ...sources],
       };
     },
     { equal: sameData },
   );
 }
 
+/**
+ * Those of the first VirtualService that has any for this port and this caller. One that has none decides nothing: the
+ * service is reached as if there were no route, and other hosts as if nobody had named them.
+ */
 function routesOf(
   reader: Reader,
   parts: VirtualHostParts,
   key: VirtualHostKey,
   hostname: string,
   service: MeshService | undefined,
-  config: VirtualServiceConfig | undefined,
-): readonly Route[] {
+): Pick<VirtualHost, 'routes' | 'sources'> {
   const port = Number(key.port);
-  const { defaultRetries } = reader.read(parts.virtualServices.settings, '');
-  if (config === undefined || (config.spec.http ?? []).length === 0) {
-    if (service === undefined) return [];
-    const cluster: ClusterName = { direction: 'outbound', port, subset: '', hostname };
-    const retry = resolveRetry(undefined, defaultRetries);
-    const action = {
-      kind: 'forward',
-      clusters: [{ cluster, weight: 1 }],
-      timeoutMs: 0,
-      ...(retry ? { retry } : {}),
-    } as const;
-    return [{ name: 'default', match: matchAll, action, sources: [] }];
+  const { services, virtualServices } = parts;
+  const settings = reader.read(virtualServices.settings, '');
+  const { domainSuffix } = virtualServices.inputs;
+  for (const config of readVirtualServices(reader, virtualServices, hostname, key)) {
+    const routes = resolveHttpRoutes(config, {
+      scope: { port, gateways: ['mesh'], namespace: key.client, labels: parseLabels(key.labels) },
+      findCluster: findClusterFor(reader, services, domainSuffix, config.namespace, port),
+      retryDefaults: settings.defaultRetries,
+    });
+    if (routes.length > 0) return { routes, sources: [sourceOf('VirtualService', config)] };
   }
-  return resolveHttpRoutes(config, {
-    scope: { port, gateways: ['mesh'], namespace: key.client, labels: parseLabels(key.labels) },
-    findCluster: findClusterFor(
-      reader,
-      parts.services,
-      parts.virtualServices.inputs.domainSuffix,
-      config.namespace,
-      port,
-    ),
-    retryDefaults: defaultRetries,
-  });
+  if (service === undefined) return restHost(key.rest, settings);
+  const cluster: ClusterName = { direction: 'outbound', port, subset: '', hostname };
+  const retry = resolveRetry(undefined, settings.defaultRetries);
+  const action = {
+    kind: 'forward',
+    clusters: [{ cluster, weight: 1 }],
+    timeoutMs: 0,
+    ...(retry ? { retry } : {}),
+  } as const;
+  return { routes: [{ name: 'default', match: matchAll, action, sources: [] }], sources: [] };
 }
 
 /**

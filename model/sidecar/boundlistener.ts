@@ -37,10 +37,17 @@ export function boundListener(
   const named = others.filter(isNamed);
   const first = others.find((member) => !named.includes(member));
   const chains = disjoint([
-    ...named.flatMap(({ service, port, client }) =>
-      connectionChains(reader, parts, service, port, { ...client, families: key.families }, serverOf(service)),
+    ...named.flatMap((member) =>
+      connectionChains(
+        reader,
+        parts,
+        member.service,
+        member,
+        { ...member.client, families: key.families },
+        serverOf(member.service),
+      ),
     ),
-    ...(first === undefined ? [] : connectionChains(reader, parts, first.service, first.port, first.client)),
+    ...(first === undefined ? [] : connectionChains(reader, parts, first.service, first, first.client)),
   ]);
   const hasHttp = members.some(({ protocol }) => isHttp(protocol) || protocol === 'Auto');
   if (chains.length === 0 && !hasHttp) return undefined;

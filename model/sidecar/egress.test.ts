@@ -209,4 +209,24 @@ describe('the Sidecar in force', () => {
     mesh.source.apply(egress('~/*'));
     expect(clustersOf(mesh, { namespace: 'client', type: 'router' })).to.include('card.pay:80');
   });
+
+  it('leave a port to the next VirtualService among those that are imported', () => {
+    const mesh = shops();
+    const route = (namespace: string, port: number, target: string) => `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ${target}, namespace: ${namespace}}
+spec:
+  hosts: [cart.shop.svc.cluster.local]
+  http: [{match: [{port: ${port}}], route: [{destination: {host: ${target}.pay.svc.cluster.local, port: {number: 80}}}]}]
+`;
+    mesh.source.apply(route('pay', 90, 'bank'));
+    mesh.source.apply(route('ops', 90, 'unseen'));
+    mesh.source.apply(route('client', 80, 'card'));
+    mesh.source.apply(egress('shop/*', 'pay/*', './*'));
+    const seen = () => ['80', '90'].map((table) => targetsOf(mesh, table, 'cart')?.[0]);
+    expect(seen()).to.deep.equal(['card.pay:80', 'bank.pay:80']);
+    mesh.source.apply(egress('shop/*', './*'));
+    expect(seen()).to.deep.equal(['card.pay:80', 'cart.shop:90']);
+  });
 });

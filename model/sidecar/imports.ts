@@ -32,7 +32,7 @@ export interface ServiceSelection {
 
 /** How a client sees a host other than everybody does. */
 export interface RouteChoice {
-  /** Key of the VirtualService that routes it, or `none`. */
+  /** Keys of the VirtualServices that route it, or `none`. */
   readonly by: string;
   /** Its routes depend on who calls. */
   readonly testsSource: boolean;
@@ -253,21 +253,24 @@ function chooseRoutes(
     const service = reader.read(parts.services.service, id);
     if (service === undefined || !isVisible(service, client) || !isImported(id)) continue;
     if (!selection.services.has(id) && !isSeen(reader, parts.services, service, client)) continue;
-    const route = index.find(service.hostname);
-    const isUsual = (route?.key ?? '') === reader.read(parts.routes.publicRoute, service.hostname);
-    if (!isUsual || route?.testsSource) services.set(id, choiceOf(route));
+    const found = index.find(service.hostname);
+    const isUsual = keysOf(found) === reader.read(parts.routes.publicRoutes, service.hostname);
+    if (!isUsual || testSource(found)) services.set(id, choiceOf(found));
   }
   const hosts = new Map<string, RouteChoice>();
-  for (const [host, route] of index.hosts) {
-    if (reader.read(parts.overrides.isFreeHost, host)) hosts.set(host, choiceOf(route));
+  for (const host of index.hosts.keys()) {
+    if (reader.read(parts.overrides.isFreeHost, host)) hosts.set(host, choiceOf(index.find(host)));
   }
   return { services, hosts };
 }
 
-const choiceOf = (route: MeshRoute | undefined): RouteChoice => ({
-  by: route?.key ?? NO_ROUTE,
-  testsSource: route?.testsSource ?? false,
+const choiceOf = (routes: readonly MeshRoute[]): RouteChoice => ({
+  by: routes.length === 0 ? NO_ROUTE : keysOf(routes),
+  testsSource: testSource(routes),
 });
+
+const keysOf = (routes: readonly MeshRoute[]): string => routes.map(({ key }) => key).join(',');
+const testSource = (routes: readonly MeshRoute[]): boolean => routes.some((route) => route.testsSource);
 
 function candidatesOf(reader: Reader, { routes }: ImportParts, selection: ServiceSelection): readonly string[] {
   const namespaces = new Set<string>();

@@ -1,7 +1,12 @@
 /** VirtualServices as Sidecars import them: by the namespace that they stand in and by the hosts that they claim. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
-import { chooseVirtualService, exportsOf, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
+import {
+  exportsOf,
+  findVirtualServices,
+  renderBy,
+  type VirtualServiceQueries,
+} from '../frontend/istio/virtualservices.ts';
 import { compareSpecificity, hostWithin, isWildcard, resolveHost } from '../hosts.ts';
 import { boundToMesh, hostsOf, testsSource } from '../inputs.ts';
 import { parseServiceId, renderObjectKey } from '../keys.ts';
@@ -36,8 +41,8 @@ export interface RouteTarget {
 export interface SidecarRouteQueries {
   /** By namespace: the VirtualServices in it that route for sidecars, oldest first. */
   readonly meshRoutes: Query<readonly MeshRoute[]>;
-  /** By hostname: the key of the VirtualService by which everybody routes it, or ''. */
-  readonly publicRoute: Query<string>;
+  /** By hostname: the keys of the VirtualServices by which everybody routes it, as `by` of a key; '' for none. */
+  readonly publicRoutes: Query<string>;
   /** By namespace: ids of its services to whose hosts any VirtualService lays claim. */
   readonly claimedServices: Query<readonly string[]>;
 }
@@ -67,10 +72,9 @@ export function defineSidecarRoutes(
         })),
     { equal: sameData },
   );
-  const publicRoute = graph.query<string>('publicRoute', (reader, hostname) => {
-    const config = chooseVirtualService(reader, virtualServices, hostname, undefined);
-    return config === undefined ? '' : renderObjectKey(config.cluster, config.namespace, config.name);
-  });
+  const publicRoutes = graph.query<string>('publicRoutes', (reader, hostname) =>
+    renderBy(findVirtualServices(reader, virtualServices, hostname, undefined)),
+  );
   const claimedServices = graph.query<readonly string[]>(
     'claimedServices',
     (reader, namespace) => {
@@ -82,7 +86,7 @@ export function defineSidecarRoutes(
     },
     { equal: sameData },
   );
-  return { meshRoutes, publicRoute, claimedServices };
+  return { meshRoutes, publicRoutes, claimedServices };
 }
 
 function targetsOf({ spec, namespace }: Config<VirtualServiceSpec>, domainSuffix: string): readonly RouteTarget[] {
@@ -135,21 +139,25 @@ export function selectRoutes(
     .sort((a, b) => Number(isPublic(a.exportTo)) - Number(isPublic(b.exportTo)) || compareAge(a, b));
 }
 
-/** Finds the route in force for a hostname: the most specific of the claimed hosts counts, then the order of the routes. */
+/** Finds the routes for a hostname: the most specific of the claimed hosts counts, then the order of the routes. */
 export function indexRoutes(routes: readonly MeshRoute[]): {
-  readonly hosts: ReadonlyMap<string, MeshRoute>;
-  find(hostname: string): MeshRoute | undefined;
+  readonly hosts: ReadonlyMap<string, readonly MeshRoute[]>;
+  find(hostname: string): readonly MeshRoute[];
 } {
-  const hosts = new Map<string, MeshRoute>();
-  for (const route of routes) for (const host of route.hosts) if (!hosts.has(host)) hosts.set(host, route);
+  const hosts = new Map<string, MeshRoute[]>();
+  for (const route of routes) {
+    for (const host of route.hosts) {
+      const known = hosts.get(host);
+      if (known === undefined) hosts.set(host, [route]);
+      else known.push(route);
+    }
+  }
   const wildcards = [...hosts.keys()].filter(isWildcard).sort(compareSpecificity);
   return {
     hosts,
     find(hostname) {
-      const exact = hosts.get(hostname);
-      if (exact !== undefined) return exact;
-      const wide = wildcards.find((wildcard) => hostWithin(hostname, wildcard));
-      return wide === undefined ? undefined : hosts.get(wide);
+      const wide = wildcards.filter((wildcard) => wildcard !== hostname && hostWithin(hostname, wildcard));
+      return [...new Set([hostname, ...wide].flatMap((host) => hosts.get(host) ?? []))];
     },
   };
 }

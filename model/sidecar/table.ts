@@ -38,6 +38,7 @@ export function scopedTable(reader: Reader, parts: ScopedTableParts, key: RouteT
       host,
       port: isProxy ? DEFAULT_PORT : key.port,
       ...routeFields(choice, key),
+      rest: key.rest,
       named: isProxy ? '1' : '',
     }),
   );

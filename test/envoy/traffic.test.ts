@@ -85,6 +85,24 @@ const table: RouteTable = {
           sources: [],
         },
         {
+          name: 'by expression',
+          match: { ...anything, path: { kind: 'regex', value: '/(a|ab)' } },
+          action: {
+            kind: 'forward',
+            clusters: [
+              {
+                cluster: named('v1'),
+                weight: 1,
+                hostRewrite: 'destination.example.com',
+                requestHeaders: { set: { 'x-set': 'yes' }, add: {}, remove: [] },
+              },
+            ],
+            timeoutMs: 0,
+            rewrite: { fullPath: '/whole', authority: 'route.example.com' },
+          },
+          sources: [],
+        },
+        {
           name: 'split',
           match: anything,
           action: {
@@ -179,6 +197,12 @@ describe('requests through the real Envoy', () => {
     expect(path).to.equal('/new/thing');
     expect(headers).to.include({ host: 'inner.example.com', 'x-set': 'yes' });
     expect(headers).not.to.have.property('x-secret');
+  });
+
+  it('matched by an expression are rewritten as a whole, and the host of the route goes before that of a destination', async () => {
+    const { path, headers } = await answer('/ab?query');
+    expect(path).to.equal('/whole?query');
+    expect(headers).to.include({ host: 'route.example.com', 'x-set': 'yes' });
   });
 
   it('for unknown hosts of a table without a catch-all find no route', async () => {

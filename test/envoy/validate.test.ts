@@ -6,6 +6,7 @@ import {
   KUBERNETES_SECRET_PREFIX,
   type ListenerSettings,
 } from '#envoy/index.ts';
+import type { Listener } from '#model/types/index.ts';
 import { buildStaticBootstrap, validate } from '#test/support/envoy.ts';
 import { clusters, endpointGroup, listeners, routeTable } from '#test/support/resolved/index.ts';
 import { type Message, unpack } from '#wire/index.ts';
@@ -40,6 +41,23 @@ describe('the real Envoy accepts', () => {
     const [cluster] = staticClusters;
     const broken = { ...cluster, name: '' };
     expect((await validate(buildStaticBootstrap({ clusters: [broken], listeners: [] }))).at(-1)).to.contain('refused');
+  });
+});
+
+describe('the real Envoy refuses a whole listener', () => {
+  const [listener] = Object.values(listeners);
+  const refusal = async (change: object): Promise<string> => {
+    const messages = [{ ...buildListener(listener as Listener, text), ...change }];
+    return (await validate(buildStaticBootstrap({ clusters: staticClusters, listeners: messages }))).join('\n');
+  };
+
+  it('for a wildcard that is part of a label among its server names', async () => {
+    const chains = (buildListener(listener as Listener, text).filterChains ?? []).map((chain) => ({
+      ...chain,
+      filterChainMatch: { serverNames: ['*-a.example.com'] },
+    }));
+    expect(await refusal({ filterChains: chains.slice(0, 1) })).to.contain('partial wildcards are not supported');
+    expect(await refusal({})).to.equal('');
   });
 });
 

@@ -1,4 +1,5 @@
 /** `tls` and `tcp` routes of a VirtualService: destinations by server name and destination address. */
+import { isPartialWildcard } from '../../hosts.ts';
 import type { RouteDestination } from '../../specs.ts';
 import type { ClusterName, FilterChainMatch } from '../../types/resolved.ts';
 import { holdsIn, type RouteScope } from './httpmatch.ts';
@@ -16,12 +17,18 @@ export interface ConnectionContext {
   readonly findCluster: FindCluster;
 }
 
-/** TLS routes first, then TCP routes, up to the first that takes everything. */
-export function connectionRoutes(config: VirtualServiceConfig, context: ConnectionContext): readonly ConnectionRoute[] {
-  const routes = [...tlsRoutes(config, context), ...tcpRoutes(config, context)].filter(
-    (route) => route.clusters.length > 0,
-  );
-  const last = routes.findIndex((route) => Object.keys(route.match).length === 0);
+/** Whether nothing behind this route can be reached. */
+export const takesEverything = ({ match }: ConnectionRoute): boolean => Object.keys(match).length === 0;
+
+/** What a port of TLS, or any other that isn't HTTP, has of the routes, up to the first that takes everything. */
+export function connectionRoutes(
+  config: VirtualServiceConfig,
+  kind: 'tls' | 'tcp',
+  context: ConnectionContext,
+): readonly ConnectionRoute[] {
+  const all = kind === 'tls' ? tlsRoutes(config, context) : tcpRoutes(config, context);
+  const routes = all.filter((route) => route.clusters.length > 0);
+  const last = routes.findIndex(takesEverything);
   return last === -1 ? routes : routes.slice(0, last + 1);
 }
 
@@ -29,13 +36,12 @@ export function tlsRoutes(config: VirtualServiceConfig, context: ConnectionConte
   return (config.spec.tls ?? []).flatMap((route) =>
     route.match
       .filter((match) => holdsIn(match, context.scope, config.namespace))
-      .map((match) => ({
-        match: {
-          ...serverNames(match.sniHosts),
-          ...prefixRanges(match.destinationSubnets),
-        },
-        clusters: weigh(route.route ?? [], context.findCluster),
-      })),
+      .flatMap((match) => {
+        const names = serverNames(match.sniHosts);
+        if (names === undefined) return [];
+        const clusters = weigh(route.route ?? [], context.findCluster);
+        return [{ match: { ...names, ...prefixRanges(match.destinationSubnets) }, clusters }];
+      }),
   );
 }
 
@@ -49,9 +55,11 @@ export function tcpRoutes(config: VirtualServiceConfig, context: ConnectionConte
   });
 }
 
-/** A bare `*` is every name. */
-function serverNames(hosts: readonly string[]): FilterChainMatch {
-  return hosts.length === 0 || hosts.includes('*') ? { transportProtocol: 'tls' } : { serverNames: hosts };
+/** A bare `*` is every name. Undefined where Envoy knows none of the names: it tells servers apart by whole labels. */
+function serverNames(hosts: readonly string[]): FilterChainMatch | undefined {
+  if (hosts.length === 0 || hosts.includes('*')) return { transportProtocol: 'tls' };
+  const known = hosts.filter((host) => !isPartialWildcard(host)).map((host) => host.toLowerCase());
+  return known.length === 0 ? undefined : { serverNames: known };
 }
 
 function prefixRanges(subnets: readonly string[] | undefined): FilterChainMatch {

@@ -2,7 +2,7 @@
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../../equality.ts';
 import { compareSpecificity, hostWithin, resolveHost } from '../../hosts.ts';
-import type { MeshInputs } from '../../inputs.ts';
+import { EXPORTED_BY_DEFAULT, type MeshInputs } from '../../inputs.ts';
 import { renderObjectKey } from '../../keys.ts';
 import { compareAge, exportedTo, selects } from '../../selection.ts';
 import type { DestinationRuleSpec, Subset, TrafficPolicy } from '../../specs.ts';
@@ -60,12 +60,14 @@ export function defineRules(graph: Graph, inputs: MeshInputs, settings: Query<Me
   const rulesFor = graph.query<readonly RuleEntry[]>(
     'destinationRules.for',
     (reader, namespace) => {
-      const foreign = new Set(
-        reader
-          .bucket(inputs.destinationRules, 'exportedTo', namespace)
-          .map((config) => config.namespace)
-          .filter((owner) => owner !== namespace),
-      );
+      const { defaultDestinationRuleExportTo } = reader.read(settings, '');
+      const exporting = [
+        ...reader.bucket(inputs.destinationRules, 'exportedTo', namespace),
+        ...(defaultDestinationRuleExportTo.includes(namespace)
+          ? reader.bucket(inputs.destinationRules, 'exportedTo', EXPORTED_BY_DEFAULT)
+          : []),
+      ];
+      const foreign = new Set(exporting.map((config) => config.namespace).filter((owner) => owner !== namespace));
       const exported = [...foreign]
         .sort()
         .flatMap((owner) => reader.read(rulesOf, owner))

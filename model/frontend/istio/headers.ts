@@ -10,16 +10,19 @@ export function resolveHeaders(spec: HeadersSpec['request']): HeaderOperations |
   return { set: sorted(set), add: sorted(add), remove };
 }
 
-/** The host is rewritten by the route action, not by a header operation. */
+/** The host is rewritten by the route action: Envoy refuses it as a header operation. */
 export function withoutHost(operations: HeaderOperations): HeaderOperations | undefined {
-  const set = Object.fromEntries(Object.entries(operations.set).filter(([name]) => !isHost(name)));
-  const left = Object.keys(set).length + Object.keys(operations.add).length + operations.remove.length;
-  return left === 0 ? undefined : { ...operations, set };
+  const [set, add] = [operations.set, operations.add].map((headers) =>
+    Object.fromEntries(Object.entries(headers).filter(([name]) => !isHost(name))),
+  );
+  const left = { ...operations, set: set ?? {}, add: add ?? {} };
+  return Object.keys(left.set).length + Object.keys(left.add).length + left.remove.length === 0 ? undefined : left;
 }
 
+/** The host that `set` says, or else `add`: there can be one only. */
 export function hostRewriteOf(operations: HeaderOperations | undefined): string | undefined {
-  const name = Object.keys(operations?.set ?? {}).find(isHost);
-  return name === undefined ? undefined : operations?.set[name];
+  const { set = {}, add = {} } = operations ?? {};
+  return [...Object.entries(set), ...Object.entries(add)].find(([name]) => isHost(name))?.[1];
 }
 
 const isHost = (name: string): boolean => name.toLowerCase() === 'host' || name.toLowerCase() === ':authority';

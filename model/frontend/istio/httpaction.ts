@@ -6,11 +6,14 @@ import { hostRewriteOf, resolveHeaders } from './headers.ts';
 type Redirect = Extract<RouteAction, { kind: 'redirect' }>;
 type Forward = Extract<RouteAction, { kind: 'forward' }>;
 
-export function resolveRedirect(redirect: HTTPRedirect): Redirect {
+/** @param port that the client addressed, and `tls` whether by TLS that ends here */
+export function resolveRedirect(redirect: HTTPRedirect, { port, tls }: { port: number; tls: boolean }): Redirect {
   const { redirectCode } = redirect;
   const code =
     redirectCode === 302 || redirectCode === 303 || redirectCode === 307 || redirectCode === 308 ? redirectCode : 301;
-  const port = redirect.port || derivedPort(redirect);
+  // Without one Envoy leads to the scheme's own port, which is not to be named.
+  const wanted = redirect.derivePort === 'FROM_REQUEST_PORT' ? port : redirect.port || undefined;
+  const usual = (redirect.scheme || (tls ? 'https' : 'http')) === 'https' ? 443 : 80;
   return {
     kind: 'redirect',
     code,
@@ -18,14 +21,8 @@ export function resolveRedirect(redirect: HTTPRedirect): Redirect {
     ...(redirect.uri ? { path: redirect.uri } : {}),
     ...(redirect.prefixRewrite ? { prefixRewrite: redirect.prefixRewrite } : {}),
     ...(redirect.scheme ? { scheme: redirect.scheme } : {}),
-    ...(port === undefined ? {} : { port }),
+    ...(wanted === undefined || wanted === usual ? {} : { port: wanted }),
   };
-}
-
-function derivedPort(redirect: HTTPRedirect): number | undefined {
-  if (redirect.derivePort !== 'FROM_PROTOCOL_DEFAULT') return undefined;
-  if (redirect.scheme === 'https') return 443;
-  return redirect.scheme === 'http' ? 80 : undefined;
 }
 
 export function resolveDirectResponse(answer: NonNullable<HTTPRoute['directResponse']>): RouteAction {
@@ -35,18 +32,19 @@ export function resolveDirectResponse(answer: NonNullable<HTTPRoute['directRespo
   return { kind: 'direct-response', status, ...(text === undefined ? {} : { body: text }) };
 }
 
+/** @param host that a destination asks for; what the whole route asks for goes before it */
 export function resolveRewrite(http: HTTPRoute, match: RouteMatch, host: string | undefined): Forward['rewrite'] {
   const { rewrite } = http;
-  const authority = host || rewrite?.authority || hostRewriteOf(resolveHeaders(http.headers?.request));
+  const authority = rewrite?.authority || hostRewriteOf(resolveHeaders(http.headers?.request)) || host;
   const path = resolvePathRewrite(rewrite, match);
   if (path === undefined && !authority) return undefined;
   return { ...path, ...(authority ? { authority } : {}) };
 }
 
+/** Of a match by prefix the prefix is replaced, of any other the whole path. */
 function resolvePathRewrite(rewrite: HTTPRoute['rewrite'], match: RouteMatch): Forward['rewrite'] {
   const regex = rewrite?.uriRegexRewrite;
   if (regex?.match) return { regex: { pattern: regex.match, substitution: regex.rewrite ?? '' } };
   if (!rewrite?.uri) return undefined;
-  if (match.path.kind === 'regex') return { regex: { pattern: match.path.value, substitution: rewrite.uri } };
-  return match.path.kind === 'exact' ? { fullPath: rewrite.uri } : { prefix: rewrite.uri };
+  return match.path.kind === 'prefix' ? { prefix: rewrite.uri } : { fullPath: rewrite.uri };
 }

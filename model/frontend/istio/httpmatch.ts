@@ -40,10 +40,13 @@ export const matchAll: RouteMatch = {
   queryParameters: [],
 };
 
+/** Whether a match names a claim of the caller's token instead of a header. */
+export const namesClaim = (name: string): boolean => name.toLowerCase().startsWith('@request.auth.');
+
 /** What Envoy compares; undefined when the match asks for something that nothing here can compare. */
 export function resolveHttpMatch(match: HTTPMatchRequest): RouteMatch | undefined {
   const named = [...Object.keys(match.headers ?? {}), ...Object.keys(match.withoutHeaders ?? {})];
-  if (named.some((name) => name.startsWith('@request.auth.'))) return undefined;
+  if (named.some(namesClaim)) return undefined;
   return {
     path: resolvePath(match.uri),
     ignoreCase: match.ignoreUriCase === true,

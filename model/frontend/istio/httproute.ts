@@ -18,6 +18,8 @@ export interface RouteContext {
   readonly scope: RouteScope;
   readonly findCluster: FindCluster;
   readonly retryDefaults: RetryDefaults;
+  /** Requests come by TLS that ends here. */
+  readonly tls?: boolean;
 }
 
 /** The routes that apply in this scope, up to the first that catches everything. */
@@ -32,6 +34,11 @@ export function resolveHttpRoutes(config: VirtualServiceConfig, context: RouteCo
     }
   }
   return routes;
+}
+
+/** Whether any of its routes is for this scope. */
+export function hasRoutesIn(config: VirtualServiceConfig, scope: RouteScope): boolean {
+  return (config.spec.http ?? []).some((http) => applicable(config, http, scope).length > 0);
 }
 
 interface Applicable {
@@ -58,7 +65,7 @@ function buildRoute(
   action: RouteAction,
 ): Route {
   const request = resolveHeaders(http.headers?.request);
-  const requestHeaders = action.kind === 'forward' && request !== undefined ? withoutHost(request) : request;
+  const requestHeaders = request === undefined ? undefined : withoutHost(request);
   const responseHeaders = resolveHeaders(http.headers?.response);
   return {
     name,
@@ -71,13 +78,13 @@ function buildRoute(
 }
 
 function resolveAction(http: HTTPRoute, match: RouteMatch, context: RouteContext): RouteAction | undefined {
-  if (http.redirect !== undefined) return resolveRedirect(http.redirect);
+  if (http.redirect !== undefined)
+    return resolveRedirect(http.redirect, { port: context.scope.port, tls: context.tls === true });
   if (http.directResponse !== undefined) return resolveDirectResponse(http.directResponse);
   const clusters = resolveWeights(http, context.findCluster);
   if (clusters.length === 0) return undefined;
   const retry = resolveRetry(http.retries, context.retryDefaults);
   const [only] = clusters;
-  // The host that a sole destination asks for goes before that of the route.
   const rewrite = resolveRewrite(http, match, clusters.length === 1 ? only?.hostRewrite : undefined);
   return {
     kind: 'forward',

@@ -1,8 +1,9 @@
-/** Which VirtualService routes a host for sidecars. */
+/** Which VirtualServices route a host for sidecars. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../../equality.ts';
 import { compareSpecificity, hostWithin, isWildcard } from '../../hosts.ts';
 import type { MeshInputs } from '../../inputs.ts';
+import { renderObjectKey } from '../../keys.ts';
 import { compareAge, exportedTo, isPublic } from '../../selection.ts';
 import type { VirtualServiceSpec } from '../../specs.ts';
 import type { Config } from '../../types/inputs.ts';
@@ -40,41 +41,53 @@ export function exportsOf(
 }
 
 /**
- * The resource in force for a host: the most specific of its hosts counts, then what is exported to few before what
- * is public, then age. Without a client: what everybody sees.
+ * The resources that may route a host, in the order in which they are asked: the most specific of their hosts counts, then
+ * what is exported to few before what is public, then age. Without a client: what everybody sees. One after the other, so
+ * that a reader depends on no more of them than it needs.
  */
-export function chooseVirtualService(
+export function* findVirtualServices(
   reader: Reader,
   queries: VirtualServiceQueries,
   hostname: string,
   client: string | undefined,
-): VirtualServiceConfig | undefined {
+): Iterable<VirtualServiceConfig> {
+  const seen = new Set<string>();
   const wide = reader
     .read(queries.wildcards, '')
     .filter((wildcard) => wildcard !== hostname && hostWithin(hostname, wildcard));
   for (const host of [hostname, ...wide]) {
-    const [chosen] = claimants(reader, queries, host, client);
-    if (chosen !== undefined) return chosen;
+    for (const config of claimants(reader, queries, host, client)) {
+      const key = keyOf(config);
+      if (!seen.has(key)) yield config;
+      seen.add(key);
+    }
   }
-  return undefined;
 }
 
 /** `by` of a key where a Sidecar keeps its clients from seeing any VirtualService of a host. */
 export const NO_ROUTE = 'none';
 
-/** The resource that a key names in `by`, or else the one in force for its client. */
-export function readVirtualService(
+/** `by` of a key: the keys of VirtualServices in the order in which they are asked. */
+export const renderBy = (configs: Iterable<VirtualServiceConfig>): string => [...configs].map(keyOf).join(',');
+
+const keyOf = ({ cluster, namespace, name }: VirtualServiceConfig): string => renderObjectKey(cluster, namespace, name);
+
+/** The resources that a key names in `by`, or else those that its client sees, in the order in which they are asked. */
+export function* readVirtualServices(
   reader: Reader,
   queries: VirtualServiceQueries,
   hostname: string,
   key: { readonly by: string; readonly client: string },
-): VirtualServiceConfig | undefined {
-  if (key.by === NO_ROUTE) return undefined;
-  if (key.by !== '') return reader.get(queries.inputs.virtualServices, key.by);
-  return chooseVirtualService(reader, queries, hostname, key.client === '' ? undefined : key.client);
+): Iterable<VirtualServiceConfig> {
+  if (key.by === NO_ROUTE) return;
+  if (key.by === '') yield* findVirtualServices(reader, queries, hostname, key.client === '' ? undefined : key.client);
+  for (const name of key.by === '' ? [] : key.by.split(',')) {
+    const config = reader.get(queries.inputs.virtualServices, name);
+    if (config !== undefined) yield config;
+  }
 }
 
-/** All that claim exactly this host for a client, the one in force first. */
+/** All that claim exactly this host for a client, the one that is asked first in front. */
 export function claimants(
   reader: Reader,
   queries: VirtualServiceQueries,

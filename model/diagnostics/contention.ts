@@ -1,0 +1,54 @@
+/** Whether one VirtualService takes from another what both ask for on a host. */
+import type { VirtualServiceSpec } from '../specs.ts';
+
+/** What one match asks for; a port of 0 is any. */
+interface Ask {
+  readonly port: number;
+  /** Of TLS: its server names. */
+  readonly names?: readonly string[];
+  /** Only some callers, or only some addresses: others are left to the next resource. */
+  readonly partly: boolean;
+}
+
+interface Match {
+  readonly port?: number | undefined;
+  readonly gateways?: readonly string[] | undefined;
+  readonly sourceLabels?: object | undefined;
+  readonly sourceNamespace?: string | undefined;
+  readonly destinationSubnets?: readonly string[] | undefined;
+  readonly sniHosts?: readonly string[] | undefined;
+}
+
+/**
+ * Whether sidecars would reach something by `later` if it weren't for `first`: on the same port, and for TLS by the same
+ * server name. A resource without routes for a port or a caller leaves both to the next one.
+ */
+export function contends(first: VirtualServiceSpec, later: VirtualServiceSpec): boolean {
+  return (['http', 'tls', 'tcp'] as const).some((kind) => {
+    const wanted = asksOf(later[kind] ?? []);
+    return asksOf(first[kind] ?? []).some((ask) => !ask.partly && wanted.some((other) => meet(ask, other)));
+  });
+}
+
+function asksOf(routes: readonly { readonly match?: readonly Match[] | undefined }[]): readonly Ask[] {
+  return routes.flatMap(({ match = [] }) => {
+    if (match.length === 0) return [{ port: 0, partly: false }];
+    return match.filter(isForMesh).map(({ port = 0, sniHosts, ...rest }) => ({
+      port,
+      ...(sniHosts === undefined ? {} : { names: sniHosts }),
+      partly:
+        Object.keys(rest.sourceLabels ?? {}).length > 0 ||
+        Boolean(rest.sourceNamespace) ||
+        (rest.destinationSubnets ?? []).length > 0,
+    }));
+  });
+}
+
+const isForMesh = ({ gateways = [] }: Match): boolean => gateways.length === 0 || gateways.includes('mesh');
+
+function meet(a: Ask, b: Ask): boolean {
+  const samePort = a.port === 0 || b.port === 0 || a.port === b.port;
+  return (
+    samePort && (a.names === undefined || b.names === undefined || a.names.some((name) => b.names?.includes(name)))
+  );
+}
