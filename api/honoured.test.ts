@@ -28,9 +28,9 @@ describe('unhonouredFields', () => {
   });
 
   it('looks at values where only some of them work', () => {
-    const policy = (mode: string) => ({ host: 'reviews', trafficPolicy: { tls: { mode } } });
-    assert.deepEqual(paths('DestinationRule', policy('ISTIO_MUTUAL')), []);
-    assert.deepEqual(paths('DestinationRule', policy('SIMPLE')), ['spec.trafficPolicy.tls.mode']);
+    const gateway = (mode: string) => ({ servers: [{ tls: { mode } }] });
+    assert.deepEqual(paths('Gateway', gateway('MUTUAL')), []);
+    assert.deepEqual(paths('Gateway', gateway('AUTO_PASSTHROUGH')), ['spec.servers[0].tls.mode']);
     const redirect = (redirectCode: number) => ({ hosts: ['a'], http: [{ redirect: { uri: '/b', redirectCode } }] });
     assert.deepEqual(paths('VirtualService', redirect(308)), []);
     assert.deepEqual(paths('VirtualService', redirect(310)), ['spec.http[0].redirect.redirectCode']);

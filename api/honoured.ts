@@ -38,13 +38,17 @@ function policyFields(at: string): Readonly<Record<string, Honour>> {
     'outlierDetection.baseEjectionTime',
     'outlierDetection.maxEjectionPercent',
     'outlierDetection.minHealthPercent',
+    'tls.mode',
+    'tls.clientCertificate',
+    'tls.privateKey',
+    'tls.caCertificates',
+    'tls.insecureSkipVerify',
     'tls.sni',
     'tls.subjectAltNames',
   ];
   return {
     ...poolFields(`${at}.connectionPool`),
     ...Object.fromEntries(whole.map((field) => [`${at}.${field}`, true])),
-    [`${at}.tls.mode`]: ['DISABLE', 'ISTIO_MUTUAL'],
   };
 }
 

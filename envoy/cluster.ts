@@ -100,6 +100,12 @@ function namesItself(tls: Cluster['tls']): boolean {
   return !autoSni || !autoSanValidation;
 }
 
+/** What TLS takes out of each request: the name of the server, wherever the user did not say it. */
+function buildNameByRequest({ discovery, tls }: Cluster): HttpProtocolOptions {
+  if (discovery.kind === 'dynamic-dns') return { upstreamHttpProtocolOptions: nameByRequest(tls) };
+  return tls.kind === 'tls' && tls.sni === '' ? { upstreamHttpProtocolOptions: nameByRequest(tls) } : {};
+}
+
 /**
  * Where each request names its own server, so does TLS, and the certificate must bear that name, unless the user says which
  * names are meant, or that any is.
@@ -183,7 +189,7 @@ function buildProtocolOptions(cluster: Cluster): ClusterMessage {
         pool?.maxRequestsPerConnection === undefined ? undefined : wrap(pool.maxRequestsPerConnection),
       ),
     },
-    ...(cluster.discovery.kind === 'dynamic-dns' ? { upstreamHttpProtocolOptions: nameByRequest(cluster.tls) } : {}),
+    ...buildNameByRequest(cluster),
     ...(protocol === 'http1' ? { explicitHttpConfig: { httpProtocolOptions: {} } } : {}),
     ...(protocol === 'http2' ? { explicitHttpConfig: { http2ProtocolOptions: {} } } : {}),
     ...(protocol === 'downstream'
