@@ -45,6 +45,7 @@ export {
   type WorkQueueOptions,
 } from './queue.ts';
 export { declareQueueMetrics } from './queue-metrics.ts';
+export { Quota } from './quota.ts';
 export { type Backoff, backoffDelay, createTokenBucket, type RateLimit, type TokenBucket } from './rate.ts';
 export {
   describeSettings,

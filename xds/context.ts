@@ -1,6 +1,7 @@
 /** What all streams of a process share, and what each is given. */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock, Logger } from '#runtime/index.ts';
+import type { Crowd } from './crowd.ts';
 import type { DebugResponder } from './debug.ts';
 import type { ProvenIdentity } from './identity.ts';
 import type { Inbox } from './inbox.ts';
@@ -28,6 +29,7 @@ export interface StreamContext {
   readonly logger: Logger;
   readonly clock: Clock;
   readonly session: SessionSettings;
+  readonly crowd: Crowd;
   /** Longest time that written bytes may wait for the peer to read, in milliseconds. */
   readonly writeTimeoutMs: number;
   /** A number that no other stream of this process has. */
@@ -40,6 +42,8 @@ export interface StreamContext {
 export interface Caller {
   /** Absent on a port without authentication. */
   readonly identity?: ProvenIdentity;
+  /** Whom its streams count for: the identity, or the address where none is proven. */
+  readonly holder: string;
   /** Until when that holds, in milliseconds since the epoch. */
   readonly expires?: number;
   /** Closes the connection, with everything on it. */

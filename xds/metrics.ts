@@ -13,6 +13,8 @@ export interface XdsMetrics {
   converged(seconds: number): void;
   /** A stream was closed because its peer did not read. */
   writeTimeout(): void;
+  /** A stream was refused because its holder has as many as it may. */
+  exhausted(holder: 'identity' | 'proxy'): void;
   /** A stream ended by a fault of ours. */
   internalError(): void;
 }
@@ -66,6 +68,11 @@ export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
     name: 'pilot_xds_write_timeout',
     help: 'Streams closed because their peer did not read.',
   });
+  const exhausted = metrics.counter({
+    name: 'lateen_xds_streams_exhausted',
+    help: 'Streams refused because one identity, or one proxy, holds as many as it may.',
+    labels: ['holder'],
+  });
   const perType = new Map(
     RESOURCE_TYPES.map(({ label }) => {
       const name = `pilot_xds_${label}_reject`;
@@ -93,6 +100,7 @@ export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
     staleNonce: ({ label }) => stale.increment({ type: label }),
     converged: (seconds) => convergence.observe({}, seconds),
     writeTimeout: () => timeouts.increment({}),
+    exhausted: (holder) => exhausted.increment({ holder }),
     internalError: () => internalErrors.increment({}),
   };
 }

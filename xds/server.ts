@@ -3,6 +3,7 @@ import { type Server, type ServiceDefinition, type sendUnaryData, status } from 
 import { type Clock, LateenError, type Logger, type Metrics, systemClock } from '#runtime/index.ts';
 import type { Message } from '#wire/index.ts';
 import type { Caller, DiscoveryCall, StreamContext } from './context.ts';
+import { Crowd, type CrowdLimits } from './crowd.ts';
 import type { DebugResponder } from './debug.ts';
 import type { PeerAuthenticator } from './identity.ts';
 import { createInbox } from './inbox.ts';
@@ -18,7 +19,7 @@ import type { DeliveryObserver, SnapshotSource } from './source.ts';
 import { DiscoveryStream } from './stream.ts';
 import type { WorkloadReception } from './workloads.ts';
 
-export interface DiscoverySettings extends SessionSettings {
+export interface DiscoverySettings extends SessionSettings, CrowdLimits {
   /** Most bytes handed to sockets and not drained, in the whole process. */
   readonly maxPendingBytes: number;
   /** Most bytes of response bodies that are kept for other streams. */
@@ -32,6 +33,9 @@ export const DEFAULT_DISCOVERY_SETTINGS: DiscoverySettings = {
   maxPendingBytes: 64 << 20,
   cacheBytes: 32 << 20,
   writeTimeoutMs: 20_000,
+  maxStreamsPerIdentity: 10_000,
+  // A client of proxyless gRPC has one for each of its targets.
+  maxStreamsPerProxy: 250,
 };
 
 export interface DiscoveryOptions {
@@ -91,6 +95,8 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
   const settings: DiscoverySettings = { ...DEFAULT_DISCOVERY_SETTINGS, ...options.settings };
   const streams = new Set<DiscoveryStream>();
   const unknownTypes = new Set<string>();
+  const xdsMetrics = declareXdsMetrics(metrics);
+  const crowd = new Crowd(settings, xdsMetrics);
   let connections = 0;
   let closed = false;
 
@@ -101,7 +107,8 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     workloads: options.workloads,
     logger,
     clock,
-    metrics: declareXdsMetrics(metrics),
+    metrics: xdsMetrics,
+    crowd,
     inbox: createInbox(),
     pacer: createPacer({ maxPendingBytes: settings.maxPendingBytes }),
     encoder: createResponseEncoder(settings.cacheBytes, () => clock.monotonic()),
@@ -119,7 +126,19 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
   };
 
   const serve = (call: DiscoveryCall, protocol: Protocol, caller: Caller) => {
-    const stream: DiscoveryStream = new DiscoveryStream(call, protocol, context, caller, () => streams.delete(stream));
+    let leave: () => void;
+    try {
+      leave = crowd.join(caller.holder);
+    } catch (thrown) {
+      const reason = LateenError.from(thrown).message;
+      logger.warn('discovery stream refused', { peer: call.getPeer(), reason });
+      refuse(call, status.RESOURCE_EXHAUSTED, reason);
+      return;
+    }
+    const stream: DiscoveryStream = new DiscoveryStream(call, protocol, context, caller, () => {
+      leave();
+      streams.delete(stream);
+    });
     streams.add(stream);
   };
 
@@ -137,7 +156,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     const disconnect = () => connections?.close(call.getPeer());
     if (isTurnedAway(call)) return;
     if (authenticator === undefined) {
-      serve(call, protocol, { disconnect });
+      serve(call, protocol, { holder: `address ${addressOf(call)}`, disconnect });
       return;
     }
     let cancelled = false;
@@ -150,7 +169,8 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     if (cancelled || isTurnedAway(call)) return;
     if (authentication.ok) {
       const { identity, expires } = authentication;
-      serve(call, protocol, { identity, disconnect, ...(expires === undefined ? {} : { expires }) });
+      const holder = `identity ${identity.namespace}/${identity.serviceAccount}`;
+      serve(call, protocol, { identity, holder, disconnect, ...(expires === undefined ? {} : { expires }) });
       return;
     }
     const { code, reason } = authentication;
@@ -196,6 +216,9 @@ function readCredentials(call: DiscoveryCall) {
     chain: certificate === undefined ? [] : [certificate],
   };
 }
+
+/** Without its port. */
+const addressOf = (call: DiscoveryCall): string => call.getPeer().replace(/:\d+$/, '');
 
 function refuse(call: DiscoveryCall, code: status, details: string): void {
   call.emit('error', { code, details } satisfies Parameters<sendUnaryData<never>>[0]);

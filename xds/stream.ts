@@ -38,6 +38,7 @@ const STATUSES: Partial<Record<ErrorCode, status>> = {
   forbidden: status.PERMISSION_DENIED,
   'not-found': status.FAILED_PRECONDITION,
   unauthenticated: status.UNAUTHENTICATED,
+  exhausted: status.RESOURCE_EXHAUSTED,
   unavailable: status.UNAVAILABLE,
 };
 
@@ -55,6 +56,8 @@ export class DiscoveryStream {
   #proxy: MeshProxy | undefined;
   #client: Client | undefined;
   #node: ParsedRequest['node'];
+  /** Gives back its place among the streams of its proxy. */
+  #leaveProxy: (() => void) | undefined;
   #questions: Questions | undefined;
   #withdrawTurn: (() => void) | undefined;
   /** What to do when the turn comes, and whether it has. */
@@ -140,13 +143,14 @@ export class DiscoveryStream {
   /** Who it is, checked and made known once. */
   #identify(): MeshProxy {
     if (this.#proxy !== undefined) return this.#proxy;
-    const { workloads, nextConnection } = this.#context;
+    const { workloads, nextConnection, crowd } = this.#context;
     const claimed = parseNode(this.#node, nextConnection(), this.#protocol);
     const { identity } = this.#caller;
     const contradicts = identity === undefined ? undefined : contradiction(claimed, identity);
     if (contradicts !== undefined) throw new LateenError('forbidden', contradicts);
     const proxy: MeshProxy =
       identity === undefined ? claimed : { ...claimed, serviceAccount: identity.serviceAccount, identity };
+    this.#leaveProxy = crowd.joinProxy(this.#caller.holder, proxy.nodeId);
     workloads?.connected(proxy, this.#connectedAt);
     this.#proxy = proxy;
     return proxy;
@@ -291,6 +295,7 @@ export class DiscoveryStream {
       this.#client.report.disconnected();
     }
     if (this.#proxy !== undefined) this.#context.workloads?.disconnected(this.#proxy.connectionId);
+    this.#leaveProxy?.();
     this.#outlet.close();
     finish?.();
     this.#onClosed();

@@ -112,6 +112,8 @@ export function createServing(options: ServingOptions): Serving {
       warmMs: settings.xds.warmTimeout,
       missingMs: settings.xds.missingClusterTimeout,
       maxPendingBytes: settings.xds.maxPendingBytes,
+      maxStreamsPerIdentity: settings.xds.maxStreamsPerIdentity,
+      maxStreamsPerProxy: settings.xds.maxStreamsPerProxy,
     },
   });
   const onStop = () => discovery.close();

@@ -86,6 +86,20 @@ export const discoverySettings = z.object({
         .positive()
         .default(64 * 1024 * 1024)
         .describe('most bytes handed to sockets and not drained, in all'),
+      maxStreamsPerIdentity: z
+        .number()
+        .int()
+        .positive()
+        .default(10_000)
+        .describe(
+          'most streams of one identity on this replica: two for each pod of a service account, and twice that while they come back; without identities, of one address',
+        ),
+      maxStreamsPerProxy: z
+        .number()
+        .int()
+        .positive()
+        .default(250)
+        .describe('most streams of one identity whose nodes have the same id'),
     })
     .prefault({}),
 });

@@ -1,7 +1,7 @@
 /**
  * What kind of failure it is, in words shared by every folder:
  * `invalid` the input is wrong; `not-found`, `conflict`, `unauthenticated`, `forbidden` as in HTTP;
- * `unavailable` try again later; `deadline` took too long; `aborted` asked to stop; `internal` a bug or an unknown cause.
+ * `unavailable` try again later; `exhausted` has as much as it may have; `deadline` took too long; `aborted` asked to stop; `internal` a bug or an unknown cause.
  */
 export type ErrorCode =
   | 'invalid'
@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'unauthenticated'
   | 'forbidden'
   | 'unavailable'
+  | 'exhausted'
   | 'deadline'
   | 'aborted'
   | 'internal';
