@@ -76,6 +76,8 @@ export interface GetOptions {
   /** A client certificate; implies TLS. */
   readonly shown?: WorkloadCertificate;
   readonly tls?: boolean;
+  /** Of the loopback network; where the connection comes from. */
+  readonly from?: string;
 }
 
 export interface ObservedMesh {
@@ -178,9 +180,14 @@ async function answerAll(stream: DeltaStream): Promise<void> {
 }
 
 /** What a page answers in full. */
-function readPage(istiod: Istiod, path: string, { token, shown, tls }: GetOptions): Promise<Reply> {
+export function readPage(
+  istiod: Pick<Istiod, 'monitoringPort' | 'roots'>,
+  path: string,
+  { token, shown, tls, from }: GetOptions = {},
+): Promise<Reply> {
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  const common = { host: '127.0.0.1', port: istiod.monitoringPort, path, headers, agent: false };
+  const source = from === undefined ? {} : { localAddress: from };
+  const common = { host: '127.0.0.1', port: istiod.monitoringPort, path, headers, agent: false, ...source };
   const certificate = shown === undefined ? {} : { cert: shown.chain, key: shown.key };
   const secure = { servername: 'istiod.istio-system.svc', ca: istiod.roots, ...certificate };
   return new Promise((resolve, reject) => {

@@ -4,7 +4,7 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TLSSocket } from 'node:tls';
 import type { CallerVerdict, Credentials } from '#ca/index.ts';
-import { LateenError, type Logger } from '#runtime/index.ts';
+import { LateenError, type Logger, Quota } from '#runtime/index.ts';
 import { readTarget } from '../../http-server.ts';
 import { resolveViewer, type Viewer } from './access.ts';
 import { renderArray } from './json.ts';
@@ -23,38 +23,64 @@ export interface DebugHandlerOptions {
 /** Pages that are written at the same time; each costs work, and memory for as long as its reader takes. */
 const MOST_READERS = 8;
 
+/**
+ * Tokens that somebody else is asked about at the same time, of one address and in all: whoever shows one has proven nothing yet,
+ * must not keep those out who have, and must leave room for the proxies' tokens, which are verified by the same means.
+ */
+const MOST_REVIEWS = { each: 4, all: 64 };
+
 /** Answers `/debug` (the list of pages) and `/debug/PAGE`. */
 export function createDebugHandler(options: DebugHandlerOptions): RequestListener {
   const { logger } = options;
-  let readers = 0;
+  const quotas: Quotas = {
+    readers: new Quota(MOST_READERS),
+    reviews: new Quota(MOST_REVIEWS.all),
+    reviewsOfAddress: new Quota(MOST_REVIEWS.each),
+  };
   return (request, response) => {
-    if (readers >= MOST_READERS) {
-      refuse(response, 429, 'too many readers, try again');
-      return;
-    }
-    readers += 1;
-    answer(options, request, response)
-      .catch((thrown: unknown) => {
-        response.destroy();
-        if (isGone(thrown)) return;
-        logger.error('debug page failed', { path: request.url?.slice(0, 200), error: LateenError.from(thrown) });
-      })
-      .finally(() => {
-        readers -= 1;
-      });
+    answer(options, quotas, request, response).catch((thrown: unknown) => {
+      response.destroy();
+      if (isGone(thrown)) return;
+      logger.error('debug page failed', { path: request.url?.slice(0, 200), error: LateenError.from(thrown) });
+    });
   };
 }
 
-async function answer(options: DebugHandlerOptions, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const { pages, logger } = options;
-  const url = readTarget(request.url);
-  const viewer = await findViewer(options, request);
+interface Quotas {
+  readonly readers: Quota;
+  readonly reviews: Quota;
+  readonly reviewsOfAddress: Quota;
+}
+
+async function answer(
+  options: DebugHandlerOptions,
+  quotas: Quotas,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const viewer = await findViewer(options, quotas, request);
   if ('code' in viewer) {
-    logger.warn('debug page without a proven identity', { peer: request.socket.remoteAddress, reason: viewer.reason });
-    if (viewer.code === 'unavailable') refuse(response, 503, 'identities cannot be verified now');
+    const { code, reason } = viewer;
+    options.logger.warn('debug page without a proven identity', { peer: request.socket.remoteAddress, reason });
+    if (code === 'unavailable') refuse(response, 503, 'identities cannot be verified now');
+    else if (code === 'crowded') refuse(response, 429, `${reason}, try again`);
     else refuse(response, 401, 'authentication failure', { 'www-authenticate': 'Bearer' });
     return;
   }
+  const leave = quotas.readers.take('');
+  if (leave === undefined) {
+    refuse(response, 429, 'too many readers, try again');
+    return;
+  }
+  try {
+    await show(options.pages, viewer, request, response);
+  } finally {
+    leave();
+  }
+}
+
+async function show(pages: Pages, viewer: Viewer, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const url = readTarget(request.url);
   const name = url?.pathname.replace(/^\/debug\/?/, '');
   if (url === undefined || name === undefined) {
     refuse(response, 404, '404 page not found');
@@ -75,16 +101,32 @@ async function answer(options: DebugHandlerOptions, request: IncomingMessage, re
   }
 }
 
+type Refusal = Extract<CallerVerdict, { ok: false }> | { readonly code: 'crowded'; readonly reason: string };
+
 async function findViewer(
   { authenticate, administrators, trustsLoopback }: DebugHandlerOptions,
+  { reviews, reviewsOfAddress }: Quotas,
   request: IncomingMessage,
-): Promise<Viewer | Extract<CallerVerdict, { ok: false }>> {
+): Promise<Viewer | Refusal> {
   const credentials = readCredentials(request);
   const presented = credentials.authorization.length + credentials.chain.length > 0;
   if (!presented && trustsLoopback && isForwarded(request)) return { sees: 'mesh' };
-  const verdict = await authenticate(credentials);
-  return verdict.ok ? resolveViewer(verdict.identity, administrators()) : verdict;
+  // A certificate is verified here and now.
+  const isReviewed = credentials.authorization.length > 0;
+  const leaveAddress = isReviewed ? reviewsOfAddress.take(request.socket.remoteAddress ?? '') : ignore;
+  const leave = isReviewed ? reviews.take('') : ignore;
+  try {
+    if (leaveAddress === undefined || leave === undefined)
+      return { code: 'crowded', reason: 'too many identities are being verified' };
+    const verdict = await authenticate(credentials);
+    return verdict.ok ? resolveViewer(verdict.identity, administrators()) : verdict;
+  } finally {
+    leaveAddress?.();
+    leave?.();
+  }
 }
+
+const ignore = (): void => undefined;
 
 /**
  * From loopback, and asked for by a name of loopback: a page that somebody's browser shows can reach a port that is
