@@ -16,6 +16,7 @@ export * from './keys.ts';
 export { listenerRouteTable } from './outbound/listeners.ts';
 export { renderProxyFacts } from './proxykeys.ts';
 export { createMeshQueries, type MeshQueries } from './queries.ts';
+export { renderStandIn } from './security/peerauthentication.ts';
 export { matchesLabels } from './selection.ts';
 export { resolveMeshSettings } from './settings.ts';
 export type * from './types/index.ts';

@@ -1,7 +1,7 @@
 import { type Diagnostic, honoured as honouredFields, type Kind, unhonouredFields } from '#api/index.ts';
 import { parseSourceKey, renderSourceKey, type StatusSubject, type StatusSubjects } from '#controllers/index.ts';
 import type { Graph } from '#graph/index.ts';
-import type { MeshInputs, MeshKind, MeshQueries, StatusFact } from '#model/index.ts';
+import { type MeshInputs, type MeshKind, type MeshQueries, renderStandIn, type StatusFact } from '#model/index.ts';
 import type { GenerationEntry, Generations } from '#registry/index.ts';
 
 export interface StatusSubjectsOptions {
@@ -28,7 +28,15 @@ export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubj
     const honoured = Object.hasOwn(honouredFields, kind);
     if (invalid !== undefined) {
       const errors = invalid.errors.map((error): Diagnostic => ({ ...error, severity: 'error' }));
-      return { honoured, errors, warnings: [], lastValidInForce: invalid.lastValidInForce, conflicts: [] };
+      const meanwhile = kind === 'PeerAuthentication' ? { meanwhile: renderStandIn(invalid) } : {};
+      return {
+        honoured,
+        errors,
+        warnings: [],
+        conflicts: [],
+        lastValidInForce: invalid.lastValidInForce,
+        ...meanwhile,
+      };
     }
     const facts = reader.read(model.diagnostics, key);
     const of = (type: StatusFact['type']) =>

@@ -105,6 +105,15 @@ describe('status conditions', () => {
     expect(verdicts(invalid).Programmed).to.equal('False/Invalid');
   });
 
+  it('say what holds in the place of an invalid version that nothing earlier stands in for', () => {
+    const invalid = { ...valid, errors: [{ path: 'spec.mtls', message: 'why', severity: 'error' } as const] };
+    const accepted = (facts: ConditionFacts) => planConditions(facts, [], at)?.find(({ type }) => type === 'Accepted');
+    expect(accepted(invalid)?.message).to.equal('spec.mtls: why (it is not in force)');
+    expect(accepted({ ...invalid, meanwhile: 'nobody comes in' })?.message).to.equal(
+      'spec.mtls: why (nobody comes in)',
+    );
+  });
+
   it('tell a reference that leads nowhere from one to what cannot be used, and an expired certificate from both', () => {
     const of = (path: string) => [{ path, message: 'why', severity: 'warning' }] as const;
     const refs = (references: Partial<NonNullable<ConditionFacts['references']>>) => {

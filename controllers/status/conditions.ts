@@ -21,6 +21,8 @@ export interface ConditionFacts {
   /** Fields that are set and not honoured, unknown fields. */
   readonly warnings: readonly Diagnostic[];
   readonly lastValidInForce: boolean;
+  /** What holds in the place of an invalid version, where it is neither an earlier one nor nothing. */
+  readonly meanwhile?: string;
   /** References with something to say of; undefined for kinds that refer to nothing. */
   readonly references?: {
     /** They lead nowhere. */
@@ -53,7 +55,8 @@ export function renderDiagnostics(diagnostics: readonly Diagnostic[]): string {
 
 function resolveAccepted(facts: ConditionFacts): Verdict {
   if (facts.errors.length > 0) {
-    const consequence = facts.lastValidInForce ? 'the last valid version stays in force' : 'it is not in force';
+    const { meanwhile = 'it is not in force' } = facts;
+    const consequence = facts.lastValidInForce ? 'the last valid version stays in force' : meanwhile;
     return { status: 'False', reason: 'Invalid', message: `${renderDiagnostics(facts.errors)} (${consequence})` };
   }
   if (!facts.honoured) {

@@ -210,6 +210,30 @@ spec: {mtls: {mode: STRICT}}
     expect(factsOf(mesh, 'PeerAuthentication', 'young')[0]).to.contain('older PeerAuthentication old');
   });
 
+  it('say what an invalid PeerAuthentication changes for others', () => {
+    const mesh = createTestMesh();
+    const policy = (name: string, spec: string) => `
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: ${name}, namespace: default}
+spec: ${spec}
+`;
+    mesh.source.apply(policy('doubtful', '{selector: {matchLabels: {version: 1}}, mtls: {mode: PERMISSIVE}}'));
+    mesh.source.apply(policy('broken', '{selector: {matchLabels: {app: web}}, mtls: {mode: SOME}}'));
+    mesh.source.apply(policy('wide', '{mtls: {mode: PERMISSIVE}}'));
+    mesh.source.apply(policy('web', '{selector: {matchLabels: {app: web}}, mtls: {mode: PERMISSIVE}}'));
+    mesh.source.apply(policy('db', '{selector: {matchLabels: {app: db}}, mtls: {mode: PERMISSIVE}}'));
+    expect(factsOf(mesh, 'PeerAuthentication', 'wide')).to.deep.equal([
+      'Conflicted spec: PeerAuthentication doubtful is invalid: until it is valid, the workloads of its namespace that it may select, and that no other policy does, accept mutual TLS only',
+    ]);
+    expect(factsOf(mesh, 'PeerAuthentication', 'web')).to.deep.equal([
+      'Conflicted spec.selector: the older PeerAuthentication broken is in force for the same workloads and invalid: until it is valid, what it selects accepts mutual TLS only',
+    ]);
+    expect(factsOf(mesh, 'PeerAuthentication', 'db')).to.deep.equal([]);
+    for (const name of ['doubtful', 'broken']) mesh.source.delete('PeerAuthentication', 'default', name);
+    for (const name of ['wide', 'web']) expect(factsOf(mesh, 'PeerAuthentication', name)).to.deep.equal([]);
+  });
+
   const entry = (name: string, spec: string, namespace = 'default') => `
 apiVersion: networking.istio.io/v1
 kind: ServiceEntry

@@ -129,10 +129,26 @@ describe('inbound', () => {
     expect(describeChains(mesh, 8080)).to.deep.equal(permissive);
   });
 
-  it('asks for mTLS on everything an invalid policy may select when its selector cannot be read', () => {
+  it('asks for mTLS on whatever an invalid policy may select whose selector cannot be read, and no other does', () => {
     const mesh = meshWithWeb();
-    mesh.source.apply(policy('bad', '{selector: {matchLabels: [app]}, mtls: {mode: DISABLE}}'));
+    mesh.source.apply(policy('a-bad', '{selector: {matchLabels: [app]}, mtls: {mode: DISABLE}}'));
     expect(describeChains(mesh, 8080)).to.deep.equal(strict);
+    mesh.source.apply(policy('wide', '{mtls: {mode: PERMISSIVE}}'));
+    expect(describeChains(mesh, 8080), 'a policy of the namespace').to.deep.equal(strict);
+    mesh.source.apply(policy('web', '{selector: {matchLabels: {app: web}}, mtls: {mode: DISABLE}}'));
+    expect(describeChains(mesh, 8080), 'a younger policy that selects the workload').to.deep.equal(disabled);
+    mesh.source.delete('PeerAuthentication', 'default', 'web');
+    mesh.source.apply(policy('a-bad', '{selector: {matchLabels: {app: other, version: 1}}, mtls: {mode: STRICT}}'));
+    expect(describeChains(mesh, 8080), 'a label that it lacks').to.deep.equal(permissive);
+  });
+
+  it('never lets an invalid policy whose selector cannot be read reach beyond its namespace', () => {
+    const mesh = meshWithWeb();
+    const inRoot = (spec: string) => policy('bad', spec).replace('namespace: default', 'namespace: istio-system');
+    mesh.source.apply(inRoot('{selector: {matchLabels: [app]}, mtls: {mode: STRICT}}'));
+    expect(describeChains(mesh, 8080)).to.deep.equal(permissive);
+    mesh.source.apply(inRoot('{mtls: {mode: NONSENSE}}'));
+    expect(describeChains(mesh, 8080), 'one that is for the whole mesh').to.deep.equal(strict);
   });
 
   it('resolves named target ports by the pod', () => {

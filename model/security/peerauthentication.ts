@@ -5,6 +5,7 @@ import type { MeshInputs } from '../inputs.ts';
 import { renderObjectKey } from '../keys.ts';
 import { compareAge, selects, sourceOf } from '../selection.ts';
 import type { Origin, SourceRef } from '../types/identity.ts';
+import type { InvalidConfig } from '../types/inputs.ts';
 import type { MeshSettings } from '../types/settings.ts';
 
 export type MtlsMode = 'DISABLE' | 'PERMISSIVE' | 'STRICT';
@@ -30,6 +31,8 @@ export interface NamespacePolicies {
 
 interface Policy extends Origin {
   readonly selector: Readonly<Record<string, string>>;
+  /** It selects some of what the selector says. */
+  readonly inDoubt?: true;
   readonly mode?: MtlsMode;
   readonly ports: Readonly<Record<string, MtlsMode | undefined>>;
 }
@@ -51,14 +54,20 @@ export function definePeerPolicies(
       return {
         mode: inForce[0]?.mode ?? 'PERMISSIVE',
         sources: inForce.flatMap((policy) => (policy === undefined ? [] : [sourceOf('PeerAuthentication', policy)])),
-        workloads: own.filter((policy) => !isWide(policy)).map(toWorkloadPolicy),
+        workloads: own
+          .filter((policy) => !isWide(policy))
+          .sort(doubtfulLast)
+          .map(toWorkloadPolicy),
       };
     },
     { equal: sameData },
   );
 }
 
-const isWide = (policy: Policy): boolean => Object.keys(policy.selector).length === 0;
+const isWide = (policy: Policy): boolean => !policy.inDoubt && Object.keys(policy.selector).length === 0;
+
+/** What may not be meant gives way to what is. */
+const doubtfulLast = (a: Policy, b: Policy): number => Number(a.inDoubt ?? false) - Number(b.inDoubt ?? false);
 
 function toWorkloadPolicy(policy: Policy): WorkloadPolicy {
   return {
@@ -70,7 +79,10 @@ function toWorkloadPolicy(policy: Policy): WorkloadPolicy {
   };
 }
 
-/** Valid policies as they are; an invalid one that replaces no valid version asks for mTLS on what it selects. */
+/**
+ * Valid policies as they are; an invalid one that replaces no valid version asks for mTLS on what it selects, as
+ * `renderStandIn` says.
+ */
 function readPolicies(reader: Reader, inputs: MeshInputs, namespace: string): readonly Policy[] {
   const valid = reader.bucket(inputs.peerAuthentications, 'namespace', namespace).map((config): Policy => {
     const mode = parseMode(config.spec.mtls?.mode);
@@ -89,8 +101,23 @@ function readPolicies(reader: Reader, inputs: MeshInputs, namespace: string): re
   const invalid = reader
     .bucket(inputs.invalidConfigs, 'kind', `PeerAuthentication/${namespace}`)
     .filter((config) => !config.lastValidInForce)
-    .map((config): Policy => ({ ...originOf(config), selector: config.selector ?? {}, mode: 'STRICT', ports: {} }));
+    .map(
+      (config): Policy => ({
+        ...originOf(config),
+        selector: config.selector ?? {},
+        ...(config.selectorInDoubt ? { inDoubt: true } : {}),
+        mode: 'STRICT',
+        ports: {},
+      }),
+    );
   return [...valid, ...invalid].sort(compareAge);
+}
+
+/** What holds in the place of an invalid policy of which there is no valid version; for its status. */
+export function renderStandIn({ selectorInDoubt }: Pick<InvalidConfig, 'selectorInDoubt'>): string {
+  return selectorInDoubt
+    ? 'until it is valid, the workloads of its namespace that it may select, and that no other policy does, accept mutual TLS only'
+    : 'until it is valid, what it selects accepts mutual TLS only';
 }
 
 const originOf = (origin: Origin): Origin => ({

@@ -158,6 +158,8 @@ export interface InvalidConfig extends Origin {
   readonly errors: readonly { readonly path: string; readonly message: string }[];
   /** True while an earlier valid version stays in force. */
   readonly lastValidInForce: boolean;
-  /** What the resource selects, as far as it could be read; absent means everything in its reach. */
+  /** What the resource selects, as far as that could be read; absent: it has no selector, and means everything in its reach. */
   readonly selector?: Readonly<Record<string, string>>;
+  /** There is more to the selector than could be read: it selects some of what `selector` says, nobody knows which. */
+  readonly selectorInDoubt?: true;
 }

@@ -15,9 +15,8 @@ export function parseConfig(kind: MeshKind, object: AnyObject, context: ClusterC
   const definition: KindDefinition<unknown> = kinds[kind];
   const parsed = definition.parse(object);
   if (!parsed.ok) {
-    const selector = readSelector(object);
     const errors = parsed.errors.map(({ path, message }) => ({ path, message }));
-    return { ok: false, invalid: { ...origin, errors, ...(selector === undefined ? {} : { selector }) } };
+    return { ok: false, invalid: { ...origin, errors, ...readSelector(object) } };
   }
   const { metadata, spec } = parsed.value;
   const status: ConfigStatus | undefined = parseConfigStatus(kind, parsed.value.status);
@@ -44,14 +43,20 @@ function keepOurs(pairs: Readonly<Record<string, string>> | undefined): Readonly
   );
 }
 
-/** What a resource that failed its checks selects, where that much can be read. */
-function readSelector(object: AnyObject): Readonly<Record<string, string>> | undefined {
-  const spec = readField(object, 'spec');
-  const labels = readField(readField(spec, 'selector'), 'matchLabels');
-  if (typeof labels !== 'object' || labels === null || Array.isArray(labels)) return undefined;
-  const pairs = Object.entries(labels).filter((pair): pair is [string, string] => typeof pair[1] === 'string');
-  return pairs.length === Object.keys(labels).length && pairs.length > 0 ? Object.fromEntries(pairs) : undefined;
+/** What a resource that failed its checks selects, where it says that it does not mean everything. */
+function readSelector(object: AnyObject): Pick<InvalidConfig, 'selector' | 'selectorInDoubt'> {
+  const selector = readField(readField(object, 'spec'), 'selector') ?? undefined;
+  if (selector === undefined) return {};
+  const labels = readField(selector, 'matchLabels') ?? {};
+  if (!isRecord(selector) || !isRecord(labels)) return { selector: {}, selectorInDoubt: true };
+  const given = Object.entries(labels);
+  const pairs = given.filter((pair): pair is [string, string] => typeof pair[1] === 'string');
+  if (given.length === 0) return {};
+  return { selector: Object.fromEntries(pairs), ...(pairs.length < given.length ? { selectorInDoubt: true } : {}) };
 }
+
+const isRecord = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 function readField(value: unknown, name: string): unknown {
   if (typeof value !== 'object' || value === null) return undefined;

@@ -244,4 +244,34 @@ status: {conditions: []}
     expect(invalid.ok ? undefined : invalid.invalid.selector).to.deep.equal({ app: 'web' });
     expect(invalid.ok ? undefined : invalid.invalid.errors[0]?.path).to.equal('spec.mtls.mode');
   });
+
+  it('tells of an invalid mesh resource whether it selects everything, something, or what cannot be read', () => {
+    const selection = (spec: string) => {
+      const yaml = `apiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: a, namespace: b}\nspec: ${spec}`;
+      const parsed = parseConfig('PeerAuthentication', object(yaml), context);
+      if (parsed.ok) throw new Error('it is valid');
+      const { selector, selectorInDoubt = false } = parsed.invalid;
+      return { selector, selectorInDoubt };
+    };
+    const all = { selector: undefined, selectorInDoubt: false };
+    for (const spec of [
+      '{mtls: {mode: X}}',
+      '{selector: null, mtls: {mode: X}}',
+      '{selector: {}, mtls: {mode: X}}',
+      '[x]',
+    ])
+      expect(selection(spec), spec).to.deep.equal(all);
+    expect(selection('{selector: {matchLabels: {}}, mtls: {mode: X}}')).to.deep.equal(all);
+    for (const spec of [
+      '{selector: x}',
+      '{selector: [x]}',
+      '{selector: {matchLabels: [x]}}',
+      '{selector: {matchLabels: {a: 1}}}',
+    ])
+      expect(selection(spec), spec).to.deep.equal({ selector: {}, selectorInDoubt: true });
+    expect(selection('{selector: {matchLabels: {a: b, c: 1}}}')).to.deep.equal({
+      selector: { a: 'b' },
+      selectorInDoubt: true,
+    });
+  });
 });

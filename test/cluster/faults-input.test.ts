@@ -76,7 +76,7 @@ describe('bad input to a mesh', () => {
           await mesh.cluster.apply([peerAuthentication('PERMISIVE')], mesh.namespace);
           await untilPlaintext(mesh, 'refused');
           const { message } = await untilAccepted(mesh, 'peerauthentication', 'faults', 'False');
-          expect(message).to.include('spec.mtls.mode');
+          expect(message).to.include('spec.mtls.mode').and.to.include('until it is valid');
           await mesh.cluster.kubectl(['delete', 'peerauthentication', 'faults', '-n', mesh.namespace]);
           await untilPlaintext(mesh, '200');
         }),
