@@ -3,7 +3,7 @@
  * of ServiceEntries, WorkloadEntries of workloads that register themselves, and the status of mesh resources from delivery facts.
  * May import: api, model, kube, runtime; the operator's adapter alone also @dot-i/k8s-operator and client-node.
  * Invariants: level-triggered (a key says only that something may have changed); status is written through its
- * subresource by server-side apply, only when a status, a reason or the generation changed; of
+ * subresource by server-side apply, only when a status, a reason, the generation or what is wrong changed; of
  * specs only those of WorkloadEntries that registration makes are written.
  * `controllers/operator/index.ts` is an entry of its own, because istiod must never load what it needs.
  */

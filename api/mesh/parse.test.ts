@@ -65,6 +65,19 @@ describe('parseMeshConfig', () => {
     ]);
   });
 
+  it('warns of an access log that is no JSON, and takes one that is', () => {
+    const warned = meshOf({ accessLogEncoding: 'JSON', accessLogFormat: '%START_TIME%' }).warnings;
+    assert.deepEqual(
+      warned.map(({ path, severity }) => [path, severity]),
+      [['accessLogFormat', 'warning']],
+    );
+    const formats = [
+      { accessLogFormat: '%REQ(X-A?:PATH):10% 100%% %CEL(request.url_path.startsWith("/a%"))%\n' },
+      { accessLogEncoding: 'JSON', accessLogFormat: '{"at": "%START_TIME(%Y/%m)%", "one": 1}' },
+    ];
+    for (const format of formats) assert.deepEqual(meshOf(format).warnings, []);
+  });
+
   const wrong: readonly (readonly [string, unknown, string])[] = [
     ['a wrong type', { proxyListenPort: '15001' }, 'proxyListenPort'],
     ['no port', { proxyListenPort: 70_000 }, 'proxyListenPort'],
@@ -76,6 +89,12 @@ describe('parseMeshConfig', () => {
       'extensionProviders[0]',
     ],
     ['a provider of no kind', { extensionProviders: [{ name: 'a' }] }, 'extensionProviders[3]'],
+    ['an access log with an operator that has no end', { accessLogFormat: '%START_TIME% 100%' }, 'accessLogFormat'],
+    [
+      'the same in JSON',
+      { accessLogEncoding: 'JSON', accessLogFormat: '{"a": {"b": ["%REQ(:METHOD)"]}}' },
+      'accessLogFormat',
+    ],
     ['an empty trust domain', { trustDomain: '' }, 'trustDomain'],
     ['a trust domain that no SPIFFE id can bear', { trustDomain: 'a/b' }, 'trustDomain'],
     [

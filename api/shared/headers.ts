@@ -34,7 +34,8 @@ export function checkHeaderValue(value: string, path: Path): Diagnostic[] {
 /** Runs of text, doubled percent signs, and operators with optional arguments in parentheses. */
 const formatPart = /[^%]+|%%|%[^%(]*(?:\((?:[^\\)]|\\.)*\)[^%]*)?%/y;
 
-function isFormat(value: string): boolean {
+/** Whether Envoy can read the text as one with command operators; which operators there are is its own affair. */
+export function isFormat(value: string): boolean {
   formatPart.lastIndex = 0;
   while (formatPart.lastIndex < value.length) if (!formatPart.test(value)) return false;
   return true;

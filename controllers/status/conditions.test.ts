@@ -150,8 +150,33 @@ describe('status conditions', () => {
         { ...valid, delivery: { affected: 1, acknowledged: 1, waitingFor: [] } },
         [...stable, ...(canary ?? [])],
         later,
+        'canary.istio.io/',
+      ),
+      'nothing new, nothing to write',
+    ).to.equal(undefined);
+    expect(
+      planConditions(
+        { ...valid, delivery: { affected: 1, acknowledged: 1, waitingFor: [] } },
+        [...stable, ...(canary ?? [])],
+        later,
       ),
     ).to.equal(undefined);
+  });
+
+  it('say what is wrong now, and not what was wrong first', () => {
+    const lacking = (host: string) => ({
+      ...valid,
+      references: {
+        unresolved: [{ path: 'spec.hosts', message: `${host} is missing`, severity: 'warning' as const }],
+        invalid: [],
+        expired: [],
+      },
+    });
+    const first = planConditions(lacking('a'), [], at) ?? [];
+    expect(planConditions(lacking('a'), first, later)).to.equal(undefined);
+    const next = planConditions(lacking('b'), first, later);
+    const refs = next?.find(({ type }) => type === 'ResolvedRefs');
+    expect(refs).to.include({ message: 'spec.hosts: b is missing', lastTransitionTime: at });
   });
 
   it('leave what others write of the resource alone', () => {

@@ -136,8 +136,9 @@ export function isProgrammed(conditions: readonly StatusCondition[], prefix: str
 }
 
 /**
- * The conditions a resource should have. Returns undefined when nothing but messages or times would change, so that a
- * write happens only when a status, a reason or the generation does (Kubernetes API conventions, conditions).
+ * The conditions a resource should have. Returns undefined when nothing would change but times and what `Programmed` counts, so
+ * that a write happens only when a status, a reason, the generation or what is wrong does (Kubernetes API conventions,
+ * conditions).
  * @param now RFC 3339, whole seconds
  * @param prefix stands before each type, so that every revision keeps entries of its own; empty for the default revision
  */
@@ -173,12 +174,13 @@ export function planConditions(
   const same =
     own.length === next.length &&
     next.every((condition) => {
-      const before = find(condition.type);
+      const before = own.find(({ type }) => type === condition.type);
       return (
         before !== undefined &&
         before.status === condition.status &&
         before.reason === condition.reason &&
-        before.observedGeneration === condition.observedGeneration
+        before.observedGeneration === condition.observedGeneration &&
+        (condition.type === `${prefix}Programmed` || before.message === condition.message)
       );
     });
   return same ? undefined : next;
