@@ -9,18 +9,28 @@ const maxDepth = 100;
 export function decodeMessage(type: MessageType, bytes: Uint8Array): Record<string, unknown> {
   const reader = Reader.create(bytes);
   try {
-    return readMessage(type, reader, reader.len, 0);
+    return readMessage(type, reader, reader.len, 0, undefined);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new LateenError('invalid', `not a ${type.fullName}: ${reason}`, { cause: error });
   }
 }
 
-function readMessage(type: MessageType, reader: Reader, end: number, depth: number): Record<string, unknown> {
+/**
+ * @param before what earlier pieces of the same message said: this one is read into it, so that a message in a million pieces
+ * costs no more than one
+ */
+function readMessage(
+  type: MessageType,
+  reader: Reader,
+  end: number,
+  depth: number,
+  before: Record<string, unknown> | undefined,
+): Record<string, unknown> {
   if (depth > maxDepth) throw new RangeError(`nested deeper than ${maxDepth} messages`);
   if (end > reader.len) throw new RangeError('a length reaches beyond the end');
-  const value: Record<string, unknown> = {};
-  const members: Field[] = [];
+  const value = before ?? {};
+  const members = before === undefined ? [] : findMembers(type, before);
   while (reader.pos < end) {
     const tag = reader.uint32();
     const field = type.byNumber.get(tag >>> 3);
@@ -37,6 +47,14 @@ function readMessage(type: MessageType, reader: Reader, end: number, depth: numb
   return value;
 }
 
+/** By oneof, the member that is set. */
+function findMembers(type: MessageType, value: Readonly<Record<string, unknown>>): Field[] {
+  const members: Field[] = [];
+  for (const field of type.fields)
+    if (field.oneof >= 0 && value[field.name] !== undefined) members[field.oneof] = field;
+  return members;
+}
+
 /** Returns false when the wire type is not one of the field's. */
 function readField(
   field: Field,
@@ -48,10 +66,9 @@ function readField(
   const single = wireTypeOf(field.type);
   if (!field.repeated) {
     if (wireType !== single) return false;
-    const read = readSingle(field, reader, depth);
-    const before = value[field.name];
     // A message that comes in several pieces is merged.
-    value[field.name] = field.type === 'message' && before !== undefined ? merge(before, read) : read;
+    const before = field.type === 'message' ? (value[field.name] as Record<string, unknown> | undefined) : undefined;
+    value[field.name] = readSingle(field, reader, depth, before);
     return true;
   }
   const map = field.map;
@@ -97,25 +114,11 @@ export function setEntry(target: object, key: string, value: unknown): void {
   else (target as Record<string, unknown>)[key] = value;
 }
 
-function merge(before: unknown, after: unknown): unknown {
-  const merged = { ...(before as Record<string, unknown>) };
-  for (const [name, value] of Object.entries(after as Record<string, unknown>)) {
-    const old = merged[name];
-    if (Array.isArray(old) && Array.isArray(value)) merged[name] = [...old, ...value];
-    else setEntry(merged, name, isNested(old) && isNested(value) ? merge(old, value) : value);
-  }
-  return merged;
-}
-
-function isNested(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Uint8Array);
-}
-
-function readSingle(field: Field, reader: Reader, depth: number): unknown {
+function readSingle(field: Field, reader: Reader, depth: number, before?: Record<string, unknown>): unknown {
   switch (field.type) {
     case 'message': {
       const end = reader.uint32() + reader.pos;
-      return readMessage(field.message, reader, end, depth + 1);
+      return readMessage(field.message, reader, end, depth + 1, before);
     }
     case 'enum': {
       const number = reader.int32();

@@ -45,6 +45,33 @@ describe('wire against hostile input', () => {
     }
   });
 
+  it('merges the pieces of a message, and does no more work for many of them', () => {
+    const piece = (node: Message<'envoy.config.core.v3.Node'>) => encode(requestType, { node });
+    const merged = decode(
+      requestType,
+      Buffer.concat([
+        piece({
+          id: 'a',
+          clientFeatures: ['x'],
+          metadata: { fields: { one: { stringValue: '1' } } },
+          userAgentVersion: '1',
+        }),
+        piece({ id: 'b', clientFeatures: ['y'], metadata: { fields: { two: { numberValue: 2 } } } }),
+        piece({ metadata: { fields: { one: { boolValue: true } } }, userAgentBuildVersion: { metadata: {} } }),
+      ]),
+    );
+    expect(merged.node).to.deep.equal({
+      id: 'b',
+      clientFeatures: ['x', 'y'],
+      metadata: { fields: { one: { boolValue: true }, two: { numberValue: 2 } } },
+      userAgentBuildVersion: { metadata: {} },
+    });
+    // Copied for each piece, this would take an hour.
+    const pieces = 500_000;
+    const many = Buffer.alloc(pieces * 5, Uint8Array.of(0x12, 3, 0x52, 1, 0x78));
+    expect(decode(requestType, many).node?.clientFeatures).to.have.lengthOf(pieces);
+  });
+
   it('fails cleanly on mutated bytes', () => {
     const bytes = encode(requestType, request);
     const mutation = fc.record({ at: fc.nat(bytes.length - 1), byte: fc.nat(255), cut: fc.nat(bytes.length) });
