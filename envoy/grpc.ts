@@ -44,16 +44,20 @@ function canMatch({ match }: Route): boolean {
 
 /**
  * A redirect or an answer of the proxy's own becomes a failure: what a rule takes must not fall to the rule below it. The
- * action that is meant for this crashes grpc-js 1.14, so it leads to a cluster without endpoints.
+ * action that is meant for this crashes grpc-js 1.14, so it leads to a cluster without endpoints. So does what a proxy would
+ * pass on to where the client aimed.
  */
 function buildGrpcRoute(route: Route): Message<'envoy.config.route.v3.Route'> {
   const { name, match, route: action } = buildRoute(route);
   const common = { ...(name === undefined ? {} : { name }), match };
-  if (action === undefined) return { ...common, route: { cluster: BLACK_HOLE } };
+  if (action === undefined || passesOn(route)) return { ...common, route: { cluster: BLACK_HOLE } };
   const { retryPolicy, ...rest } = action;
   const retries = retryPolicy?.numRetries?.value ?? 0;
   return { ...common, route: retries > 0 && retryPolicy !== undefined ? { ...rest, retryPolicy } : rest };
 }
+
+const passesOn = ({ action }: Route): boolean =>
+  action.kind === 'forward' && action.clusters.some(({ cluster }) => cluster.direction === 'special');
 
 /**
  * A cluster whose endpoints come by EDS. TLS only where the user asked for the mesh's: nobody can tell whether a client was

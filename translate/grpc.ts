@@ -48,7 +48,7 @@ export function createGrpcCollections(graph: Graph, model: MeshQueries, queries:
       buildEntry(key, () => {
         const host = reader.read(model.virtualHost, key);
         const name = tableOf(key);
-        const needs = clustersOfVirtualHost(host);
+        const needs = [...clustersOfVirtualHost(host)].filter((cluster) => cluster.startsWith('outbound|'));
         return createEntry(
           encodeResource('envoy.config.route.v3.RouteConfiguration', buildGrpcRouteTable(name, host), { name, needs }),
           mergeSources(sourcesOfVirtualHost(host)),
