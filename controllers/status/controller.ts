@@ -1,6 +1,13 @@
 import { kinds } from '#api/index.ts';
-import { type KubeClient, KubeError, type KubeObject, type Resource } from '#kube/index.ts';
-import { type Clock, type Component, createCoalescer, createWorkQueue, type Logger } from '#runtime/index.ts';
+import { createBackoff, isExpired, type KubeClient, KubeError, type KubeObject, type Resource } from '#kube/index.ts';
+import {
+  type Clock,
+  type Component,
+  createCoalescer,
+  createWorkQueue,
+  LateenError,
+  type Logger,
+} from '#runtime/index.ts';
 import {
   type DeliveryFact,
   type DeliveryFacts,
@@ -127,12 +134,34 @@ export function createStatusController(options: StatusControllerOptions): Compon
     for (const key of settled.keys()) if (!present.has(key)) settled.delete(key);
   }
 
+  /** Until it has been read: a replica often comes to lead while the API server is on its way up or down. */
   async function readStanding(signal: AbortSignal): Promise<void> {
+    const backoff = createBackoff({ random: options.random });
+    let isWhole = false;
+    while (!signal.aborted) {
+      try {
+        await readStandingOnce(signal, isWhole);
+        return;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        // A list in pages may outlive what the server remembers.
+        isWhole = isExpired(thrown);
+        const retryInMs = Math.round(backoff.next());
+        logger.warn('the status that stands cannot be read', { error: LateenError.from(thrown), retryInMs });
+        await clock.sleep(retryInMs, signal).catch((reason: unknown) => {
+          if (!signal.aborted) throw reason;
+        });
+      }
+    }
+  }
+
+  async function readStandingOnce(signal: AbortSignal, isWhole: boolean): Promise<void> {
+    const pages = { signal, ...(isWhole ? { pageSize: 0 } : {}) };
     const byName = new Map<string, SourceKey>();
     for (const subject of subjects.all())
       byName.set(`${subject.kind}/${subject.namespace}/${subject.name}`, subject.key);
     for (const kind of new Set([...subjects.all()].map((subject) => subject.kind))) {
-      await client.readPages<StatusObject>(resourceOf(kind), { signal }, (objects) => {
+      await client.readPages<StatusObject>(resourceOf(kind), pages, (objects) => {
         for (const { metadata, status } of objects) {
           const key = byName.get(`${kind}/${metadata.namespace ?? ''}/${metadata.name}`);
           if (key !== undefined) standing.set(key, { uid: metadata.uid ?? '', conditions: status?.conditions ?? [] });
@@ -145,6 +174,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
     name: 'status controller',
     run: async (signal) => {
       await readStanding(signal);
+      if (signal.aborted) return;
       const lookAtEdits = createCoalescer(clock, signal, reportWithinMs, () => {
         if (edited) enqueueChanged();
       });

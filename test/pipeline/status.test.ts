@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import { createStatusController, type DeliveryReport, type StatusSubject } from '#controllers/index.ts';
-import { createKubeClient, createKubeconfigConnection, type KubeClient } from '#kube/index.ts';
+import { createKubeClient, createKubeconfigConnection, type KubeClient, KubeError } from '#kube/index.ts';
 import { silentLogger, systemClock } from '#runtime/index.ts';
 import { type ApiServer, startApiServer } from '#test/support/apiserver.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -17,6 +17,8 @@ describe('the status controller on an API server', function () {
   let server: ApiServer;
   let client: KubeClient;
   let writes = 0;
+  /** Page sizes of the lists that were asked for. */
+  const lists: (number | undefined)[] = [];
   const stopping = new AbortController();
   let running: Promise<void>;
   let subject: StatusSubject | undefined;
@@ -53,6 +55,18 @@ describe('the status controller on an API server', function () {
       writes += 1;
       return write(...parameters);
     };
+    // The list fails as it does while an API server restarts, and as one that has outlived the server's memory.
+    const faults = [
+      new KubeError('unavailable', 'restarting'),
+      new KubeError('conflict', 'forgotten', { httpStatus: 410 }),
+    ];
+    const list: KubeClient['readPages'] = client.readPages.bind(client);
+    client.readPages = (resource, pages, onPage) => {
+      lists.push(pages.pageSize);
+      const fault = faults.shift();
+      return fault === undefined ? list(resource, pages, onPage) : Promise.reject(fault);
+    };
+    subject = await change(1);
     const watched = Promise.withResolvers<void>();
     const controller = createStatusController({
       client,
@@ -74,14 +88,21 @@ describe('the status controller on an API server', function () {
       ...{ revision: 'default', clock: systemClock, random: Math.random, logger: silentLogger },
     });
     running = controller.run(stopping.signal);
-    await watched.promise;
+    await Promise.race([watched.promise, running]);
   });
 
   after(async () => {
     stopping.abort();
-    await running;
-    await client.close();
-    await server.stop();
+    try {
+      await running;
+    } finally {
+      await client.close();
+      await server.stop();
+    }
+  });
+
+  it('reads what stands as often as it takes, in one piece where the server forgets its lists', () => {
+    expect(lists).to.deep.equal([undefined, undefined, 0]);
   });
 
   it('says at once what a report tells of an edit that came just before', async () => {
