@@ -115,6 +115,21 @@ describe('builder', () => {
     expect(revisions).to.deep.equal([2]);
   });
 
+  it('says of an edit that it is partial only when all of it is', async () => {
+    const { graph, numbers, roots, monotonic } = fixture();
+    const told: boolean[] = [];
+    const builder = createBuilder(graph, (_, partial) => told.push(partial));
+    builder.edit((edit) => edit.set(numbers, 'a0', 1), true);
+    builder.edit((edit) => edit.set(numbers, 'a0', 2));
+    // Those that wait for a build are applied as one.
+    const { yieldTurn } = turns((turn) => {
+      if (turn === 1) builder.edit((edit) => edit.set(numbers, 'a1', 1), true);
+      if (turn === 2) builder.edit((edit) => edit.set(numbers, 'a2', 1));
+    });
+    await builder.build(roots, { monotonic, yieldTurn });
+    expect(told).to.deep.equal([true, false, false]);
+  });
+
   it('runs builds one after the other', async () => {
     const { graph, numbers, roots, monotonic } = fixture();
     const builder = createBuilder(graph, () => undefined);

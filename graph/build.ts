@@ -69,9 +69,9 @@ export type Batch = (edit: Edit) => void;
 export interface Builder {
   /**
    * Applies a batch now, or right after the running build. Batches keep their order; those that wait are applied as one,
-   * or as several where that would take long.
+   * or as several where that would take long. `partial`: what belongs to it is about to come in another batch.
    */
-  edit(batch: Batch): void;
+  edit(batch: Batch, partial?: boolean): void;
   /** Whether batches wait for the running build. */
   readonly pending: boolean;
   /** One build at a time; a second call waits for the first. Edits that arrive meanwhile are applied between the two. */
@@ -81,20 +81,24 @@ export interface Builder {
 /** Longest stretch of applying what waited, in milliseconds; one batch that takes longer is not cut. */
 const APPLY_MS = 10;
 
-/** `onEdited` is called after batches that changed something, with the new revision. */
-export function createBuilder(graph: Graph, onEdited: (revision: number) => void): Builder {
-  const waiting: Batch[] = [];
+/** `onEdited` is called after batches that changed something, with the new revision and whether all of them were partial. */
+export function createBuilder(graph: Graph, onEdited: (revision: number, partial: boolean) => void): Builder {
+  const waiting: { readonly batch: Batch; readonly partial: boolean }[] = [];
   let building = false;
   let last: Promise<unknown> = Promise.resolve();
 
   /** Batches until the slice is used up, as one. */
   const applySome = () => {
     const sliceEnd = performance.now() + APPLY_MS;
+    let partial = true;
     const changed = graph.edit((edit) => {
-      do waiting.shift()?.(edit);
-      while (waiting.length > 0 && performance.now() < sliceEnd);
+      do {
+        const next = waiting.shift();
+        next?.batch(edit);
+        partial &&= next?.partial === true;
+      } while (waiting.length > 0 && performance.now() < sliceEnd);
     });
-    if (changed) onEdited(graph.revision);
+    if (changed) onEdited(graph.revision, partial);
   };
   const applyWaiting = async () => {
     while (waiting.length > 0) {
@@ -107,8 +111,8 @@ export function createBuilder(graph: Graph, onEdited: (revision: number) => void
     get pending() {
       return waiting.length > 0;
     },
-    edit(batch) {
-      waiting.push(batch);
+    edit(batch, partial = false) {
+      waiting.push({ batch, partial });
       if (!building) applySome();
     },
     build(roots, options) {

@@ -21,6 +21,7 @@ import type { AnyObject, ClusterContext } from './decode/objects.ts';
 import type { ObjectEvents } from './events.ts';
 import type { Generations } from './generations.ts';
 import { createMeshConfigReader, type MeshConfigOutcome } from './mesh-config.ts';
+import { isPartial } from './partial.ts';
 import { createSecretSource } from './secrets.ts';
 import { createClusterWriter, type NamespaceFilter, type ObjectKind } from './writer.ts';
 
@@ -29,8 +30,8 @@ export interface ClusterSourceOptions {
   readonly inputs: MeshInputs;
   readonly generations: Generations;
   readonly events?: ObjectEvents;
-  /** Applies a batch to the graph. */
-  readonly edit: (batch: EditBatch) => void;
+  /** Applies a batch to the graph. `partial`: what belongs to it is about to come. */
+  readonly edit: (batch: EditBatch, partial?: boolean) => void;
   readonly clusterId: string;
   /** Network of pods that don't say otherwise. */
   readonly network?: string;
@@ -113,7 +114,7 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
           },
         };
       },
-      onBatch: (batch) => options.edit(planEdit(writer, kind, batch)),
+      onBatch: (batch) => options.edit(planEdit(writer, kind, batch), isPartial(writer, kind, batch)),
       onTrouble: (trouble) => {
         logTrouble(logger, resource, trouble);
         if (!trouble.kindMissing) return;

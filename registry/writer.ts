@@ -43,6 +43,8 @@ export interface ClusterWriter {
   readonly context: ClusterContext;
   set(edit: Edit, kind: ObjectKind, object: AnyObject): void;
   delete(edit: Edit, kind: ObjectKind, object: ObjectId): void;
+  /** Whether the object is there, as far as was written. */
+  has(kind: ObjectKind, object: ObjectId): boolean;
   /** The whole collection as it is now; whatever is not in it is removed. */
   replace(edit: Edit, kind: ObjectKind, objects: readonly AnyObject[]): void;
   /** The same in parts, for as many edits. */
@@ -149,6 +151,7 @@ export function createClusterWriter(options: ClusterWriterOptions): ClusterWrite
     context,
     set: (edit, kind, object) => write(edit, kind, object.metadata, object),
     delete: (edit, kind, object) => write(edit, kind, object, undefined),
+    has: (kind, object) => known.get(kind)?.has(keyOf(kind, object)) === true,
     replace(edit, kind, objects) {
       const writing = list(kind);
       writing.add(edit, objects);

@@ -7,7 +7,7 @@ import { type Built, createBuiltQueries } from './built.ts';
 import { createEntryQueries } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { factsOf } from './facts.ts';
-import { joinSnapshot, ownSources } from './join.ts';
+import { joinTypes, ownSources } from './join.ts';
 import { sourcesOf } from './provenance.ts';
 import { SECRET_TYPE } from './resource.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
@@ -41,8 +41,8 @@ export interface SnapshotSourceOptions {
 
 /** The source with what status and debugging ask of it. Ids are connection ids; unknown ones yield nothing. */
 export interface MeshSnapshotSource extends SnapshotSource, Component {
-  /** The graph has a new revision; cheap. */
-  edited(): void;
+  /** The graph has a new revision; cheap. `partial`: what belongs to it is about to come, and may be built with it. */
+  edited(partial?: boolean): void;
   /** What such a proxy would be served, though none is connected; undefined when it cannot be built. */
   prepare(proxy: MeshProxy, signal: AbortSignal): Promise<Snapshot | undefined>;
   /**
@@ -73,16 +73,16 @@ export interface MeshSnapshotSource extends SnapshotSource, Component {
 
 /** Time between two clean-ups of what no connected proxy needs any more. */
 const SWEEP_INTERVAL_MS = 60_000;
+/** How long a part waits for what belongs to it: the API server tells of a Service and of its endpoints some milliseconds apart. */
+const PARTIAL_WAIT_MS = 50;
 /** How often permissions to read secrets are looked at again. */
 const PERMISSION_INTERVAL_MS = 5_000;
 
 interface Subscriber {
   readonly proxy: MeshProxy;
-  /** Of its roots in the graph. */
-  readonly key: string;
   readonly onChange: () => void;
-  /** It asks for the name table beside what every proxy gets. */
-  named: boolean;
+  /** In the graph: another once it asks for the name table beside what every proxy gets. */
+  root: Root<Built>;
   /** As of the last build. */
   built: Built | undefined;
   /** The key of its gateway, for routers. */
@@ -99,14 +99,10 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   const secrets = createSecretQueries(graph, options.model);
   const permissions = new SecretPermissions(options.secrets, clock);
   const built = createBuiltQueries(graph, options.model, queries);
-  const rootOf = ({ proxy, named, key }: Subscriber): Root<Built> => {
-    if (proxy.client === 'agent') return { query: built.agent, key };
-    return { query: named ? built.named : built.proxy, key };
-  };
   const subscribers = new Map<string, Subscriber>();
   /** Routers that ask for secrets. */
   const watching = new Set<Subscriber>();
-  const wake = new Wake();
+  const wake = new Wake(clock);
   const background = new Set<Promise<void>>();
   let settled = -1;
   let departed = 0;
@@ -130,16 +126,14 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       options.onFault(`snapshot of ${subscriber.proxy.nodeId}`, result.error);
       return false;
     }
-    const { built } = subscriber;
-    if (built === result.value) return false;
+    const { built: before } = subscriber;
+    if (before === result.value) return false;
     const { combination, view, own } = result.value;
     subscriber.built = result.value;
-    subscriber.gateway = combination === undefined ? undefined : gatewayOf(parseCombination(combination).own);
-    const shared = joinSnapshot(view, own, revision);
-    if (subscriber.snapshot?.types === shared.types) return false;
-    // A proxy that moves to another combination must not seem to have acknowledged what was there before it came.
-    const before = subscriber.snapshot?.revision ?? -1;
-    subscriber.snapshot = shared.revision > before ? shared : { revision, types: shared.types };
+    if (before === undefined || before.combination !== combination)
+      subscriber.gateway = combination === undefined ? undefined : gatewayOf(parseCombination(combination).own);
+    if (before?.view.types === view.types && before.own.types === own.types) return false;
+    subscriber.snapshot = { revision, types: joinTypes(view.types, own.types) };
     return true;
   };
 
@@ -152,12 +146,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   };
 
   /** Tells about resources that a bug kept from being built, each message once as long as it lasts. */
-  const reportFaults = (): void => {
-    const faulty = new Set<Part>();
-    for (const { built } of subscribers.values()) {
-      if (built === undefined) continue;
-      for (const part of [built.view, built.own]) if (part.summary.faults.length > 0) faulty.add(part);
-    }
+  const reportFaults = (faulty: ReadonlySet<Part>): void => {
     if (faulty.size + reported.size === 0) return;
     const current = new Set<string>();
     for (const { summary } of faulty) {
@@ -172,12 +161,13 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
   const build = async (signal: AbortSignal): Promise<void> => {
     const present = [...subscribers.values()];
-    const roots = present.map(rootOf);
+    const roots = present.map(({ root }) => root);
     const changed = graph.changedInputs(settled);
     let isNews = false;
     const outcome = await builder.build(roots, { signal });
     if (outcome.kind !== 'built') return;
     settled = outcome.revision;
+    const faulty = new Set<Part>();
     for (const [at, subscriber] of present.entries()) {
       const result = outcome.results[at];
       if (result === undefined || subscribers.get(subscriber.proxy.connectionId) !== subscriber) continue;
@@ -185,9 +175,10 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       const offered = publishSecrets(subscriber);
       isNews ||= served || offered;
       if (served || offered) subscriber.onChange();
+      if (subscriber.built !== undefined) noteFaults(subscriber.built, faulty);
     }
     if (isNews) options.onServed?.(changed);
-    reportFaults();
+    reportFaults(faulty);
     options.onSettled?.();
   };
 
@@ -205,7 +196,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   };
 
   const sweep = (): void => {
-    graph.sweep([...subscribers.values()].map(rootOf));
+    graph.sweep([...subscribers.values()].map(({ root }) => root));
     departed = 0;
   };
 
@@ -219,7 +210,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       let sweepDue = clock.monotonic() + SWEEP_INTERVAL_MS;
       wake.up();
       while (!signal.aborted) {
-        await wake.wait(clock, PERMISSION_INTERVAL_MS, signal);
+        await wake.wait(PERMISSION_INTERVAL_MS, signal);
         if (signal.aborted) break;
         if (wake.take()) await build(signal).catch(unlessAborted(signal));
         refreshPermissions(signal);
@@ -231,22 +222,25 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       await Promise.all(background);
     },
 
-    edited: () => wake.up(),
+    edited(partial = false) {
+      if (partial) wake.upWithin(PARTIAL_WAIT_MS);
+      else wake.up();
+    },
 
     async prepare(proxy, signal) {
       const outcome = await builder.build([{ query: built.proxy, key: rootKeyOf(proxy) }], { signal });
       const [result] = outcome.kind === 'built' ? outcome.results : [];
       // What cannot be built is told when a proxy needs it.
       if (result === undefined || 'error' in result) return undefined;
-      return joinSnapshot(result.value.view, result.value.own, outcome.revision);
+      return { revision: outcome.revision, types: joinTypes(result.value.view.types, result.value.own.types) };
     },
 
     subscribe(proxy, onChange): Subscription {
+      const key = rootKeyOf(proxy);
       const subscriber: Subscriber = {
         proxy,
-        key: rootKeyOf(proxy),
         onChange,
-        named: false,
+        root: { query: proxy.client === 'agent' ? built.agent : built.proxy, key },
         built: undefined,
         gateway: undefined,
         snapshot: undefined,
@@ -259,8 +253,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
         current: () => subscriber.snapshot,
         secret: (name) => subscriber.secrets.get(name),
         watchNames() {
-          if (subscriber.named) return;
-          subscriber.named = true;
+          if (subscriber.root.query !== built.proxy) return;
+          subscriber.root = { query: built.named, key };
           wake.up();
         },
         watchSecrets(names) {
@@ -330,6 +324,11 @@ function rootKeyOf(proxy: MeshProxy): string {
   const facts = renderProxyFacts(factsOf(proxy));
   if (proxy.client === 'agent') return facts;
   return renderProxyKey(proxy.client === 'grpc' ? 'grpc' : proxy.virtualHosts ? 'split' : 'whole', facts);
+}
+
+function noteFaults({ view, own }: Built, faulty: Set<Part>): void {
+  if (view.summary.faults.length > 0) faulty.add(view);
+  if (own.summary.faults.length > 0) faulty.add(own);
 }
 
 function listSources({ built }: Subscriber): readonly (readonly SourceRef[])[] {

@@ -42,6 +42,7 @@ export class Channel {
 
   /** Throws LateenError `invalid` when a client asks for more than any mesh has. */
   subscribe(names: readonly string[]): void {
+    if (names.length === 0) return;
     const holdsNothing = this.holdings.isEmpty;
     for (const name of names) {
       if (name.length > LONGEST_NAME)
@@ -66,7 +67,7 @@ export class Channel {
   }
 
   unsubscribe(names: readonly string[]): void {
-    if (this.type.parent !== undefined) return;
+    if (names.length === 0 || this.type.parent !== undefined) return;
     for (const name of names) {
       if (name === '*') {
         this.holdings.interest.everything = false;

@@ -80,6 +80,11 @@ export class ClientState {
     this.#restless &= ~type.bit;
   }
 
+  /** Nothing is left to do on any channel. */
+  get isAtRest(): boolean {
+    return this.#restless === 0;
+  }
+
   /** Asks the channels that are not at rest, in order, until one says no. Those stirred meanwhile further on are asked too. */
   everyRestless(test: (channel: Channel) => boolean): boolean {
     for (let at = 0; at < this.channels.length; at += 1) {

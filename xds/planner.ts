@@ -97,6 +97,11 @@ export class Planner {
     return clusters === undefined ? NONE : [...clusters].sort();
   }
 
+  /** Nothing waits for clusters or was sent without them. */
+  get isIdle(): boolean {
+    return this.#busy.size === 0;
+  }
+
   /** Whether some of this type wait for clusters. */
   isWaiting({ typeUrl }: ResourceType): boolean {
     return this.#gates.get(typeUrl)?.waiting ?? false;

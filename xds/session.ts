@@ -88,6 +88,8 @@ export class Session {
       case 'stale':
         return { kind: 'stale' };
       case 'acknowledged':
+        // What gates hold back, or let go, is for `pump` to decide.
+        if (this.#planner.isIdle && channel.isAtRest(this.#state.target(channel.type))) this.#state.rest(channel);
         this.#state.warmth.answered(answer.sent, channel.type, this.#state.clusters.inFlight);
         if (channel.type.typeUrl === LISTENER) this.#planner.drain(answer.replaced, now);
         return { kind: 'acknowledged' };
@@ -113,6 +115,11 @@ export class Session {
       return true;
     });
     return due;
+  }
+
+  /** `pump` has nothing to send, and nothing to do later. What most acknowledgements leave. */
+  isAtRest(now: number): boolean {
+    return this.#state.isAtRest && this.deadline(now) === Number.POSITIVE_INFINITY;
   }
 
   /** When `pump` may have something to send although nothing happened. */

@@ -126,13 +126,14 @@ export class DiscoveryStream {
     if (proxy.client === 'agent' && request.type.typeUrl !== NAME_TABLE)
       throw new LateenError('forbidden', `an agent is served no resources of type "${request.type.label}"`);
     if (request.type.typeUrl === NAME_TABLE) subscription.watchNames();
-    const reaction = session.request(request, this.#context.clock.monotonic());
+    const now = this.#context.clock.monotonic();
+    const reaction = session.request(request, now);
     report.reaction(reaction, request.type);
     if (request.type.typeUrl === SECRET && this.#caller.identity !== undefined)
       subscription.watchSecrets(new Set(session.secretNames));
     this.#aim();
     // A turn that ran has reported.
-    if (!this.#schedule()) report.progress();
+    if (session.isAtRest(now) || !this.#schedule()) report.progress();
   }
 
   #reportHealth(report: HealthReport): void {

@@ -124,7 +124,7 @@ function join(
     inputs: mesh.inputs,
     generations: mesh.generations,
     events: mesh.events,
-    edit: (batch) => mesh.builder.edit(batch),
+    edit: (batch, partial) => mesh.builder.edit(batch, partial),
     clusterId: settings.clusterId,
     meshConfig: { ...meshConfigMap(settings), onOutcome: (outcome) => meshConfigEvents.report(outcome) },
     referencedSecrets: () => mesh.graph.read(mesh.model.referencedSecrets, ''),

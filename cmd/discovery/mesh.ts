@@ -11,8 +11,11 @@ export interface Mesh {
   readonly model: MeshQueries;
   readonly generations: Generations;
   readonly events: ObjectEvents;
-  /** Calls the listener after each edit that changed something, generations stamped; returns how to stop. Must be cheap. */
-  onEdited(listener: () => void): () => void;
+  /**
+   * Calls the listener after each edit that changed something, generations stamped; returns how to stop. Must be cheap.
+   * `partial`: what belongs to it is about to come.
+   */
+  onEdited(listener: (partial: boolean) => void): () => void;
 }
 
 export function createMesh(domainSuffix: string): Mesh {
@@ -20,10 +23,10 @@ export function createMesh(domainSuffix: string): Mesh {
   const inputs = createMeshInputs(graph, { domainSuffix });
   const model = createMeshQueries(graph, inputs);
   const generations = new Generations();
-  const listeners = new Set<() => void>();
-  const builder = createBuilder(graph, (revision) => {
+  const listeners = new Set<(partial: boolean) => void>();
+  const builder = createBuilder(graph, (revision, partial) => {
     generations.settle(revision);
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener(partial);
   });
   return {
     graph,

@@ -84,7 +84,7 @@ export function createServing(options: ServingOptions): Serving {
     onSettled: () => ledger.touch(),
     onServed: (inputs) => meshMetrics.served(inputs),
   });
-  mesh.onEdited(() => snapshots.edited());
+  mesh.onEdited((partial) => snapshots.edited(partial));
   const ledger = new DeliveryLedger(settings.podName, createSourceIndex(snapshots, mesh.generations));
   const debug = createDebug({
     ...mesh,
