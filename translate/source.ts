@@ -7,7 +7,7 @@ import { type Built, createBuiltQueries } from './built.ts';
 import { createEntryQueries } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { factsOf } from './facts.ts';
-import { joinTypes, ownSources } from './join.ts';
+import { joinSnapshot, ownSources } from './join.ts';
 import { sourcesOf } from './provenance.ts';
 import { SECRET_TYPE } from './resource.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
@@ -133,7 +133,9 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     if (before === undefined || before.combination !== combination)
       subscriber.gateway = combination === undefined ? undefined : gatewayOf(parseCombination(combination).own);
     if (before?.view.types === view.types && before.own.types === own.types) return false;
-    subscriber.snapshot = { revision, types: joinTypes(view.types, own.types) };
+    const joined = joinSnapshot(view, own, revision);
+    // A proxy that moves to another combination must not seem to have acknowledged what was there before it came.
+    subscriber.snapshot = joined.revision > (subscriber.snapshot?.revision ?? -1) ? joined : { ...joined, revision };
     return true;
   };
 
@@ -232,7 +234,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       const [result] = outcome.kind === 'built' ? outcome.results : [];
       // What cannot be built is told when a proxy needs it.
       if (result === undefined || 'error' in result) return undefined;
-      return { revision: outcome.revision, types: joinTypes(result.value.view.types, result.value.own.types) };
+      return joinSnapshot(result.value.view, result.value.own, outcome.revision);
     },
 
     subscribe(proxy, onChange): Subscription {
