@@ -5,7 +5,7 @@ import type { ClusterWriter, ObjectKind } from './writer.ts';
 
 /**
  * Kubernetes makes an EndpointSlice for each new Service that selects pods, and a Service that goes takes its slices along.
- * One without the other is little use to anybody, and built together they cost half.
+ * One without the other is little use to anybody, and built together they cost a third less.
  */
 export function isPartial(writer: Pick<ClusterWriter, 'has'>, kind: ObjectKind, batch: Batch<KubeObject>): boolean {
   if (batch.type !== 'changes') return false;
