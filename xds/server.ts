@@ -178,8 +178,9 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     if (code === 'unavailable') refuse(call, status.UNAVAILABLE, 'identities cannot be verified now');
     else {
       refuse(call, status.UNAUTHENTICATED, 'authentication failure');
-      // The certificate that was shown when connecting will not get better.
-      if (presented.chain.length > 0) disconnect();
+      // What was shown when connecting will not get better, and what no root of ours has signed counts as nothing here: an
+      // Envoy that trusts a new root already would ask on this connection again and again, whatever certificate it gets.
+      if (presented.chain.length > 0 || presented.authorization.length === 0) disconnect();
     }
   };
 

@@ -102,10 +102,14 @@ describe('discovery over TLS', () => {
     expect((await nobody.ended).code).to.equal(status.UNAUTHENTICATED);
   });
 
-  it('refuses a certificate of another authority, whatever name stands in it', async () => {
+  it('refuses a certificate of another authority, whatever name stands in it, and the connection that showed it', async () => {
     const impostor = open(workload(authority, await openAuthority()));
     expect((await impostor.ended).code).to.equal(status.UNAUTHENTICATED);
     expect(server.source.proxies).to.deep.equal([]);
+    await eventually(
+      () => impostor.connected,
+      (connected) => expect(connected).to.equal(false),
+    );
   });
 
   it('refuses a certificate of another service account than the node claims', async () => {

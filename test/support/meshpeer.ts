@@ -1,9 +1,10 @@
 /**
  * A control plane for agents under test: the real certificate authority on its real gRPC service, and beside it the least
- * delta ADS that makes an Envoy ready. What an agent sees of istiod, on one loopback port.
+ * delta ADS that makes an Envoy ready, for clients with a certificate of that authority. What an agent sees of istiod, on
+ * one loopback port.
  */
 import { X509Certificate } from 'node:crypto';
-import { type Metadata, Server, type ServerDuplexStream, type ServiceDefinition } from '@grpc/grpc-js';
+import { type Metadata, Server, type ServerDuplexStream, type ServiceDefinition, status } from '@grpc/grpc-js';
 import {
   addCertificateService,
   buildServerCredentials,
@@ -119,7 +120,13 @@ export class MeshPeer {
     addCertificateService(server, { authority, callers, metrics, logger: silentLogger });
     const seen = { nodes: [], identities: [], rejections: [] };
     server.addService(deltaAds, {
-      deltaAggregatedResources: (call: ServerDuplexStream<Request, Response>) => serve(call, options, seen),
+      deltaAggregatedResources: (call: ServerDuplexStream<Request, Response>) => {
+        // Such as an Envoy that trusts the new root already and has a certificate of the old one: it is to connect again.
+        if (call.getAuthContext().sslPeerCertificate === undefined) {
+          call.emit('error', { code: status.UNAUTHENTICATED, details: 'no certificate that this authority issued' });
+          server.drain(`127.0.0.1:${port}`, 100);
+        } else serve(call, options, seen);
+      },
     });
     const port = await new Promise<number>((resolve, reject) => {
       server.bindAsync(`127.0.0.1:${options.port ?? 0}`, buildServerCredentials(certificate), (error, bound) => {
