@@ -16,6 +16,7 @@ import {
 } from '#kube/index.ts';
 import type { MeshInputs } from '#model/index.ts';
 import { type Clock, type Component, type Logger, runComponents } from '#runtime/index.ts';
+import type { OnEdited } from './after-edits.ts';
 import { meshKinds } from './decode/config.ts';
 import type { AnyObject, ClusterContext } from './decode/objects.ts';
 import type { ObjectEvents } from './events.ts';
@@ -43,8 +44,7 @@ export interface ClusterSourceOptions {
   };
   /** Keys (`cluster/namespace/name`) of the Secrets that gateways refer to now. Only those are ever read. */
   readonly referencedSecrets: () => readonly string[];
-  /** Calls the listener after edits of the graph; returns how to stop. */
-  readonly onEdited: (listener: () => void) => () => void;
+  readonly onEdited: OnEdited;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: () => number;

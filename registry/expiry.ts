@@ -1,14 +1,14 @@
 import type { Batch as EditBatch } from '#graph/index.ts';
 import type { MeshInputs } from '#model/index.ts';
-import { type Clock, type Component, untilAborted } from '#runtime/index.ts';
+import type { Clock, Component } from '#runtime/index.ts';
+import { lookAfterEdits, type OnEdited } from './after-edits.ts';
 
 export interface CertificateTimeOptions {
   readonly inputs: Pick<MeshInputs, 'time'>;
   /** When the next certificate expires, in milliseconds since the epoch; as the graph knows it. */
   readonly nextExpiry: () => number | undefined;
   readonly edit: (batch: EditBatch) => void;
-  /** Calls the listener after edits of the graph; returns how to stop. */
-  readonly onEdited: (listener: () => void) => () => void;
+  readonly onEdited: OnEdited;
   readonly clock: Clock;
 }
 
@@ -40,20 +40,7 @@ export function createCertificateTime(options: CertificateTimeOptions): Componen
         );
       };
 
-      let due = false;
-      const schedule = () => {
-        if (due) return;
-        due = true;
-        // Not within the edit that announced the change.
-        setImmediate(() => {
-          due = false;
-          look();
-        });
-      };
-      const stop = onEdited(schedule);
-      schedule();
-      await untilAborted(signal);
-      stop();
+      await lookAfterEdits(onEdited, look, signal);
     },
   };
 }

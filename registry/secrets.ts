@@ -1,6 +1,7 @@
 import type { Batch as EditBatch } from '#graph/index.ts';
 import { type KubeClient, type KubeObject, resources, watchKind } from '#kube/index.ts';
-import { type Clock, type Component, type Logger, untilAborted } from '#runtime/index.ts';
+import type { Clock, Component, Logger } from '#runtime/index.ts';
+import { lookAfterEdits, type OnEdited } from './after-edits.ts';
 import type { AnyObject } from './decode/objects.ts';
 import type { ClusterWriter } from './writer.ts';
 
@@ -11,7 +12,7 @@ export interface SecretSourceOptions {
   readonly clusterId: string;
   /** Keys (`cluster/namespace/name`) of the Secrets that are wanted now. */
   readonly referencedSecrets: () => readonly string[];
-  readonly onEdited: (listener: () => void) => () => void;
+  readonly onEdited: OnEdited;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: () => number;
@@ -77,20 +78,7 @@ export function createSecretSource(options: SecretSourceOptions): Component {
   return {
     name: 'referenced secrets',
     run: async (signal) => {
-      let due = false;
-      const schedule = () => {
-        if (due) return;
-        due = true;
-        // Not within the edit that announced the change.
-        setImmediate(() => {
-          due = false;
-          if (!signal.aborted) reconcile(signal);
-        });
-      };
-      const stop = options.onEdited(schedule);
-      schedule();
-      await untilAborted(signal);
-      stop();
+      await lookAfterEdits(options.onEdited, () => reconcile(signal), signal);
       await Promise.all([...following.values()].map(({ done }) => done));
     },
   };

@@ -7,7 +7,7 @@ import { compareAge } from '../selection.ts';
 import type { GatewaySpec, Server } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
 import type { Config } from '../types/inputs.ts';
-import { conflicted, type DiagnosticParts, expiredRef, invalidRef, unresolved } from './parts.ts';
+import { conflicted, type DiagnosticParts, expiredRef, invalidRef, notHonoured, unresolved } from './parts.ts';
 
 export function gatewayFacts(reader: Reader, parts: DiagnosticParts, key: string): readonly StatusFact[] {
   const config = reader.get(parts.inputs.gateways, key);
@@ -64,17 +64,15 @@ function secretFacts(
 }
 
 function limitFacts(server: Server, at: number): readonly StatusFact[] {
-  const limit = (path: string, message: string): StatusFact => ({
-    type: 'NotHonoured',
-    path: `spec.servers[${at}].${path}`,
-    message,
-  });
+  const path = `spec.servers[${at}]`;
   const names = server.hosts.flatMap((text, index) =>
     classOf(server) === 'tls' && isPartialWildcard(splitServerHost(text, '').host)
-      ? [limit(`hosts[${index}]`, 'TLS servers are told apart by whole labels')]
+      ? [notHonoured(`${path}.hosts[${index}]`, 'TLS servers are told apart by whole labels')]
       : [],
   );
-  return server.bind?.startsWith('unix:') ? [...names, limit('bind', 'Unix sockets are not served')] : names;
+  return server.bind?.startsWith('unix:')
+    ? [...names, notHonoured(`${path}.bind`, 'Unix sockets are not served')]
+    : names;
 }
 
 /** Among Gateways with the same selector, ports as they are written. */

@@ -11,7 +11,7 @@ import { compareAge, isPublic, selects } from '../selection.ts';
 import type { ServiceEntrySpec } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
 import type { Config, Service } from '../types/inputs.ts';
-import { conflicted, type DiagnosticParts, unresolved } from './parts.ts';
+import { conflicted, type DiagnosticParts, notHonoured, unresolved } from './parts.ts';
 import { networkFacts } from './workloadentry.ts';
 
 export function serviceEntryFacts(reader: Reader, parts: DiagnosticParts, key: string): readonly StatusFact[] {
@@ -131,7 +131,7 @@ function selectorFacts(
   const { workloadSelector, resolution = 'NONE' } = config.spec;
   if (workloadSelector === undefined) return [];
   const path = 'spec.workloadSelector';
-  if (resolution === 'NONE') return [{ type: 'NotHonoured', path, message: 'has no effect with resolution NONE' }];
+  if (resolution === 'NONE') return [notHonoured(path, 'has no effect with resolution NONE')];
   const selector = workloadSelector.labels ?? {};
   const place = `${config.cluster}/${config.namespace}`;
   const found =
@@ -155,26 +155,25 @@ function visibilityFacts(
   if (visibility === 'PUBLIC' || asked.every((target) => target === '~' || (isOwn(target) && allowed.includes('.'))))
     return [];
   const who = allowed.includes('.') ? `only namespace ${namespace}` : 'nobody';
-  return [
-    { type: 'NotHonoured', path: 'spec.exportTo', message: `the mesh’s serviceEntryVisibility lets ${who} see it` },
-  ];
+  return [notHonoured('spec.exportTo', `the mesh’s serviceEntryVisibility lets ${who} see it`)];
 }
 
 /** What it asks for that proxies cannot do. */
 function limitFacts({ hosts, ports = [], endpoints = [] }: ServiceEntrySpec): readonly StatusFact[] {
-  const limit = (path: string, message: string): StatusFact => ({ type: 'NotHonoured', path, message });
   const tls = ports.some((port) => ['tls', 'https'].includes((port.protocol ?? '').toLowerCase()));
   return [
     ...hosts.flatMap((host, at) =>
-      tls && isPartialWildcard(host) ? [limit(`spec.hosts[${at}]`, 'TLS servers are told apart by whole labels')] : [],
+      tls && isPartialWildcard(host)
+        ? [notHonoured(`spec.hosts[${at}]`, 'TLS servers are told apart by whole labels')]
+        : [],
     ),
     ...ports.flatMap((port, at) =>
-      port.protocol?.toLowerCase() === 'udp' ? [limit(`spec.ports[${at}]`, 'UDP passes by the proxy')] : [],
+      port.protocol?.toLowerCase() === 'udp' ? [notHonoured(`spec.ports[${at}]`, 'UDP passes by the proxy')] : [],
     ),
     ...endpoints.flatMap((endpoint, at) =>
       endpoint.address
         ? networkFacts(endpoint, `spec.endpoints[${at}]`)
-        : [limit(`spec.endpoints[${at}]`, 'an endpoint without an address is not reached')],
+        : [notHonoured(`spec.endpoints[${at}]`, 'an endpoint without an address is not reached')],
     ),
   ];
 }

@@ -13,7 +13,7 @@ import { isForAll, type SidecarClaim } from '../sidecar/sidecars.ts';
 import type { SidecarSpec } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
 import type { Config } from '../types/inputs.ts';
-import { conflicted, type DiagnosticParts, unresolved } from './parts.ts';
+import { conflicted, type DiagnosticParts, notHonoured, unresolved } from './parts.ts';
 import { destinationFacts } from './virtualservice.ts';
 
 export function sidecarFacts(reader: Reader, parts: DiagnosticParts, key: string): readonly StatusFact[] {
@@ -149,6 +149,6 @@ function tlsFacts(
   return (spec.ingress ?? []).flatMap(({ port, tls }, at): StatusFact[] => {
     if (tls === undefined || portMode(policies, policy, port.number ?? 0) === 'DISABLE') return [];
     const message = 'takes effect only where a PeerAuthentication sets mTLS of the port to DISABLE';
-    return [{ type: 'NotHonoured', path: `spec.ingress[${at}].tls`, message }];
+    return [notHonoured(`spec.ingress[${at}].tls`, message)];
   });
 }

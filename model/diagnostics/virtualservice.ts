@@ -9,7 +9,7 @@ import { renderObjectKey } from '../keys.ts';
 import type { HTTPRouteDestination } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
 import { contends } from './contention.ts';
-import { conflicted, type DiagnosticParts, unresolved } from './parts.ts';
+import { conflicted, type DiagnosticParts, notHonoured, unresolved } from './parts.ts';
 
 type Destination = HTTPRouteDestination['destination'];
 
@@ -51,13 +51,14 @@ function gatewayFacts(reader: Reader, parts: DiagnosticParts, config: VirtualSer
 
 /** What it asks for that proxies cannot do; such a match takes nothing. */
 function limitFacts({ spec }: VirtualServiceConfig): readonly StatusFact[] {
-  const limit = (path: string, message: string): StatusFact => ({ type: 'NotHonoured', path, message });
   const claims = (spec.http ?? []).flatMap(({ match = [] }, at) =>
     match.flatMap((one, index) =>
       (['headers', 'withoutHeaders'] as const).flatMap((field) =>
         Object.keys(one[field] ?? {})
           .filter(namesClaim)
-          .map((name) => limit(`spec.http[${at}].match[${index}].${field}`, `${name}: claims of tokens are not known`)),
+          .map((name) =>
+            notHonoured(`spec.http[${at}].match[${index}].${field}`, `${name}: claims of tokens are not known`),
+          ),
       ),
     ),
   );
@@ -65,7 +66,12 @@ function limitFacts({ spec }: VirtualServiceConfig): readonly StatusFact[] {
     match.flatMap(({ sniHosts }, index) =>
       sniHosts.flatMap((host, place) =>
         isPartialWildcard(host)
-          ? [limit(`spec.tls[${at}].match[${index}].sniHosts[${place}]`, 'TLS servers are told apart by whole labels')]
+          ? [
+              notHonoured(
+                `spec.tls[${at}].match[${index}].sniHosts[${place}]`,
+                'TLS servers are told apart by whole labels',
+              ),
+            ]
           : [],
       ),
     ),
