@@ -46,7 +46,8 @@ export interface MeshInputs {
   readonly tlsSecrets: Input<TlsSecret>;
   /**
    * Indexes: `namespace`, `host` (hosts that sidecars route by it), `gateway` (`namespace/name`), `exportedTo` (namespaces
-   * that are named one by one, or EXPORTED_BY_DEFAULT), `source` (`tested`).
+   * that are named one by one, or EXPORTED_BY_DEFAULT), `source` (`tested`, `tested by gateways`: its routes depend on the
+   * caller).
    */
   readonly virtualServices: Input<Config<VirtualServiceSpec>>;
   /** Indexes: `namespace`, `exportedTo`. */
@@ -83,7 +84,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
       host: (config) => (boundToMesh(config.spec) ? hostsOf(config, domainSuffix) : []),
       gateway: (config) => gatewaysOf(config),
       exportedTo: (config) => namespacesNamed(config.spec.exportTo ?? [], config.namespace),
-      source: (config) => (boundToMesh(config.spec) && testsSource(config.spec) ? ['tested'] : []),
+      source: (config) => testersOf(config.spec),
     },
   });
   const destinationRules = graph.input<Config<DestinationRuleSpec>>('destinationRules', {
@@ -217,6 +218,12 @@ export function gatewaysOf(config: Config<VirtualServiceSpec>): readonly string[
 export function resolveGateway(name: string, namespace: string): string {
   if (name === 'mesh') return name;
   return name.includes('/') ? name.replace(/^\.\//, `${namespace}/`) : `${namespace}/${name}`;
+}
+
+function testersOf(spec: VirtualServiceSpec): readonly string[] {
+  if (!testsSource(spec)) return [];
+  const byGateways = spec.gateways?.some((name) => name !== 'mesh') ?? false;
+  return [...(boundToMesh(spec) ? ['tested'] : []), ...(byGateways ? ['tested by gateways'] : [])];
 }
 
 /** Whether its routes depend on where a call comes from. */

@@ -18,6 +18,7 @@ import type { Precision } from './outbound/placement.ts';
 import { type NamespacePolicies, workloadPolicy } from './security/peerauthentication.ts';
 import { compareAge, projectLabels, selects } from './selection.ts';
 import { chooseSidecar, type SidecarClaim } from './sidecar/sidecars.ts';
+import type { VirtualServiceSpec } from './specs.ts';
 import type { Service, Workload } from './types/inputs.ts';
 import type { ProxyFacts, ProxyKeys } from './types/proxy.ts';
 import type { MeshSettings } from './types/settings.ts';
@@ -59,7 +60,7 @@ export interface ProxyKeyParts {
 export interface ProxyKeyQueries {
   /** By canonical facts. */
   readonly proxyKeys: Query<ProxyKeys>;
-  /** Key '': names of labels that Gateway selectors test. */
+  /** Key '': names of labels that Gateway selectors test, and routes of gateways on their callers. */
   readonly gatewayLabelNames: Query<readonly string[]>;
   /** By client namespace: names of labels that VirtualServices and DestinationRules test on their callers. */
   readonly clientLabelNames: Query<readonly string[]>;
@@ -74,6 +75,8 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
       for (const key of reader.keys(inputs.gateways)) {
         for (const name of Object.keys(reader.get(inputs.gateways, key)?.spec.selector ?? {})) names.add(name);
       }
+      for (const { spec } of reader.bucket(inputs.virtualServices, 'source', 'tested by gateways'))
+        for (const name of sourceLabelNames(spec)) names.add(name);
       return [...names].sort();
     },
     { equal: sameData },
@@ -83,12 +86,8 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
     'clientLabelNames',
     (reader, namespace) => {
       const names = new Set<string>();
-      for (const { spec } of reader.bucket(inputs.virtualServices, 'source', 'tested')) {
-        for (const route of [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])]) {
-          for (const match of route.match ?? [])
-            for (const name of Object.keys(match.sourceLabels ?? {})) names.add(name);
-        }
-      }
+      for (const { spec } of reader.bucket(inputs.virtualServices, 'source', 'tested'))
+        for (const name of sourceLabelNames(spec)) names.add(name);
       for (const { spec } of reader.bucket(inputs.destinationRules, 'namespace', namespace)) {
         for (const name of Object.keys(spec.workloadSelector?.matchLabels ?? {})) names.add(name);
       }
@@ -151,6 +150,12 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
   );
 
   return { proxyKeys, gatewayLabelNames, clientLabelNames };
+}
+
+function sourceLabelNames({ http = [], tcp = [], tls = [] }: VirtualServiceSpec): readonly string[] {
+  return [...http, ...tcp, ...tls].flatMap(({ match = [] }) =>
+    match.flatMap(({ sourceLabels }) => Object.keys(sourceLabels ?? {})),
+  );
 }
 
 /** What its pod and its node, or its WorkloadEntry, say of where it is; only where they don't, what it says itself. */

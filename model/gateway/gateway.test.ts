@@ -91,6 +91,25 @@ describe('gateways', () => {
     ]);
   });
 
+  it('test the labels of their pods that routes name, and are told apart by no others', () => {
+    const { mesh, gateway } = meshWithIngress(
+      bookinfo.replace('match: [{uri: {exact: /productpage}}]', 'match: [{sourceLabels: {tier: edge}}]'),
+    );
+    expect(hostsOf(mesh, gateway, 'http.8080').map((host) => host.name)).to.deep.equal(['blackhole:80']);
+    const labelled = (hash: string, more: Readonly<Record<string, string>> = {}) => {
+      const labels = { ...ingress, 'pod-template-hash': hash, ...more };
+      mesh.source.apply([podObject({ name: `ingress-${hash}`, ip: '10.0.0.10', labels }, 'istio-system')]);
+      return mesh.keysOf({ type: 'router', namespace: 'istio-system', podName: `ingress-${hash}` });
+    };
+    const edge = labelled('a', { tier: 'edge' });
+    expect(hostsOf(mesh, edge.gateway ?? '', 'http.8080').map((host) => host.name)).to.deep.equal([
+      'books.example.com:80',
+    ]);
+    expect(labelled('b', { tier: 'edge' })).to.deep.equal(edge);
+    mesh.source.apply(bookinfo);
+    expect(labelled('c', { tier: 'edge' })).to.deep.equal(labelled('d', { tier: 'core' }));
+  });
+
   it('redirect to HTTPS where a server asks for it, with or without routes', () => {
     const { mesh, gateway } = meshWithIngress(`
 apiVersion: networking.istio.io/v1
