@@ -1,25 +1,9 @@
 import { expect } from 'chai';
 import { createTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { reviews, serviceObjects } from '../testing/objects.ts';
-import { spell } from '../testing/outbound.ts';
+import { listenersOf, tableOf } from '../testing/outbound.ts';
 import type { ProxyFacts } from '../types/proxy.ts';
-import type { Listener, Route, VirtualHost } from '../types/resolved.ts';
-import { listenerRouteTable } from './listeners.ts';
-
-function tableOf(mesh: TestMesh, name: string, proxy: Partial<ProxyFacts> = {}): readonly VirtualHost[] {
-  const { view } = mesh.keysOf(proxy);
-  const listeners = mesh.flatten(mesh.queries.listenerSlice, mesh.read(mesh.queries.viewListeners, view));
-  const own = listeners.map(listenerRouteTable).filter((key) => key !== undefined);
-  for (const key of [...mesh.read(mesh.queries.viewRouteTables, view), ...own]) {
-    const table = mesh.read(mesh.queries.routeTable, key);
-    if (table.name !== name) continue;
-    const hosts = mesh.flatten(mesh.queries.routeSlice, table).map((host) => mesh.read(mesh.queries.virtualHost, host));
-    const domains = hosts.flatMap((host) => host.domains);
-    expect(new Set(domains).size, `a domain twice in ${domains.join(' ')}`).to.equal(domains.length);
-    return hosts;
-  }
-  throw new Error(`no table ${name}`);
-}
+import type { Route } from '../types/resolved.ts';
 
 function routesOf(mesh: TestMesh, host: string, proxy: Partial<ProxyFacts> = {}, table = '9080'): readonly Route[] {
   const found = tableOf(mesh, table, proxy).find((candidate) => candidate.name.startsWith(`${host}:`));
@@ -38,15 +22,6 @@ const targets = (routes: readonly Route[]) =>
         )
       : [action.kind],
   );
-
-function listenersOf(mesh: TestMesh, proxy: Partial<ProxyFacts> = {}): readonly Listener[] {
-  const { view } = mesh.keysOf(proxy);
-  const found = mesh
-    .flatten(mesh.queries.listenerSlice, mesh.read(mesh.queries.viewListeners, view))
-    .flatMap((key) => mesh.read(mesh.queries.listener, key) ?? []);
-  expect(new Set(found.map((listener) => listener.name)).size).to.equal(found.length);
-  return found;
-}
 
 const fqdn = 'reviews.default.svc.cluster.local';
 const route = (name: string, http: string, more = '', namespace = 'default') => `
@@ -94,7 +69,7 @@ describe('outbound routes', () => {
     mesh.source.apply(serviceObjects(reviews));
     mesh.source.applyMeshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } });
     expect(tableOf(mesh, '9080').at(-1)?.routes[0]?.action).to.deep.equal({ kind: 'direct-response', status: 502 });
-    const chains = listenersOf(mesh).map((listener) => listener.defaultFilterChain?.handler);
+    const chains = [...listenersOf(mesh, {}).values()].map((listener) => listener.defaultFilterChain?.handler);
     for (const handler of chains) {
       expect(handler?.kind === 'tcp' && handler.clusters[0]?.cluster).to.deep.equal({
         direction: 'special',
@@ -227,16 +202,48 @@ describe('outbound routes', () => {
     expect(mesh.keysOf({ labels: { app: 'web', noise: '1' } }).view).to.match(/labels=app:web$/);
   });
 
-  it('serve hosts of VirtualServices that are no service, on every HTTP port', () => {
+  it('serve hosts of VirtualServices that are no service on port 80', () => {
     const mesh = createTestMesh();
-    mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'http-b:81'] }));
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'http-b:80'] }));
     mesh.source.apply(route('virtual', to('v1')).replace(`[${fqdn}]`, '[books.example.com, reviews.default]'));
-    for (const table of ['9080', '81']) {
-      const host = tableOf(mesh, table).find(({ name }) => name === `books.example.com:${table}`);
-      expect(host?.domains).to.deep.equal(['books.example.com']);
-      // `reviews.default` stays a name of the service: a domain may stand once in a table.
-      expect(tableOf(mesh, table).filter(({ domains }) => domains.includes('reviews.default')).length).to.equal(1);
-    }
+    const hostOf = (table: string) => tableOf(mesh, table).find(({ name }) => name === `books.example.com:${table}`);
+    expect(hostOf('80')?.domains).to.deep.equal(['books.example.com']);
+    expect(hostOf('9080')).to.equal(undefined);
+    // `reviews.default` stays a name of the service: a domain may stand once in a table.
+    expect(tableOf(mesh, '80').filter(({ domains }) => domains.includes('reviews.default')).length).to.equal(1);
+  });
+
+  it('serve them also on the HTTP ports of the services that their VirtualService names, and no other one there', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'grpc-b:81', 'tcp:82'] }));
+    mesh.source.apply(
+      serviceObjects({ ...reviews, name: 'other', address: '10.96.0.77', ports: ['http:82', 'http-b:83'] }),
+    );
+    const hosts = (names: string, name: string, subset: string) =>
+      mesh.source.apply(route(name, to(subset)).replace(`[${fqdn}]`, `[books.example.com, ${names}]`));
+    const seen = (proxy: Partial<ProxyFacts> = {}) =>
+      ['9080', '81', '82', '83'].map((table) => {
+        const found = tableOf(mesh, table, proxy).find(({ name }) => name === `books.example.com:${table}`);
+        return found && targets(found.routes)[0]?.[0]?.split('|')[1];
+      });
+    hosts('away.example.com', 'a', 'a');
+    expect(seen()).to.deep.equal([undefined, undefined, undefined, undefined]);
+    hosts(fqdn, 'b', 'b');
+    expect(seen()).to.deep.equal(['b', 'b', undefined, undefined]);
+    hosts('"*.default.svc.cluster.local"', 'c', 'c');
+    expect(seen()).to.deep.equal(['b', 'b', 'c', 'c']);
+    const narrowed = { namespace: 'narrow' };
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: all, namespace: narrow}
+spec: {egress: [{hosts: ["default/*"]}]}
+`);
+    expect(seen(narrowed)).to.deep.equal(['b', 'b', 'c', 'c']);
+    mesh.source.delete('VirtualService', 'default', 'b');
+    mesh.source.delete('VirtualService', 'default', 'c');
+    expect(seen()).to.deep.equal([undefined, undefined, undefined, undefined]);
+    expect(seen(narrowed)).to.deep.equal([undefined, undefined, undefined, undefined]);
   });
 
   it('ask the next VirtualService where one has no route for the port or the caller, and in the end the service itself', () => {
@@ -260,9 +267,9 @@ describe('outbound routes', () => {
 
   it('leave a host that is no service alone where no VirtualService has a route for it', () => {
     const mesh = createTestMesh();
-    mesh.source.apply(serviceObjects(reviews));
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'http-b:80'] }));
     const far = (more: string) => route('far', to('far'), more).replace(`[${fqdn}]`, '[books.example.com]');
-    const action = () => tableOf(mesh, '9080').find(({ name }) => name.startsWith('books'))?.routes[0]?.action.kind;
+    const action = () => tableOf(mesh, '80').find(({ name }) => name.startsWith('books'))?.routes[0]?.action.kind;
     mesh.source.apply(far('').replace('route: [', 'match: [{port: 81}], route: ['));
     expect(action()).to.equal('forward');
     mesh.source.applyMeshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' } });
@@ -280,12 +287,12 @@ describe('outbound routes', () => {
 
   it('belong to their own namespace where the mesh exports nothing by default, and to those that it names', () => {
     const mesh = createTestMesh();
-    mesh.source.apply(serviceObjects(reviews));
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'http-b:80'] }));
     mesh.source.apply(route('a', to('a'), '', 'shop'));
     mesh.source.apply(route('b', to('b'), '', 'shop').replace(`[${fqdn}]`, '[books.example.com]'));
     const seen = (namespace: string) =>
       [fqdn, 'books.example.com'].map((name) =>
-        tableOf(mesh, '9080', { namespace })
+        tableOf(mesh, '80', { namespace })
           .find((host) => host.name.startsWith(`${name}:`))
           ?.routes.flatMap((found) => targets([found])[0]?.[0]?.split('|')[1]),
       );
@@ -342,139 +349,5 @@ describe('outbound routes', () => {
     const [found] = routesOf(mesh, fqdn);
     expect(found?.action).to.deep.include({ rewrite: { authority: 'a.example' } });
     expect(found?.requestHeaders).to.deep.equal({ set: {}, add: { 'x-b': 'c' }, remove: [] });
-  });
-});
-
-describe('outbound listeners', () => {
-  it('are one per HTTP port, one per address for TCP, and detect what no name tells', () => {
-    const mesh = createTestMesh();
-    mesh.source.apply([
-      ...serviceObjects(reviews),
-      ...serviceObjects({ name: 'db', address: '10.96.0.11', ports: ['tcp:5432'] }),
-      ...serviceObjects({ name: 'any', address: '10.96.0.12', ports: ['x:7000'] }),
-    ]);
-    const listeners = new Map(listenersOf(mesh).map((listener) => [listener.name, listener]));
-    expect([...listeners.keys()].sort()).to.deep.equal([
-      '0.0.0.0_9080',
-      '10.96.0.11_5432',
-      '10.96.0.12_7000',
-      'virtualOutbound',
-    ]);
-    const detected = listeners.get('10.96.0.12_7000');
-    expect([detected?.tlsInspector, detected?.httpInspector]).to.deep.equal([true, true]);
-    expect(detected?.filterChains[0]?.handler).to.deep.include({
-      routes: { rds: 'any.default.svc.cluster.local:7000' },
-    });
-    expect(tableOf(mesh, 'any.default.svc.cluster.local:7000')[0]?.domains).to.deep.equal(['*']);
-    const plain = listeners.get('10.96.0.11_5432');
-    expect(plain?.defaultFilterChain?.handler).to.deep.include({
-      clusters: [
-        {
-          cluster: { direction: 'outbound', port: 5432, subset: '', hostname: 'db.default.svc.cluster.local' },
-          weight: 1,
-        },
-      ],
-    });
-    expect([plain?.bindToPort, listeners.get('virtualOutbound')?.bindToPort]).to.deep.equal([false, true]);
-  });
-
-  it('listen in every family of the proxy', () => {
-    const mesh = createTestMesh();
-    mesh.source.apply(
-      serviceObjects({ name: 'db', address: '10.96.0.11', address6: 'fd00:96::11', ports: ['tcp:5432'] }),
-    );
-    const addresses = (ipAddresses: readonly string[]) =>
-      listenersOf(mesh, { ipAddresses }).map((listener) => listener.addresses.map(({ address }) => address));
-    expect(addresses(['10.0.0.1', 'fd00::1'])).to.deep.equal([
-      ['10.96.0.11', 'fd00:96::11'],
-      ['0.0.0.0', '::'],
-    ]);
-    expect(addresses(['fd00::1'])).to.deep.equal([['fd00:96::11'], ['::']]);
-  });
-
-  it('are one per pod for headless TCP', () => {
-    const mesh = createTestMesh();
-    const pods = ['10.0.2.1', '10.0.2.2'].map((ip, at) => ({ name: `db-${at}`, ip, labels: { app: 'db' } }));
-    mesh.source.apply(serviceObjects({ name: 'db', ports: ['tcp:5432'], pods }));
-    expect(listenersOf(mesh).map((listener) => listener.name)).to.deep.equal([
-      '10.0.2.1_5432',
-      '10.0.2.2_5432',
-      'virtualOutbound',
-    ]);
-  });
-
-  it('route connections by server name and share', () => {
-    const mesh = createTestMesh();
-    mesh.source.apply(serviceObjects({ ...reviews, ports: ['tls:443'] }));
-    mesh.source.apply(`
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: a, namespace: default}
-spec:
-  hosts: [reviews, a.example.com]
-  tls:
-  - match: [{sniHosts: [a.example.com]}]
-    route: [{destination: {host: reviews, subset: v1}}]
-  tcp:
-  - route: [{destination: {host: reviews, subset: v2}, weight: 1}, {destination: {host: reviews, subset: v3}, weight: 3}]
-`);
-    const listener = listenersOf(mesh).find(({ name }) => name === '10.96.0.10_443');
-    expect(listener?.filterChains.map((chain) => chain.match)).to.deep.equal([{ serverNames: ['a.example.com'] }]);
-    expect(listener?.sources.map((source) => source.kind)).to.deep.equal(['VirtualService']);
-    const sharesAt = (ports: readonly string[], name: string) => {
-      mesh.source.apply(serviceObjects({ ...reviews, ports }));
-      const last = listenersOf(mesh).find((found) => found.name === name);
-      const handler = last?.defaultFilterChain?.handler;
-      return [last?.tlsInspector, handler?.kind === 'tcp' && handler.clusters.map(({ weight }) => weight)];
-    };
-    expect(sharesAt(['tls:443'], '10.96.0.10_443'), 'TCP routes are not for TLS').to.deep.equal([true, [1]]);
-    // To look for TLS would make a client wait whose server speaks first.
-    expect(sharesAt(['tcp:444'], '10.96.0.10_444'), 'TLS routes are for TLS only').to.deep.equal([false, [1, 3]]);
-  });
-
-  it('put the routes of all VirtualServices of a host one behind the other', () => {
-    const mesh = createTestMesh();
-    mesh.source.apply(serviceObjects({ ...reviews, ports: ['tcp:444'] }));
-    const tcp = (name: string, match: string) => `
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: ${name}, namespace: default}
-spec:
-  hosts: [reviews]
-  ${match === 'http' ? 'http' : 'tcp'}:
-  - ${match === 'http' ? '' : `match: [${match}]\n    `}route: [{destination: {host: reviews, subset: ${name}}}]
-`;
-    const chains = () => {
-      const listener = listenersOf(mesh).find(({ name }) => name === '10.96.0.10_444');
-      return [...(listener?.filterChains ?? []), listener?.defaultFilterChain].map((chain) =>
-        chain?.handler.kind === 'tcp' ? chain.handler.clusters.map(({ cluster }) => spell(cluster)).join() : '',
-      );
-    };
-    mesh.source.apply(tcp('web', 'http'));
-    mesh.source.apply(tcp('one', '{destinationSubnets: [10.1.0.0/16]}'));
-    mesh.source.apply(tcp('two', '{destinationSubnets: [10.2.0.0/16]}'));
-    expect(chains()).to.deep.equal(['reviews.default:444|one', 'reviews.default:444|two', 'reviews.default:444']);
-    mesh.source.apply(tcp('all', '{port: 444}'));
-    mesh.source.apply(tcp('unreachable', '{port: 444}'));
-    expect(chains()).to.deep.equal(['reviews.default:444|one', 'reviews.default:444|two', 'reviews.default:444|all']);
-  });
-
-  it('leave out server names that Envoy would refuse with the whole listener', () => {
-    const mesh = createTestMesh();
-    mesh.source.apply(serviceObjects({ ...reviews, ports: ['tls:443'] }));
-    mesh.source.apply(`
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: a, namespace: default}
-spec:
-  hosts: [reviews, "*-a.example.com", B.example.com]
-  tls:
-  - match: [{sniHosts: ["*-a.example.com"]}]
-    route: [{destination: {host: reviews, subset: v1}}]
-  - match: [{sniHosts: ["*-a.example.com", B.example.com]}]
-    route: [{destination: {host: reviews, subset: v2}}]
-`);
-    const listener = listenersOf(mesh).find(({ name }) => name === '10.96.0.10_443');
-    expect(listener?.filterChains.map((chain) => chain.match)).to.deep.equal([{ serverNames: ['b.example.com'] }]);
   });
 });

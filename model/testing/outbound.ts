@@ -102,3 +102,19 @@ export function targetsOf(mesh: TestMesh, table: string, host: string, proxy: Pa
     action.kind === 'forward' ? action.clusters.map(({ cluster }) => spell(cluster)).join('+') : action.kind,
   );
 }
+
+/** The virtual hosts of a route table as a whole. */
+export function tableOf(mesh: TestMesh, name: string, proxy: Partial<ProxyFacts> = {}): readonly VirtualHost[] {
+  const { view } = mesh.keysOf(proxy);
+  const listeners = mesh.flatten(mesh.queries.listenerSlice, mesh.read(mesh.queries.viewListeners, view));
+  const own = listeners.map(listenerRouteTable).filter((key) => key !== undefined);
+  for (const key of [...mesh.read(mesh.queries.viewRouteTables, view), ...own]) {
+    const table = mesh.read(mesh.queries.routeTable, key);
+    if (table.name !== name) continue;
+    const hosts = mesh.flatten(mesh.queries.routeSlice, table).map((host) => mesh.read(mesh.queries.virtualHost, host));
+    const domains = hosts.flatMap((host) => host.domains);
+    expect(new Set(domains).size, `a domain twice in ${domains.join(' ')}`).to.equal(domains.length);
+    return hosts;
+  }
+  throw new Error(`no table ${name}`);
+}
