@@ -14,15 +14,24 @@ type HttpFilter = Message<'envoy.extensions.filters.network.http_connection_mana
 
 export type HttpHandler = Extract<FilterChain['handler'], { kind: 'http' }>;
 
+interface Role {
+  readonly reporter: 'source' | 'destination';
+  readonly server: HttpConnectionManager;
+  /** Of a client's certificate, beside subject and names. */
+  readonly xfcc: NonNullable<HttpConnectionManager['setCurrentClientCertDetails']>;
+}
+
 /** What follows from the place in the mesh, as Istio's proxies behave there. */
 const roles = {
-  'sidecar-outbound': { reporter: 'source', server: {} },
+  'sidecar-outbound': { reporter: 'source', server: {}, xfcc: {} },
   'sidecar-inbound': {
     reporter: 'destination',
     server: { serverName: 'istio-envoy', serverHeaderTransformation: 'PASS_THROUGH' },
+    xfcc: {},
   },
-  gateway: { reporter: 'source', server: { serverName: 'istio-envoy' } },
-} as const satisfies Record<HttpHandler['role'], { reporter: 'source' | 'destination'; server: HttpConnectionManager }>;
+  // Clients from elsewhere are known by more than a name in their certificate.
+  gateway: { reporter: 'source', server: { serverName: 'istio-envoy' }, xfcc: { cert: true } },
+} as const satisfies Record<HttpHandler['role'], Role>;
 
 export function buildHttpConnectionManager(handler: HttpHandler, settings: ListenerSettings): HttpConnectionManager {
   const role = roles[handler.role];
@@ -66,7 +75,9 @@ function buildClientCertificateForwarding(
   const sets = policy === 'SANITIZE_SET' || policy === 'APPEND_FORWARD';
   return {
     forwardClientCertDetails: policy,
-    ...(sets ? { setCurrentClientCertDetails: { subject: wrap(true), dns: true, uri: true } } : {}),
+    ...(sets
+      ? { setCurrentClientCertDetails: { subject: wrap(true), dns: true, uri: true, ...roles[handler.role].xfcc } }
+      : {}),
   };
 }
 

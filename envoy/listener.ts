@@ -62,14 +62,19 @@ function buildListenerFilters(listener: Listener): ListenerMessage['listenerFilt
   ];
 }
 
-/** A client that says nothing (a server that speaks first) is taken as plain TCP once the wait is over. */
+/** Once the wait is over a client that says nothing (a server that speaks first) is taken as plain TCP. */
 function buildDetection(listener: Listener): ListenerMessage {
   if (!listener.tlsInspector && !listener.httpInspector) return {};
   return {
     listenerFiltersTimeout: buildDuration(listener.detectionTimeoutMs),
-    ...(listener.detectionTimeoutMs > 0 ? { continueOnListenerFiltersTimeout: true } : {}),
+    ...(listener.detectionTimeoutMs > 0 && listener.direction !== 'gateway'
+      ? { continueOnListenerFiltersTimeout: true }
+      : {}),
   };
 }
+
+/** A client that begins TLS and doesn't go on must not hold its connection for ever. */
+const HANDSHAKE_MS = 15_000;
 
 function buildFilterChain(
   chain: FilterChain,
@@ -79,7 +84,12 @@ function buildFilterChain(
   return {
     name: chain.name,
     filterChainMatch: buildFilterChainMatch(chain.match),
-    ...(chain.tls ? { transportSocket: buildDownstreamTransport(chain.tls) } : {}),
+    ...(chain.tls
+      ? {
+          transportSocket: buildDownstreamTransport(chain.tls),
+          transportSocketConnectTimeout: buildDuration(HANDSHAKE_MS),
+        }
+      : {}),
     filters: [...buildLookup(chain.handler), buildHandler(chain.handler, direction, settings)],
   };
 }
