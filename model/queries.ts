@@ -118,6 +118,6 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
       { equal: sameData },
     ),
     listener: defineListeners(graph, { services, hosts, ports, virtualServices, members: egress }),
-    virtualHost: defineVirtualHosts(graph, { services, virtualServices }),
+    virtualHost: defineVirtualHosts(graph, { services, virtualServices, overrides }),
   };
 }

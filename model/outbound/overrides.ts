@@ -1,6 +1,6 @@
 /** Hosts that one kind of client routes differently from everybody, and hosts that are no service at all. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import { isSeen, type ServiceQueries } from '../discovery/services.ts';
+import { isHttp, isSeen, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import {
   claimants,
@@ -10,6 +10,7 @@ import {
 } from '../frontend/istio/virtualservices.ts';
 import { hostWithin, isWildcard } from '../hosts.ts';
 import { boundToMesh, EXPORTED_BY_DEFAULT, hostsOf } from '../inputs.ts';
+import { renderObjectKey } from '../keys.ts';
 import { exportedTo, isPublic } from '../selection.ts';
 
 export interface OverrideQueries {
@@ -26,6 +27,36 @@ export interface OverrideQueries {
   readonly routedHosts: Query<readonly string[]>;
   /** Key '': hosts of public VirtualServices with HTTP routes that are no service. */
   readonly freeHosts: Query<readonly string[]>;
+  /** By key of a VirtualService: the HTTP ports of the services among its hosts. */
+  readonly routedPorts: Query<readonly number[]>;
+  /** By host that is no service: where it is routed beside the usual port. */
+  readonly freeHostPorts: Query<readonly number[]>;
+}
+
+/**
+ * A host that is no service has no ports to say where clients address it: it is routed on the usual one, and where its
+ * VirtualService names services too, on theirs.
+ */
+const USUAL_PORT = 80;
+
+/** Whether a VirtualService routes its hosts that are no service on this port. */
+export function routesFreeHosts(
+  reader: Reader,
+  { routedPorts }: Pick<OverrideQueries, 'routedPorts'>,
+  { cluster, namespace, name }: VirtualServiceConfig,
+  port: number,
+): boolean {
+  return port === USUAL_PORT || reader.read(routedPorts, renderObjectKey(cluster, namespace, name)).includes(port);
+}
+
+/** Whether some VirtualService routes this host, which is no service, on a port. */
+export function isRoutedOn(
+  reader: Reader,
+  { freeHostPorts }: Pick<OverrideQueries, 'freeHostPorts'>,
+  host: string,
+  port: number,
+): boolean {
+  return port === USUAL_PORT || reader.read(freeHostPorts, host).includes(port);
 }
 
 export function defineOverrides(
@@ -119,5 +150,35 @@ export function defineOverrides(
     { equal: sameData },
   );
 
-  return { servicesOfHost, isFreeHost, routedServices, routedHosts, freeHosts };
+  const routedPorts = graph.query<readonly number[]>(
+    'routedPorts',
+    (reader, key) => {
+      const config = reader.get(inputs.virtualServices, key);
+      const hosts = config === undefined ? [] : hostsOf(config, inputs.domainSuffix);
+      const ports = hosts
+        .flatMap((host) => reader.read(servicesOfHost, host))
+        .flatMap((id) => reader.read(services.service, id)?.ports ?? [])
+        .filter(({ protocol }) => isHttp(protocol) || protocol === 'Auto')
+        .map(({ port }) => port);
+      return sortNumbers(ports);
+    },
+    { equal: sameData },
+  );
+
+  const freeHostPorts = graph.query<readonly number[]>(
+    'freeHostPorts',
+    (reader, host) => {
+      const configs = reader.bucket(inputs.virtualServices, 'host', host);
+      return sortNumbers(
+        configs.flatMap(({ cluster, namespace, name }) =>
+          reader.read(routedPorts, renderObjectKey(cluster, namespace, name)),
+        ),
+      );
+    },
+    { equal: sameData },
+  );
+
+  return { servicesOfHost, isFreeHost, routedServices, routedHosts, freeHosts, routedPorts, freeHostPorts };
 }
+
+const sortNumbers = (numbers: readonly number[]): readonly number[] => [...new Set(numbers)].sort((a, b) => a - b);

@@ -19,7 +19,7 @@ import { type EgressQueries, readRest } from '../sidecar/egress.ts';
 import { isNarrowed, narrowSlice } from '../sidecar/narrow.ts';
 import { scopedTable } from '../sidecar/table.ts';
 import type { ComposedRouteTable, Slice } from '../types/resolved.ts';
-import type { OverrideQueries } from './overrides.ts';
+import { isRoutedOn, type OverrideQueries } from './overrides.ts';
 import { httpServicesKey, type PortQueries, uniteVisible } from './ports.ts';
 import { namesHosts } from './reach.ts';
 
@@ -117,7 +117,8 @@ export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTa
     (reader, text) => {
       const key = parseRouteTableKey(text);
       if (key.service !== '') return detectedTable(key);
-      if (key.egress !== '') return scopedTable(reader, { services, ports, members: egress, aliasedServices }, key);
+      if (key.egress !== '')
+        return scopedTable(reader, { services, ports, overrides, members: egress, aliasedServices }, key);
       const { port, ns, cluster, families, labels } = key;
       const slices = reader.read(services.visibleSlices, ns).map((text) => {
         const slice = parseSliceKey(text);
@@ -138,16 +139,13 @@ export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTa
       }
       for (const id of reader.read(hosts.hiddenServices, ns).keys()) changed.set(id, []);
       const special = reader.read(overrides.routedHosts, ns);
-      const named = [
-        ...reader
-          .read(overrides.freeHosts, '')
-          .filter((host) => !special.includes(host))
-          .map((host) => renderVirtualHostKey({ kind: 'host', host, port, rest: key.rest })),
-        ...special.map((host) =>
-          renderVirtualHostKey({ kind: 'host', host, port, client: ns, labels, rest: key.rest }),
-        ),
-      ];
-      const free = [...special, ...reader.read(overrides.freeHosts, '')];
+      const free = [...new Set([...reader.read(overrides.freeHosts, ''), ...special])].filter((host) =>
+        isRoutedOn(reader, overrides, host, Number(port)),
+      );
+      const named = free.map((host) => {
+        const client = special.includes(host) ? { client: ns, labels } : {};
+        return renderVirtualHostKey({ kind: 'host', host, port, ...client, rest: key.rest });
+      });
       const rest = free.includes('*') ? [] : [renderVirtualHostKey({ kind: 'any', rest: key.rest })];
       return { name: port, slices, overrides: changed, extra: [...named, ...rest] };
     },

@@ -17,12 +17,14 @@ import { isWildcard, resolveHost } from '../hosts.ts';
 import { parseLabels, parseServiceId, parseVirtualHostKey, type VirtualHostKey } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
 import type { ClusterName, VirtualHost } from '../types/resolved.ts';
+import { type OverrideQueries, routesFreeHosts } from './overrides.ts';
 import { addressesFor } from './reach.ts';
 import { restHost } from './resthost.ts';
 
 export interface VirtualHostParts {
   readonly services: ServiceQueries;
   readonly virtualServices: VirtualServiceQueries;
+  readonly overrides: OverrideQueries;
 }
 
 /** `virtualHost`: by virtual host key. */
@@ -64,6 +66,7 @@ function routesOf(
   const settings = reader.read(virtualServices.settings, '');
   const { domainSuffix } = virtualServices.inputs;
   for (const config of readVirtualServices(reader, virtualServices, hostname, key)) {
+    if (key.kind === 'host' && !routesFreeHosts(reader, parts.overrides, config, port)) continue;
     const routes = resolveHttpRoutes(config, {
       scope: { port, gateways: ['mesh'], namespace: key.client, labels: parseLabels(key.labels) },
       findCluster: findClusterFor(reader, services, domainSuffix, config.namespace, port),

@@ -8,6 +8,7 @@ import {
   renderRouteSliceKey,
   renderVirtualHostKey,
 } from '../keys.ts';
+import { isRoutedOn, type OverrideQueries } from '../outbound/overrides.ts';
 import { httpServicesKey, type PortQueries } from '../outbound/ports.ts';
 import { namesHosts } from '../outbound/reach.ts';
 import type { ServicePort } from '../types/inputs.ts';
@@ -19,6 +20,7 @@ import { readEgress, renderEgressKey } from './scope.ts';
 export interface ScopedTableParts {
   readonly services: ServiceQueries;
   readonly ports: PortQueries;
+  readonly overrides: OverrideQueries;
   readonly members: MemberQueries;
   /** By client namespace: services of other namespaces that have another name there. */
   readonly aliasedServices: Query<readonly string[]>;
@@ -31,18 +33,21 @@ export function scopedTable(reader: Reader, parts: ScopedTableParts, key: RouteT
   const egress = renderEgressKey(key, Number(key.egress));
   const listener = readEgress(reader, parts.members.sidecarScope, egress);
   const isProxy = key.port === '0' || listener?.port?.protocol === 'HTTP_PROXY';
-  const routed = reader.read(parts.members.egressRoutes, egress).hosts;
-  const hosts = [...routed].map(([host, choice]) =>
+  const hostPort = isProxy ? DEFAULT_PORT : key.port;
+  const routed = [...reader.read(parts.members.egressRoutes, egress).hosts].filter(([host]) =>
+    isRoutedOn(reader, parts.overrides, host, Number(hostPort)),
+  );
+  const hosts = routed.map(([host, choice]) =>
     renderVirtualHostKey({
       kind: 'host',
       host,
-      port: isProxy ? DEFAULT_PORT : key.port,
+      port: hostPort,
       ...routeFields(choice, key),
       rest: key.rest,
       named: isProxy ? '1' : '',
     }),
   );
-  const rest = routed.has('*') ? [] : [renderVirtualHostKey({ kind: 'any', rest: key.rest })];
+  const rest = routed.some(([host]) => host === '*') ? [] : [renderVirtualHostKey({ kind: 'any', rest: key.rest })];
   if (isProxy) {
     const name = key.port === '0' ? (listener?.bind ?? '') : key.port;
     const services = proxiedHosts(reader, parts, key);
