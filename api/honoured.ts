@@ -42,6 +42,8 @@ function policyFields(at: string): Readonly<Record<string, Honour>> {
     'tls.clientCertificate',
     'tls.privateKey',
     'tls.caCertificates',
+    'tls.caCrl',
+    'tls.credentialName',
     'tls.insecureSkipVerify',
     'tls.sni',
     'tls.subjectAltNames',
@@ -50,6 +52,22 @@ function policyFields(at: string): Readonly<Record<string, Honour>> {
     ...poolFields(`${at}.connectionPool`),
     ...Object.fromEntries(whole.map((field) => [`${at}.${field}`, true])),
   };
+}
+
+/** TLS that ends at a proxy, at a gateway or beside an application. */
+function serverFields(at: string): Readonly<Record<string, Honour>> {
+  const whole = [
+    'serverCertificate',
+    'privateKey',
+    'caCertificates',
+    'caCrl',
+    'verifyCertificateHash',
+    'verifyCertificateSpki',
+    'minProtocolVersion',
+    'maxProtocolVersion',
+    'cipherSuites',
+  ];
+  return Object.fromEntries(whole.map((field) => [`${at}.${field}`, true]));
 }
 
 /** A workload stands in ServiceEntries and by itself. */
@@ -130,15 +148,14 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
     'servers[].port': true,
     'servers[].hosts': true,
     'servers[].bind': true,
-    'servers[].tls.mode': ['SIMPLE', 'MUTUAL', 'PASSTHROUGH', 'ISTIO_MUTUAL'],
+    'servers[].tls.mode': ['SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL', 'PASSTHROUGH', 'ISTIO_MUTUAL'],
     'servers[].tls.credentialName': true,
+    'servers[].tls.credentialNames': true,
     'servers[].tls.caCertCredentialName': true,
-    'servers[].tls.serverCertificate': true,
-    'servers[].tls.privateKey': true,
-    'servers[].tls.caCertificates': true,
-    'servers[].tls.minProtocolVersion': true,
-    'servers[].tls.maxProtocolVersion': true,
-    'servers[].tls.cipherSuites': true,
+    ...serverFields('servers[].tls'),
+    'servers[].tls.tlsCertificates[].serverCertificate': true,
+    'servers[].tls.tlsCertificates[].privateKey': true,
+    'servers[].tls.subjectAltNames': true,
     'servers[].tls.httpsRedirect': true,
   },
   Sidecar: {
@@ -157,12 +174,7 @@ export const honoured: Partial<Readonly<Record<Kind, Readonly<Record<string, Hon
     'ingress[].captureMode': true,
     'ingress[].defaultEndpoint': true,
     'ingress[].tls.mode': ['SIMPLE', 'MUTUAL', 'OPTIONAL_MUTUAL'],
-    'ingress[].tls.serverCertificate': true,
-    'ingress[].tls.privateKey': true,
-    'ingress[].tls.caCertificates': true,
-    'ingress[].tls.minProtocolVersion': true,
-    'ingress[].tls.maxProtocolVersion': true,
-    'ingress[].tls.cipherSuites': true,
+    ...serverFields('ingress[].tls'),
     ...poolFields('ingress[].connectionPool'),
     ...poolFields('inboundConnectionPool'),
   },

@@ -34,15 +34,14 @@ export const TLS_MODE_ISTIO = 'istio';
 export const WORKLOAD_CERTIFICATE = 'default';
 export const WORKLOAD_ROOTS = 'ROOTCA';
 
-/** The public roots that the proxy's image carries; served by the agent, because where they lie depends on the image. */
-export const SYSTEM_ROOTS = 'file-root:system';
-
 /**
  * SDS names of files in the proxy's container. The agent serves what they hold and follows it, so that a renewed certificate
- * is taken up, and a file that is missing is no reason for Envoy to refuse a whole listener.
+ * is taken up, and a file that is missing is no reason for Envoy to refuse a whole listener. Where the public roots of the
+ * image lie is left to the agent, too.
  */
 export const renderCertificateFiles = (certificate: string, key: string): string => `file-cert:${certificate}~${key}`;
-export const renderRootsFile = (path: string): string => `file-root:${path}`;
+export const renderRootsFiles = (path = 'system', crl?: string): string =>
+  crl === undefined ? `file-root:${path}` : `file-root:${path}~${crl}`;
 
 /** SDS names with this prefix stand for Kubernetes Secrets and come from the control plane. */
 export const KUBERNETES_SECRET_PREFIX = 'kubernetes://';

@@ -43,10 +43,11 @@ export function buildCertificateSecret(
   };
 }
 
-/** Roots to check peers against, as SDS serves them; PEM bytes. */
+/** Roots to check peers against, and what they have revoked, as SDS serves them; PEM bytes. */
 export function buildRootsSecret(
   name: string,
-  roots: Uint8Array,
+  { caCertificates, crl }: { readonly caCertificates: Uint8Array; readonly crl?: Uint8Array },
 ): Message<'envoy.extensions.transport_sockets.tls.v3.Secret'> {
-  return { name, validationContext: { trustedCa: { inlineBytes: roots } } };
+  const revoked = crl === undefined ? {} : { crl: { inlineBytes: crl } };
+  return { name, validationContext: { trustedCa: { inlineBytes: caCertificates }, ...revoked } };
 }

@@ -1,12 +1,19 @@
-import type { DownstreamTls, UpstreamProtocol, UpstreamTls } from '#model/types/index.ts';
+import { isIP } from 'node:net';
+import type {
+  CertificateOrigin,
+  ClientValidation,
+  DownstreamTls,
+  RootsOrigin,
+  UpstreamProtocol,
+  UpstreamTls,
+} from '#model/types/index.ts';
 import { type Message, pack } from '#wire/index.ts';
 import {
   filters,
   MTLS_SOCKET,
   PLAINTEXT_SOCKET,
   renderCertificateFiles,
-  renderRootsFile,
-  SYSTEM_ROOTS,
+  renderRootsFiles,
   TLS_MODE_ISTIO,
   TLS_MODE_KEY,
   WORKLOAD_CERTIFICATE,
@@ -18,6 +25,7 @@ import { wrap } from './values.ts';
 type TransportSocket = Message<'envoy.config.core.v3.TransportSocket'>;
 type TransportSocketMatch = Message<'envoy.config.cluster.v3.Cluster.TransportSocketMatch'>;
 type CommonTlsContext = Message<'envoy.extensions.transport_sockets.tls.v3.CommonTlsContext'>;
+type ValidationContext = Message<'envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext'>;
 type SanMatcher = Message<'envoy.extensions.transport_sockets.tls.v3.SubjectAltNameMatcher'>;
 
 type MeshTls = Extract<UpstreamTls, { kind: 'auto-mtls' | 'istio-mutual' }>;
@@ -93,20 +101,29 @@ function buildUpstreamSocket(sni: string, commonTlsContext: CommonTlsContext): T
   };
 }
 
-function buildClientCertificate({ clientCertificate: given }: OriginatedTls): CommonTlsContext {
-  if (given === undefined) return {};
-  const name = 'secret' in given ? given.secret : renderCertificateFiles(given.certificate, given.privateKey);
-  return { tlsCertificateSdsSecretConfigs: [buildSecretConfig(name)] };
+function buildClientCertificate({ clientCertificate }: OriginatedTls): CommonTlsContext {
+  return clientCertificate === undefined ? {} : buildCertificates([clientCertificate]);
+}
+
+function buildCertificates(certificates: readonly CertificateOrigin[]): CommonTlsContext {
+  const names = certificates.map((one) =>
+    'secret' in one ? one.secret : renderCertificateFiles(one.certificate, one.privateKey),
+  );
+  return { tlsCertificateSdsSecretConfigs: names.map(buildSecretConfig) };
 }
 
 function buildServerValidation(tls: OriginatedTls): CommonTlsContext {
   if (tls.insecureSkipVerify) return {};
-  const names = { matchTypedSubjectAltNames: tls.subjectAltNames.flatMap(anyNameKind) };
-  const roots = tls.caCertificates ?? { secret: SYSTEM_ROOTS };
-  const name = 'file' in roots ? renderRootsFile(roots.file) : roots.secret;
+  return buildValidation(tls.caCertificates ?? {}, {
+    matchTypedSubjectAltNames: tls.subjectAltNames.flatMap(anyNameKind),
+  });
+}
+
+function buildValidation(roots: RootsOrigin, checks: ValidationContext): CommonTlsContext {
+  const name = 'secret' in roots ? roots.secret : renderRootsFiles(roots.file, roots.crl);
   return {
     combinedValidationContext: {
-      defaultValidationContext: names,
+      defaultValidationContext: checks,
       validationContextSdsSecretConfig: buildSecretConfig(name),
     },
   };
@@ -119,10 +136,8 @@ function exactUri(exact: string): SanMatcher {
 /** A name that the user gave may stand in the certificate as any kind of name. */
 function anyNameKind(exact: string): SanMatcher[] {
   if (exact.includes('://')) return [exactUri(exact)];
-  return [
-    { sanType: 'DNS', matcher: { exact } },
-    { sanType: 'URI', matcher: { exact } },
-  ];
+  const kind = isIP(exact) !== 0 ? 'IP_ADDRESS' : exact.includes('@') ? 'EMAIL' : 'DNS';
+  return [{ sanType: kind, matcher: { exact } }, exactUri(exact)];
 }
 
 /** What a filter chain presents and demands. */
@@ -139,8 +154,12 @@ export function buildDownstreamTransport(tls: DownstreamTls): TransportSocket {
           },
         }
       : {
-          requireClientCertificate: wrap(requiresClientCertificate(tls)),
-          commonTlsContext: { ...buildServerParameters(tls), ...buildServerIdentity(tls) },
+          requireClientCertificate: wrap(tls.clients?.optional === false),
+          commonTlsContext: {
+            ...buildServerParameters(tls),
+            ...buildCertificates(tls.certificates),
+            ...(tls.clients ? buildClientValidation(tls.clients) : {}),
+          },
         };
   return {
     name: filters.tls,
@@ -151,10 +170,6 @@ export function buildDownstreamTransport(tls: DownstreamTls): TransportSocket {
 const versions = { TLSV1_0: 'TLSv1_0', TLSV1_1: 'TLSv1_1', TLSV1_2: 'TLSv1_2', TLSV1_3: 'TLSv1_3' } as const;
 
 type ServerTls = Exclude<DownstreamTls, { kind: 'mesh-mtls' }>;
-
-function requiresClientCertificate(tls: ServerTls): boolean {
-  return tls.kind === 'files' ? tls.clientCa?.optional === false : tls.clientCa !== undefined;
-}
 
 function buildServerParameters(tls: ServerTls): CommonTlsContext {
   return {
@@ -167,22 +182,10 @@ function buildServerParameters(tls: ServerTls): CommonTlsContext {
   };
 }
 
-function buildServerIdentity(tls: ServerTls): CommonTlsContext {
-  if (tls.kind === 'files') {
-    const { certificate, privateKey, clientCa } = tls;
-    const names = { certificate: renderCertificateFiles(certificate, privateKey) };
-    return buildServedIdentity({ ...names, ...(clientCa ? { roots: renderRootsFile(clientCa.file) } : {}) });
-  }
-  return buildServedIdentity({
-    certificate: tls.secret,
-    ...(tls.clientCa ? { roots: tls.clientCa.secret } : {}),
+function buildClientValidation(clients: ClientValidation): CommonTlsContext {
+  return buildValidation(clients.roots, {
+    matchTypedSubjectAltNames: clients.subjectAltNames.flatMap(anyNameKind),
+    verifyCertificateHash: clients.certificateHashes,
+    verifyCertificateSpki: clients.publicKeyHashes,
   });
-}
-
-/** By SDS names. */
-function buildServedIdentity(names: { readonly certificate: string; readonly roots?: string }): CommonTlsContext {
-  return {
-    tlsCertificateSdsSecretConfigs: [buildSecretConfig(names.certificate)],
-    ...(names.roots === undefined ? {} : { validationContextSdsSecretConfig: buildSecretConfig(names.roots) }),
-  };
 }

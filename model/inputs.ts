@@ -2,6 +2,7 @@
 import type { kinds } from '#api/index.ts';
 import type { Graph, Input } from '#graph/types.ts';
 import { sameData, sameObject } from './equality.ts';
+import { findCredentials } from './frontend/istio/credentials.ts';
 import { resolveHost } from './hosts.ts';
 import { renderObjectKey, renderServiceId } from './keys.ts';
 import type {
@@ -50,7 +51,7 @@ export interface MeshInputs {
    * caller).
    */
   readonly virtualServices: Input<Config<VirtualServiceSpec>>;
-  /** Indexes: `namespace`, `exportedTo`. */
+  /** Indexes: `namespace`, `exportedTo`, `credential` (`named`: it uses Secrets). */
   readonly destinationRules: Input<Config<DestinationRuleSpec>>;
   readonly gateways: Input<Config<GatewaySpec>>;
   /** Index `namespace`. */
@@ -92,6 +93,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
     indexes: {
       namespace: (config) => [config.namespace],
       exportedTo: (config) => namespacesNamed(config.spec.exportTo ?? [], config.namespace),
+      credential: (config) => (findCredentials(config.spec).length > 0 ? ['named'] : []),
     },
   });
   const gateways = graph.input<Config<GatewaySpec>>('gateways', { equal: sameObject });

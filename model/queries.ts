@@ -10,7 +10,7 @@ import { sameData } from './equality.ts';
 import { defineRules } from './frontend/istio/destinationrules.ts';
 import { defineVirtualServices } from './frontend/istio/virtualservices.ts';
 import { defineGateways, type GatewayQueries } from './gateway/gateway.ts';
-import { defineGatewaySecrets, type SecretQueries } from './gateway/secrets.ts';
+import { defineSecrets, type SecretQueries } from './gateway/secrets.ts';
 import { defineGatewayTables, type GatewayTableQueries } from './gateway/tables.ts';
 import { defineInboundScope } from './inbound/ingress.ts';
 import { defineInbound, type InboundQueries } from './inbound/listener.ts';
@@ -18,6 +18,7 @@ import type { MeshInputs } from './inputs.ts';
 import { parseViewKey } from './keys.ts';
 import { type ClusterQueries, defineClusters } from './outbound/cluster.ts';
 import { type ClusterListQueries, defineClusterLists } from './outbound/clusters.ts';
+import { type CredentialQueries, defineCredentials } from './outbound/credentials.ts';
 import { defineListeners } from './outbound/listener.ts';
 import { defineListenerLists, type ListenerListQueries } from './outbound/listeners.ts';
 import { defineOverrides } from './outbound/overrides.ts';
@@ -48,7 +49,8 @@ export interface MeshQueries
     InboundQueries,
     GatewayQueries,
     GatewayTableQueries,
-    SecretQueries {
+    SecretQueries,
+    CredentialQueries {
   /** Key ''. */
   readonly settings: Query<MeshSettings>;
   /** By `renderProxyFacts`. */
@@ -80,7 +82,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
   const clusterLists = defineClusterLists(graph, { inputs, settings, services, hosts, rules, imports: egress });
   const routeTables = defineRouteTables(graph, { services, hosts, ports, overrides, egress });
   const gateways = defineGateways(graph, { inputs, services, virtualServices });
-  const secrets = defineGatewaySecrets(graph, inputs, gateways);
+  const secrets = defineSecrets(graph, inputs, settings, gateways);
   const placed = definePlacedServices(graph, inputs, services);
   const { placePrecision } = placed;
   const sidecarClaims = defineSidecarClaims(graph, inputs);
@@ -107,6 +109,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...gateways,
     ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),
     ...secrets,
+    ...defineCredentials(graph, inputs, settings),
     addressDemands: defineAddressDemands(graph, inputs),
     diagnostics: defineDiagnostics(graph, {
       ...{ inputs, settings, services, ports, virtualServices, rules, secrets, peerPolicies, egress, sidecarClaims },

@@ -1,10 +1,11 @@
-/** Gateway certificates: which secret a name stands for, who may have it, and the encoded resource. */
+/** Certificates out of Secrets: which secret a name stands for, who may have it, and the encoded resource. */
 import { buildCertificateSecret, buildRootsSecret } from '#envoy/index.ts';
 import type { Graph, Query } from '#graph/index.ts';
 import type { MeshQueries, SourceRef } from '#model/index.ts';
 import type { Clock } from '#runtime/core/index.ts';
 import type { Proxy as MeshProxy, ServedResource } from '#xds/source.ts';
 import { encodeResource } from './resource.ts';
+import { gatewayOf, parseCombination, parseViewPart } from './snapshots.ts';
 
 /** Whether an identity may read Secrets of a namespace, by the API server's own authorization; joined in cmd/. */
 export interface SecretAuthorizer {
@@ -15,20 +16,17 @@ export interface SecretAuthorizer {
   ): Promise<boolean>;
 }
 
-/**
- * The key of the secret that a name means to this proxy: always one of the proxy's own, proven namespace. Undefined where
- * nothing is proven, and for sidecars.
- */
+/** The key of the secret that a name means to this proxy: always one of its own, proven namespace. Undefined where nothing is proven. */
 export function resolveSecretKey(proxy: MeshProxy, name: string): string | undefined {
   const { identity } = proxy;
-  if (identity === undefined || proxy.type !== 'router') return undefined;
+  if (identity === undefined) return undefined;
   return `${proxy.clusterId}/${identity.namespace}/${name}`;
 }
 
 export interface SecretQueries {
   /** Key: `CLUSTER/NAMESPACE/SDS NAME`. Undefined while the secret is absent or holds nothing of use. */
   readonly secret: Query<ServedResource | undefined>;
-  /** Key: the model's GatewayKey. The SDS names that its servers use, and whose those are; no other is answered. */
+  /** Key: a combination. The SDS names that its servers and clusters use, and whose those are; no other is answered. */
   readonly users: Query<ReadonlyMap<string, readonly SourceRef[]>>;
 }
 
@@ -38,11 +36,17 @@ export function createSecretQueries(graph: Graph, model: MeshQueries): SecretQue
       const secret = reader.read(model.gatewaySecret, key);
       if (secret === undefined) return undefined;
       const name = key.split('/').slice(2).join('/');
-      const message =
-        secret.kind === 'roots' ? buildRootsSecret(name, secret.caCertificates) : buildCertificateSecret(name, secret);
+      const message = secret.kind === 'roots' ? buildRootsSecret(name, secret) : buildCertificateSecret(name, secret);
       return encodeResource('envoy.extensions.transport_sockets.tls.v3.Secret', message, { name });
     }),
-    users: model.gatewaySecretUsers,
+    users: graph.query('translate.secretUsers', (reader, combination) => {
+      const { view, own } = parseCombination(combination);
+      const gateway = gatewayOf(own);
+      const users = new Map(reader.read(model.viewSecretUsers, parseViewPart(view).view));
+      for (const [name, gateways] of gateway === undefined ? [] : reader.read(model.gatewaySecretUsers, gateway))
+        users.set(name, [...(users.get(name) ?? []), ...gateways]);
+      return users;
+    }),
   };
 }
 

@@ -15,9 +15,7 @@ import {
   type Combination,
   createSnapshotQueries,
   describeCombination,
-  gatewayOf,
   type Part,
-  parseCombination,
   renderProxyKey,
 } from './snapshots.ts';
 import { Wake } from './wake.ts';
@@ -85,8 +83,6 @@ interface Subscriber {
   root: Root<Built>;
   /** As of the last build. */
   built: Built | undefined;
-  /** The key of its gateway, for routers. */
-  gateway: string | undefined;
   snapshot: Snapshot | undefined;
   watched: ReadonlySet<string>;
   /** What was last offered of the watched secrets. */
@@ -100,7 +96,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   const permissions = new SecretPermissions(options.secrets, clock);
   const built = createBuiltQueries(graph, options.model, queries);
   const subscribers = new Map<string, Subscriber>();
-  /** Routers that ask for secrets. */
+  /** Proxies that ask for secrets. */
   const watching = new Set<Subscriber>();
   const wake = new Wake(clock);
   const background = new Set<Promise<void>>();
@@ -108,14 +104,16 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   let departed = 0;
   let reported: ReadonlySet<string> = new Set();
 
-  /** The Gateways that name a secret which a router may ask for. */
-  const usersOf = (subscriber: Subscriber | undefined, name: string): readonly SourceRef[] =>
-    subscriber?.gateway === undefined ? [] : (graph.read(secrets.users, subscriber.gateway).get(name) ?? []);
+  /** The user resources that name a secret which a proxy may ask for. */
+  const usersOf = (subscriber: Subscriber | undefined, name: string): readonly SourceRef[] => {
+    const combination = subscriber?.built?.combination;
+    return combination === undefined ? [] : (graph.read(secrets.users, combination).get(name) ?? []);
+  };
 
   const secretOf = (subscriber: Subscriber, name: string): ServedResource | undefined => {
-    const { proxy, gateway } = subscriber;
+    const { proxy } = subscriber;
     const key = resolveSecretKey(proxy, name);
-    if (key === undefined || gateway === undefined || proxy.identity === undefined) return undefined;
+    if (key === undefined || proxy.identity === undefined) return undefined;
     if (!permissions.allows(proxy.identity) || usersOf(subscriber, name).length === 0) return undefined;
     return graph.read(secrets.secret, key);
   };
@@ -128,10 +126,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     }
     const { built: before } = subscriber;
     if (before === result.value) return false;
-    const { combination, view, own } = result.value;
+    const { view, own } = result.value;
     subscriber.built = result.value;
-    if (before === undefined || before.combination !== combination)
-      subscriber.gateway = combination === undefined ? undefined : gatewayOf(parseCombination(combination).own);
     if (before?.view.types === view.types && before.own.types === own.types) return false;
     const joined = joinSnapshot(view, own, revision);
     // A proxy that moves to another combination must not seem to have acknowledged what was there before it came.
@@ -187,7 +183,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   /** Runs beside the builds, which must not wait for the API server. */
   const refreshPermissions = (signal: AbortSignal): void => {
     if (watching.size === 0) return;
-    const identities = [...watching].flatMap(({ proxy: { identity } }) => (identity === undefined ? [] : [identity]));
+    const asking = [...watching].filter((one) => [...one.watched].some((name) => usersOf(one, name).length > 0));
+    const identities = asking.flatMap(({ proxy: { identity } }) => (identity === undefined ? [] : [identity]));
     const refreshing = permissions
       .refresh(identities, signal, (error) => options.onFault('authorization of secrets', error))
       .then((changed) => {
@@ -244,7 +241,6 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
         onChange,
         root: { query: proxy.client === 'agent' ? built.agent : built.proxy, key },
         built: undefined,
-        gateway: undefined,
         snapshot: undefined,
         watched: new Set(),
         secrets: new Map(),
@@ -261,7 +257,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
         },
         watchSecrets(names) {
           subscriber.watched = new Set(names);
-          if (names.size > 0 && proxy.type === 'router') watching.add(subscriber);
+          if (names.size > 0) watching.add(subscriber);
           else watching.delete(subscriber);
           wake.up();
         },

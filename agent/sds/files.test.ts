@@ -18,8 +18,20 @@ describe('the name of a secret in files', () => {
       ...{ kind: 'certificate', certificate: '/a/cert.pem', key: '/a/key.pem' },
     });
     expect(parseFileSecret('file-root:/a/ca.pem')).to.deep.equal({ kind: 'roots', paths: ['/a/ca.pem'] });
+    expect(parseFileSecret('file-root:/a/ca.pem~/a/ca.crl')).to.deep.equal({
+      ...{ kind: 'roots', paths: ['/a/ca.pem'], crl: '/a/ca.crl' },
+    });
+    expect(parseFileSecret('file-root:system~/a/ca.crl')).to.include({ crl: '/a/ca.crl' });
     expect(parseFileSecret('file-root:system')).to.have.property('paths').that.includes('/etc/ssl/cert.pem');
-    for (const name of ['file-cert:/a', 'file-cert:~/k', 'file-cert:/a~/b~/c', 'file-root:', 'kubernetes://a', ''])
+    for (const name of [
+      'file-cert:/a',
+      'file-cert:~/k',
+      'file-cert:/a~/b~/c',
+      'file-root:',
+      'file-root:/a~',
+      'kubernetes://a',
+      '',
+    ])
       expect(parseFileSecret(name), name).to.equal(undefined);
   });
 });
@@ -143,6 +155,22 @@ describe('secrets in files', () => {
     expect(new X509Certificate(bundle).subject).to.equal('CN=a');
     expect(held(key)).to.equal(undefined);
     expect(lines.join('')).to.contain('holds no certificate');
+  });
+
+  it('are roots with what these have revoked, and neither without the other', async () => {
+    create('ca.pem', 'key.pem');
+    const roots = `file-root:${path('ca.pem')}~${path('ca.crl')}`;
+    store.want(roots);
+    await look();
+    expect(held(roots)).to.equal(undefined);
+    const list = '-----BEGIN X509 CRL-----\nMAMCAQE=\n-----END X509 CRL-----\n';
+    await writeFile(path('ca.crl'), list);
+    await look();
+    expect(Buffer.from(held(roots)?.validationContext?.crl?.inlineBytes ?? []).toString()).to.equal(list);
+    await writeFile(path('ca.crl'), '');
+    await look();
+    expect(lines.at(-1)).to.contain('holds no revocation list');
+    expect(Buffer.from(held(roots)?.validationContext?.crl?.inlineBytes ?? []).toString()).to.equal(list);
   });
 
   it('are the public roots where the system’s are asked for', async () => {

@@ -50,8 +50,10 @@ export class FileSecrets implements Component {
     const secret = parseFileSecret(name);
     if (secret === undefined) return;
     try {
-      if (secret.kind === 'roots') store.setFileRoots(name, await readRoots(secret.paths));
-      else store.setFileCertificate(name, ...(await readPair(secret)));
+      if (secret.kind === 'roots') {
+        const crl = secret.crl === undefined ? undefined : await readRevocations(secret.crl);
+        store.setFileRoots(name, await readRoots(secret.paths), crl);
+      } else store.setFileCertificate(name, ...(await readPair(secret)));
       this.#complaints.delete(name);
     } catch (error) {
       const { message } = LateenError.from(error);
@@ -78,6 +80,13 @@ async function readRoots(paths: readonly string[]): Promise<string> {
   }
   // An image without public roots: those that this program brings along.
   return `${rootCertificates.join('\n')}\n`;
+}
+
+async function readRevocations(path: string): Promise<string> {
+  const text = await readFile(path, 'utf8');
+  if (!/-----BEGIN X509 CRL-----[^-]+-----END X509 CRL-----/.test(text))
+    throw new LateenError('invalid', `${path} holds no revocation list`);
+  return text;
 }
 
 /** Chain and key; a pair that does not match was read while it was being replaced. */

@@ -75,8 +75,8 @@ export class SecretStore {
     if (this.#wanted.has(name)) this.#setCertificate(name, chain, privateKey);
   }
 
-  setFileRoots(name: string, bundle: string): void {
-    if (this.#wanted.has(name)) this.#setRoots(name, bundle);
+  setFileRoots(name: string, bundle: string, crl?: string): void {
+    if (this.#wanted.has(name)) this.#setRoots(name, bundle, crl);
   }
 
   #setCertificate(name: string, chain: string, privateKey: string): void {
@@ -90,12 +90,15 @@ export class SecretStore {
     this.#set({ name, version: hash(chain), bytes });
   }
 
-  #setRoots(name: string, bundle: string): void {
+  #setRoots(name: string, bundle: string, crl = ''): void {
     const bytes = codec.encode('envoy.extensions.transport_sockets.tls.v3.Secret', {
       name,
-      validationContext: { trustedCa: { inlineBytes: Buffer.from(bundle) } },
+      validationContext: {
+        trustedCa: { inlineBytes: Buffer.from(bundle) },
+        ...(crl === '' ? {} : { crl: { inlineBytes: Buffer.from(crl) } }),
+      },
     });
-    this.#set({ name, version: hash(bundle), bytes });
+    this.#set({ name, version: hash(bundle + crl), bytes });
   }
 
   /** `listener` is called after each change; the result stops that. */

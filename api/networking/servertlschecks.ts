@@ -1,5 +1,5 @@
 import type { Diagnostic } from '../resource.ts';
-import { duplicates, each, errorIf, type Path, warningIf } from '../schema/findings.ts';
+import { duplicates, each, errorIf, type Path, warning, warningIf } from '../schema/findings.ts';
 import { isCipher } from './ciphers.ts';
 import type { ServerTLSSettings } from './servertls.ts';
 
@@ -14,7 +14,29 @@ function countSources(tls: ServerTLSSettings): number {
 }
 
 export function checkServerTls(tls: ServerTLSSettings, path: Path): Diagnostic[] {
-  return [...checkCertificates(tls, path), ...checkCiphers(tls, path)];
+  return [...checkCertificates(tls, path), ...checkClientNames(tls, path), ...checkCiphers(tls, path)];
+}
+
+const spkiHash = /^[A-Za-z0-9+/]{43}=$/;
+const certificateHash = /^([0-9a-f]{64}|([0-9a-f]{2}:){31}[0-9a-f]{2})$/i;
+
+/** What Envoy would refuse with the whole listener, and what would seem to keep clients out and doesn't. */
+function checkClientNames(tls: ServerTLSSettings, path: Path): Diagnostic[] {
+  const checksClients = tls.mode === 'MUTUAL' || tls.mode === 'OPTIONAL_MUTUAL';
+  const idle = (['subjectAltNames', 'verifyCertificateSpki', 'verifyCertificateHash'] as const).filter(
+    (field) => !checksClients && (tls[field] ?? []).length > 0,
+  );
+  return [
+    ...each(tls.verifyCertificateSpki, [...path, 'verifyCertificateSpki'], (hash, at) =>
+      errorIf(!spkiHash.test(hash), at, 'must be a SHA-256 hash in base64'),
+    ),
+    ...each(tls.verifyCertificateHash, [...path, 'verifyCertificateHash'], (hash, at) =>
+      errorIf(!certificateHash.test(hash), at, 'must be a SHA-256 hash in hex'),
+    ),
+    ...idle.map((field) =>
+      warning([...path, field], 'checks nobody: only MUTUAL and OPTIONAL_MUTUAL ask for certificates'),
+    ),
+  ];
 }
 
 function checkCertificates(tls: ServerTLSSettings, path: Path): Diagnostic[] {

@@ -1,13 +1,14 @@
 import type { Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
 import { classOf, planServers, splitServerHost } from '../frontend/istio/gatewayservers.ts';
-import { clientCaOf, credentialOf, secretName } from '../gateway/servertls.ts';
+import { clientCaOf, credentialsOf } from '../gateway/servertls.ts';
 import { isPartialWildcard } from '../hosts.ts';
 import { compareAge } from '../selection.ts';
 import type { GatewaySpec, Server } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
 import type { Config } from '../types/inputs.ts';
-import { conflicted, type DiagnosticParts, expiredRef, invalidRef, notHonoured, unresolved } from './parts.ts';
+import { conflicted, type DiagnosticParts, notHonoured, unresolved } from './parts.ts';
+import { certificateAndKey, secretFact, type WantedSecret } from './secrets.ts';
 
 export function gatewayFacts(reader: Reader, parts: DiagnosticParts, key: string): readonly StatusFact[] {
   const config = reader.get(parts.inputs.gateways, key);
@@ -31,35 +32,30 @@ function secretFacts(
   server: Server,
   at: number,
 ): readonly StatusFact[] {
-  const wanted = [
-    { field: 'credentialName', name: credentialOf(server), kind: 'certificate', lack: 'a certificate and its key' },
-    {
-      field: 'credentialName',
-      name: clientCaOf(server),
-      kind: 'roots',
-      lack: 'the roots that clients are checked against',
-    },
-  ] as const;
+  const tls = `spec.servers[${at}].tls`;
+  const single = Boolean(server.tls?.credentialName);
+  const clientCa = clientCaOf(server);
+  const wanted: readonly WantedSecret[] = [
+    ...credentialsOf(server).map((name, index) => ({
+      path: single ? `${tls}.credentialName` : `${tls}.credentialNames[${index}]`,
+      name,
+      ...certificateAndKey,
+    })),
+    ...(clientCa === undefined
+      ? []
+      : [
+          {
+            path: server.tls?.caCertCredentialName
+              ? `${tls}.caCertCredentialName`
+              : `${tls}.${single ? 'credentialName' : 'credentialNames[0]'}`,
+            name: clientCa,
+            kind: 'roots',
+            lack: 'the roots that clients are checked against',
+          } as const,
+        ]),
+  ];
   return places.flatMap((place) =>
-    wanted.flatMap(({ field, name, kind, lack }) => {
-      if (name === undefined) return [];
-      const key = `${place}/${secretName(name)}`;
-      const path = `spec.servers[${at}].tls.${field}`;
-      const namespace = place.slice(place.indexOf('/') + 1);
-      const held = reader.read(parts.secrets.gatewaySecret, key)?.kind === kind;
-      const { problem, expiredAt } = reader.read(parts.secrets.gatewaySecretTrouble, key);
-      if (problem !== undefined) {
-        const consequence = held ? 'the last valid version stays in force' : 'it is not in force';
-        return [invalidRef(path, `Secret ${name} in namespace ${namespace}: ${problem} (${consequence})`)];
-      }
-      if (!held)
-        return [
-          unresolved(path, `there is no Secret ${name} with ${lack} in namespace ${namespace}, where the gateway runs`),
-        ];
-      if (expiredAt === undefined) return [];
-      const when = new Date(expiredAt).toISOString();
-      return [expiredRef(path, `Secret ${name} in namespace ${namespace}: its certificate chain expired at ${when}`)];
-    }),
+    wanted.flatMap((secret) => secretFact(reader, parts.secrets, place, secret, 'where the gateway runs')),
   );
 }
 

@@ -3,6 +3,8 @@ import { base64, mintKeyPair } from '#test/support/keypair.ts';
 import { createTestMesh, type TestMesh } from '../testing/mesh.ts';
 import { podObject, reviews, serviceObjects } from '../testing/objects.ts';
 
+const unchecked = { subjectAltNames: [], certificateHashes: [], publicKeyHashes: [] };
+
 const ingress = { app: 'istio-ingressgateway', istio: 'ingressgateway' };
 
 function meshWithIngress(yaml: string): { readonly mesh: TestMesh; readonly gateway: string } {
@@ -64,7 +66,7 @@ describe('gateways', () => {
       [
         'https.443.https.bookinfo.default',
         { serverNames: ['books.example.com'] },
-        { kind: 'server', secret: 'kubernetes://bookinfo-cert', alpn: ['h2', 'http/1.1'] },
+        { kind: 'server', certificates: [{ secret: 'kubernetes://bookinfo-cert' }], alpn: ['h2', 'http/1.1'] },
       ],
     ]);
     expect(listeners.map((listener) => listener.sources[0]?.name)).to.deep.equal(['bookinfo', 'bookinfo']);
@@ -251,11 +253,69 @@ spec:
     ]);
   });
 
-  it('close a TLS server that they cannot serve as it says rather than answer in plaintext', () => {
-    const { mesh, gateway } = meshWithIngress(bookinfo.replace('mode: SIMPLE', 'mode: OPTIONAL_MUTUAL'));
-    expect(mesh.read(mesh.queries.gatewayListeners, gateway).map((listener) => listener.name)).to.deep.equal([
-      '0.0.0.0_8080',
+  it('close a TLS server that they cannot serve as it says rather than answer in plaintext or let everybody in', () => {
+    const named = (tls: string) =>
+      meshWithIngress(bookinfo.replace('mode: SIMPLE, credentialName: bookinfo-cert', tls));
+    for (const tls of [
+      'mode: SIMPLE',
+      'mode: OPTIONAL_MUTUAL, serverCertificate: /a.crt, privateKey: /a.key',
+      'mode: MUTUAL, serverCertificate: /a.crt, caCertificates: /ca.crt',
+      'mode: SIMPLE, tlsCertificates: [{serverCertificate: /a.crt, privateKey: /a.key}, {serverCertificate: /b.crt}]',
+    ]) {
+      const { mesh, gateway } = named(tls);
+      const names = mesh.read(mesh.queries.gatewayListeners, gateway).map((listener) => listener.name);
+      expect(names, tls).not.to.include('0.0.0.0_8443');
+    }
+  });
+
+  it('pass TLS through where no mode says otherwise', () => {
+    const { mesh, gateway } = meshWithIngress(
+      bookinfo
+        .replace('mode: SIMPLE, ', '')
+        .replace(
+          '  http:\n',
+          '  tls: [{match: [{sniHosts: [books.example.com]}], route: [{destination: {host: reviews}}]}]\n  http:\n',
+        ),
+    );
+    const [, secure] = mesh.read(mesh.queries.gatewayListeners, gateway);
+    expect(secure?.filterChains.map(({ tls, handler }) => [tls, handler.kind])).to.deep.equal([[undefined, 'tcp']]);
+    expect([...mesh.read(mesh.queries.gatewaySecretUsers, gateway).keys()]).to.deep.equal([]);
+  });
+
+  it('show a certificate for each kind of key, and let in the clients that the server names', () => {
+    const tls =
+      'mode: OPTIONAL_MUTUAL, credentialNames: [rsa, ecdsa], caCertCredentialName: roots, subjectAltNames: [a.example.org]';
+    const { mesh, gateway } = meshWithIngress(bookinfo.replace('mode: SIMPLE, credentialName: bookinfo-cert', tls));
+    const [, secure] = mesh.read(mesh.queries.gatewayListeners, gateway);
+    expect(secure?.filterChains[0]?.tls).to.deep.equal({
+      kind: 'server',
+      certificates: [{ secret: 'kubernetes://rsa' }, { secret: 'kubernetes://ecdsa' }],
+      alpn: ['h2', 'http/1.1'],
+      clients: {
+        ...{ roots: { secret: 'kubernetes://roots-cacert' }, optional: true },
+        ...{ ...unchecked, subjectAltNames: ['a.example.org'] },
+      },
+    });
+    expect(mesh.read(mesh.queries.referencedSecrets, '').map((key) => key.split('/').at(-1))).to.deep.equal([
+      ...['ecdsa', 'roots', 'roots-cacert', 'rsa'],
     ]);
+    // What clients are checked against is never the certificate that stands beside it.
+    const [pair, roots] = [mintKeyPair(), mintKeyPair()];
+    mesh.source.apply([
+      {
+        kind: 'Secret',
+        metadata: { name: 'roots', namespace: 'istio-system' },
+        ...{
+          data: {
+            'tls.crt': base64(pair.certificate),
+            'tls.key': base64(pair.key),
+            'ca.crt': base64(roots.certificate),
+          },
+        },
+      },
+    ]);
+    const found = mesh.read(mesh.queries.gatewaySecret, 'Kubernetes/istio-system/kubernetes://roots-cacert');
+    expect(found?.kind === 'roots' && Buffer.from(found.caCertificates).toString()).to.equal(roots.certificate);
   });
 
   it('end TLS with files in their own container, and check clients against one', () => {
@@ -266,8 +326,12 @@ spec:
     const [, secure] = mesh.read(mesh.queries.gatewayListeners, gateway);
     expect(secure?.filterChains.map(({ tls }) => tls)).to.deep.equal([
       {
-        ...{ kind: 'files', certificate: '/a.crt', privateKey: '/a.key', alpn: ['h2', 'http/1.1'] },
-        clientCa: { file: '/ca.crt', optional: false },
+        ...{
+          kind: 'server',
+          certificates: [{ certificate: '/a.crt', privateKey: '/a.key' }],
+          alpn: ['h2', 'http/1.1'],
+        },
+        clients: { roots: { file: '/ca.crt' }, optional: false, ...unchecked },
       },
     ]);
     expect([...mesh.read(mesh.queries.gatewaySecretUsers, gateway).keys()]).to.have.members([]);

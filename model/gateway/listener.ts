@@ -21,6 +21,9 @@ import type { GatewayParts } from './gateway.ts';
 import { resolveServerTls } from './servertls.ts';
 import { tableName } from './tables.ts';
 
+/** Who connects to a gateway for TLS speaks first; who doesn't must not hold a connection for ever. */
+const GREETING_MS = 15_000;
+
 /** Undefined when nothing would be served, so that nothing listens. */
 export function buildGatewayListener(
   reader: Reader,
@@ -32,7 +35,6 @@ export function buildGatewayListener(
   if (chains.length === 0) return undefined;
   const addresses =
     placed.bind === '' ? anyAddress(key.families, placed.port) : [{ address: placed.bind, port: placed.port }];
-  const settings = reader.read(parts.virtualServices.settings, '');
   return {
     name: `${addresses[0]?.address}_${placed.port}`,
     addresses,
@@ -42,7 +44,7 @@ export function buildGatewayListener(
     transparent: false,
     tlsInspector: placed.class === 'tls',
     httpInspector: false,
-    detectionTimeoutMs: settings.protocolDetectionTimeoutMs,
+    detectionTimeoutMs: GREETING_MS,
     filterChains: chains,
     sources: uniqueSources(placed),
   };

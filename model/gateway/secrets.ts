@@ -1,19 +1,23 @@
-/** Secrets that Gateways refer to: which ones exist in the mesh's eyes, and which router may ask for which. */
+/** Secrets that Gateways and DestinationRules refer to: what they hold, where they are wanted, and which router may ask for which. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import { sameData } from '../equality.ts';
+import { findCredentials, secretsOfRule } from '../frontend/istio/credentials.ts';
 import { gatewayLabels, type MeshInputs } from '../inputs.ts';
 import { renderObjectKey } from '../keys.ts';
-import { selects } from '../selection.ts';
+import { exportsOf } from '../outbound/credentials.ts';
+import { secretName, secretsBehind } from '../secretnames.ts';
+import { exportedTo, selects } from '../selection.ts';
 import type { Server } from '../specs.ts';
 import type { SourceRef } from '../types/identity.ts';
 import type { TlsSecret } from '../types/inputs.ts';
+import type { MeshSettings } from '../types/settings.ts';
 import type { GatewayQueries } from './gateway.ts';
-import { clientCaOf, credentialOf, secretName } from './servertls.ts';
+import { clientCaOf, credentialsOf } from './servertls.ts';
 
 /** What a router gets under an SDS name. Never printed. */
 export type GatewaySecret =
   | { readonly kind: 'certificate'; readonly certificateChain: Uint8Array; readonly privateKey: Uint8Array }
-  | { readonly kind: 'roots'; readonly caCertificates: Uint8Array };
+  | { readonly kind: 'roots'; readonly caCertificates: Uint8Array; readonly crl?: Uint8Array };
 
 export interface SecretTrouble {
   /** Why what the Secret holds now is not in force. */
@@ -31,13 +35,20 @@ export interface SecretQueries {
   readonly gatewaySecretTrouble: Query<SecretTrouble>;
   /** Key '': when the next certificate of a Secret expires, in milliseconds since the epoch. */
   readonly nextCertificateExpiry: Query<number | undefined>;
-  /** Key '': input keys of all Secrets that Gateways refer to, in the namespaces of the routers they select. */
+  /** Key '': input keys of all Secrets that are referred to, in the namespaces of the proxies that would ask for them. */
   readonly referencedSecrets: Query<readonly string[]>;
   /** By input key of a Gateway: the places (`cluster/namespace`) of the routers it selects. */
   readonly gatewayPlaces: Query<readonly string[]>;
+  /** By input key of a DestinationRule: the places of the proxies that may have the Secrets that it names. */
+  readonly rulePlaces: Query<readonly string[]>;
 }
 
-export function defineGatewaySecrets(graph: Graph, inputs: MeshInputs, gateways: GatewayQueries): SecretQueries {
+export function defineSecrets(
+  graph: Graph,
+  inputs: MeshInputs,
+  settings: Query<MeshSettings>,
+  gateways: GatewayQueries,
+): SecretQueries {
   const gatewaySecretUsers = graph.query<ReadonlyMap<string, readonly SourceRef[]>>(
     'gatewaySecretUsers',
     (reader, key) => {
@@ -90,15 +101,45 @@ export function defineGatewaySecrets(graph: Graph, inputs: MeshInputs, gateways:
     { equal: sameData },
   );
 
+  const routerPlaces = graph.query<readonly string[]>(
+    'routerPlaces',
+    (reader) => {
+      const places = reader.keys(inputs.gateways).flatMap((gateway) => reader.read(gatewayPlaces, gateway));
+      return [...new Set(places)].sort();
+    },
+    { equal: sameData },
+  );
+
+  const rulePlaces = graph.query<readonly string[]>(
+    'rulePlaces',
+    (reader, key) => {
+      const config = reader.get(inputs.destinationRules, key);
+      if (config === undefined || findCredentials(config.spec).length === 0) return [];
+      const { cluster, namespace, spec } = config;
+      if (spec.workloadSelector?.matchLabels !== undefined) return [`${cluster}/${namespace}`];
+      const exportTo = exportsOf(config, reader.read(settings, ''));
+      return reader
+        .read(routerPlaces, '')
+        .filter((place) => exportedTo(exportTo, namespace, place.slice(place.indexOf('/') + 1)));
+    },
+    { equal: sameData },
+  );
+
   const referencedSecrets = graph.query<readonly string[]>(
     'referencedSecrets',
     (reader) => {
       const keys = new Set<string>();
+      const add = (places: readonly string[], names: readonly string[]) => {
+        for (const place of places) for (const name of names.flatMap(secretsBehind)) keys.add(`${place}/${name}`);
+      };
       for (const gateway of reader.keys(inputs.gateways)) {
         const servers = reader.get(inputs.gateways, gateway)?.spec.servers ?? [];
         const names = servers.flatMap(secretsOf);
-        if (names.length === 0) continue;
-        for (const place of reader.read(gatewayPlaces, gateway)) for (const name of names) keys.add(`${place}/${name}`);
+        if (names.length > 0) add(reader.read(gatewayPlaces, gateway), names);
+      }
+      for (const config of reader.bucket(inputs.destinationRules, 'credential', 'named')) {
+        const key = renderObjectKey(config.cluster, config.namespace, config.name);
+        add(reader.read(rulePlaces, key), secretsOfRule(config.spec));
       }
       return [...keys].sort();
     },
@@ -112,12 +153,13 @@ export function defineGatewaySecrets(graph: Graph, inputs: MeshInputs, gateways:
     nextCertificateExpiry,
     referencedSecrets,
     gatewayPlaces,
+    rulePlaces,
   };
 }
 
-/** Names of the Secrets of one server. */
+/** Names of what one server needs of Secrets. */
 export function secretsOf(server: Server): readonly string[] {
-  return [credentialOf(server), clientCaOf(server)].filter((name) => name !== undefined);
+  return [...credentialsOf(server), clientCaOf(server)].filter((name) => name !== undefined);
 }
 
 /** Candidates for a selector; one of the usual labels answers from the index. */
@@ -140,23 +182,28 @@ interface FoundSecret {
 /** The roots for `NAME-cacert` are in the Secret of that name, or beside the certificate in `NAME`. */
 function readSecret(reader: Reader, inputs: MeshInputs, key: string): FoundSecret {
   const [cluster = '', namespace = '', ...rest] = key.split('/');
-  const name = rest.join('/').replace(/^kubernetes:\/\//, '');
-  const find = (called: string) => reader.get(inputs.tlsSecrets, renderObjectKey(cluster, namespace, called));
-  const secret = find(name);
-  if (!name.endsWith('-cacert')) return secret === undefined ? {} : readCertificate(secret);
-  const beside = find(name.slice(0, -'-cacert'.length));
-  const caCertificates = secret?.caCertificates ?? secret?.certificateChain ?? beside?.caCertificates;
-  const problem =
-    secret === undefined ? beside?.problems?.roots : (secret.problems?.roots ?? secret.problems?.certificate);
+  const names = secretsBehind(rest.join('/').replace(/^kubernetes:\/\//, ''));
+  const [own, beside] = names.map((name) => reader.get(inputs.tlsSecrets, renderObjectKey(cluster, namespace, name)));
+  if (names.length === 1) return own === undefined ? {} : readCertificate(own);
+  if (own === undefined) return beside === undefined ? {} : readRoots(beside);
+  // A Secret for roots alone may have them where others have their certificate.
+  const { caCertificates, certificateChain, problems } = own;
+  if (caCertificates !== undefined || problems?.roots !== undefined) return readRoots(own);
+  const roots = problems?.certificate === undefined ? {} : { problems: { roots: problems.certificate } };
+  return readRoots({ ...own, caCertificates: certificateChain, ...roots });
+}
+
+function readRoots({ caCertificates, crl, problems }: TlsSecret): FoundSecret {
   return {
     ...(caCertificates === undefined || caCertificates.length === 0
       ? {}
-      : { secret: { kind: 'roots', caCertificates } }),
-    ...(problem === undefined ? {} : { problem }),
+      : { secret: { kind: 'roots', caCertificates, ...(crl === undefined ? {} : { crl }) } }),
+    ...(problems?.roots === undefined ? {} : { problem: problems.roots }),
   };
 }
 
-function readCertificate({ certificateChain, privateKey, caCertificates, notAfter, problems }: TlsSecret): FoundSecret {
+function readCertificate(secret: TlsSecret): FoundSecret {
+  const { certificateChain, privateKey, caCertificates, notAfter, problems } = secret;
   const problem = problems?.certificate === undefined ? {} : { problem: problems.certificate };
   if (certificateChain.length > 0 && privateKey.length > 0)
     return {
@@ -165,6 +212,5 @@ function readCertificate({ certificateChain, privateKey, caCertificates, notAfte
       ...problem,
     };
   // What has the wrong key is no certificate, and roots are not what was asked for.
-  if (caCertificates === undefined || problems?.certificate !== undefined) return problem;
-  return { secret: { kind: 'roots', caCertificates } };
+  return caCertificates === undefined || problems?.certificate !== undefined ? problem : readRoots(secret);
 }

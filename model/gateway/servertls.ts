@@ -1,8 +1,13 @@
+import { passesThrough } from '../frontend/istio/gatewayservers.ts';
+import { rootsNameOf, secretName } from '../secretnames.ts';
 import { type Server, type ServerTLSSettings, selectCiphers } from '../specs.ts';
-import type { DownstreamTls, TlsParameters } from '../types/resolved.ts';
-
-/** Name under which a router asks for a Secret of its own namespace. */
-export const secretName = (credential: string): string => `kubernetes://${credential}`;
+import type {
+  CertificateOrigin,
+  ClientValidation,
+  DownstreamTls,
+  RootsOrigin,
+  TlsParameters,
+} from '../types/resolved.ts';
 
 type Version = 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3';
 
@@ -11,37 +16,53 @@ export function resolveServerTls(server: Server, http: boolean): DownstreamTls |
   const tls = server.tls;
   const alpn = http ? ['h2', 'http/1.1'] : [];
   if (tls?.mode === 'ISTIO_MUTUAL') return { kind: 'mesh-mtls', alpn: http ? alpn : ['istio-peer-exchange', 'istio'] };
-  const credential = credentialOf(server);
-  // Clients may do without a certificate only where nothing else says so: an optional one cannot be asked for here.
-  if (tls === undefined || tls.mode === 'OPTIONAL_MUTUAL') return undefined;
-  if (credential === undefined) return resolveServerFiles(tls, alpn);
+  if (tls === undefined) return undefined;
+  const credentials = credentialsOf(server);
+  if (credentials.length === 0) return resolveServerFiles(tls, alpn);
   const clientCa = clientCaOf(server);
-  return {
-    kind: 'server',
-    secret: secretName(credential),
-    alpn,
-    ...(clientCa === undefined ? {} : { clientCa: { secret: secretName(clientCa) } }),
-    ...resolveTlsParameters(tls),
-  };
+  const certificates = credentials.map((name) => ({ secret: secretName(name) }));
+  return resolveServer(tls, alpn, certificates, clientCa === undefined ? undefined : { secret: secretName(clientCa) });
 }
 
 /** TLS with files in the proxy's container; undefined when they are not all named. */
 export function resolveServerFiles(settings: ServerTLSSettings, alpn: readonly string[]): DownstreamTls | undefined {
-  const { mode, serverCertificate, privateKey, caCertificates } = settings;
-  if (!serverCertificate || !privateKey) return undefined;
-  const checksClients = mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL';
-  if (checksClients && !caCertificates) return undefined;
+  const { caCertificates: file, caCrl: crl } = settings;
+  const named = settings.tlsCertificates?.length ? settings.tlsCertificates : [settings];
+  const certificates = named.flatMap(({ serverCertificate: certificate, privateKey }) =>
+    certificate && privateKey ? [{ certificate, privateKey }] : [],
+  );
+  if (certificates.length < named.length) return undefined;
+  return resolveServer(settings, alpn, certificates, file ? { file, ...(crl ? { crl } : {}) } : undefined);
+}
+
+function resolveServer(
+  settings: ServerTLSSettings,
+  alpn: readonly string[],
+  certificates: readonly CertificateOrigin[],
+  roots: RootsOrigin | undefined,
+): DownstreamTls | undefined {
+  // Without roots there is nothing to check clients against, and none may get in unchecked.
+  if (checksClients(settings) && roots === undefined) return undefined;
+  const clients: ClientValidation | undefined =
+    roots === undefined || !checksClients(settings)
+      ? undefined
+      : {
+          roots,
+          optional: settings.mode === 'OPTIONAL_MUTUAL',
+          subjectAltNames: settings.subjectAltNames ?? [],
+          certificateHashes: settings.verifyCertificateHash ?? [],
+          publicKeyHashes: settings.verifyCertificateSpki ?? [],
+        };
   return {
-    kind: 'files',
-    certificate: serverCertificate,
-    privateKey,
+    kind: 'server',
+    certificates,
     alpn,
-    ...(checksClients && caCertificates
-      ? { clientCa: { file: caCertificates, optional: mode === 'OPTIONAL_MUTUAL' } }
-      : {}),
+    ...(clients === undefined ? {} : { clients }),
     ...resolveTlsParameters(settings),
   };
 }
+
+const checksClients = ({ mode }: ServerTLSSettings): boolean => mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL';
 
 /** Versions and ciphers, as far as they are said. */
 export function resolveTlsParameters(tls: ServerTLSSettings): TlsParameters {
@@ -56,17 +77,22 @@ export function resolveTlsParameters(tls: ServerTLSSettings): TlsParameters {
   };
 }
 
-/** The Secret with certificate and key. */
-export function credentialOf(server: Server): string | undefined {
-  const name = server.tls?.credentialName || server.tls?.credentialNames?.[0];
-  return name === undefined || name === '' ? undefined : name;
+/** The Secrets with certificates and keys. */
+export function credentialsOf(server: Server): readonly string[] {
+  const { tls } = server;
+  if (passesThrough(server)) return [];
+  return [tls?.credentialName ?? '', ...(tls?.credentialNames ?? [])].filter((name) => name !== '');
 }
 
-/** The Secret with the roots that clients are checked against, for MUTUAL. */
+/**
+ * Where the roots are that clients are checked against (`NAME-cacert`): in a Secret of their own, or beside the first
+ * certificate.
+ */
 export function clientCaOf(server: Server): string | undefined {
-  const credential = credentialOf(server);
-  if (server.tls?.mode !== 'MUTUAL' || credential === undefined) return undefined;
-  return server.tls.caCertCredentialName || `${credential}-cacert`;
+  const { tls } = server;
+  const [credential] = credentialsOf(server);
+  if (tls === undefined || !checksClients(tls) || credential === undefined) return undefined;
+  return rootsNameOf(tls.caCertCredentialName || credential);
 }
 
 function versionOf(version: string | undefined): Version | undefined {

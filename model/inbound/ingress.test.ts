@@ -168,8 +168,12 @@ spec: {mtls: {mode: DISABLE}}
     expect(others).to.deep.equal([]);
     expect(only?.match).to.deep.equal({ destinationPort: 8443, transportProtocol: 'tls' });
     expect(only?.tls).to.deep.equal({
-      ...{ kind: 'files', certificate: '/c.pem', privateKey: '/k.pem', alpn: ['h2', 'http/1.1'] },
-      ...{ clientCa: { file: '/ca.pem', optional: false }, minProtocolVersion: 'TLSV1_3' },
+      ...{ kind: 'server', certificates: [{ certificate: '/c.pem', privateKey: '/k.pem' }], alpn: ['h2', 'http/1.1'] },
+      clients: {
+        ...{ roots: { file: '/ca.pem' }, optional: false },
+        ...{ subjectAltNames: [], certificateHashes: [], publicKeyHashes: [] },
+      },
+      minProtocolVersion: 'TLSV1_3',
     });
     expect(clusterOf(mesh, 8443)?.protocol, 'what is inside').to.equal('http1');
   });

@@ -11,6 +11,7 @@ import {
   type ServiceQueries,
 } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
+import { credentialOf } from '../frontend/istio/credentials.ts';
 import type { MergedRule, RuleQueries } from '../frontend/istio/destinationrules.ts';
 import {
   layPolicy,
@@ -87,6 +88,8 @@ function buildCluster(reader: Reader, parts: ClusterParts, text: string): Cluste
   if (target === undefined) return undefined;
   const { service, port, name } = target;
   const policy = policyOf(target, key.subset);
+  if (lacksSecrets(target, policy, key))
+    return closedCluster(target, settings, ruleSources(reader, parts.inputs, key.rule));
   const discovery = resolveDiscovery(reader, parts, target, policy, key, settings);
   const connectionPool = resolveConnectionPool(policy.connectionPool, settings.tcpKeepalive);
   const outlierDetection = resolveOutlierDetection(policy.outlierDetection);
@@ -115,6 +118,23 @@ function buildCluster(reader: Reader, parts: ClusterParts, text: string): Cluste
     ...(outlierDetection === undefined ? {} : { outlierDetection }),
     service: { hostname: service.hostname, name: service.name, namespace: service.namespace },
     sources: [...(service.entry?.sources ?? []), ...ruleSources(reader, parts.inputs, key.rule)],
+  };
+}
+
+/** Whether TLS is to be spoken with a Secret that such a proxy doesn't get. */
+const lacksSecrets = ({ rule }: Target, { tls }: PortPolicy, { role }: ClusterKey): boolean =>
+  credentialOf(tls) !== undefined && role !== 'router' && !rule.selects;
+
+/** Leads nowhere. */
+function closedCluster({ name, port }: Target, settings: MeshSettings, sources: readonly SourceRef[]): Cluster {
+  return {
+    name,
+    discovery: { kind: 'static', endpoints: { cluster: name, localities: [], sources: [] } },
+    connectTimeoutMs: settings.connectTimeoutMs,
+    loadBalancing: 'ROUND_ROBIN',
+    protocol: resolveProtocol(port, {}, settings),
+    tls: { kind: 'none' },
+    sources,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Graph, Query, Reader } from '#graph/types.ts';
 import type { HostQueries } from '../discovery/hosts.ts';
 import { isLookedUp, isPassthrough, isSeen, type MeshService, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
+import { findCredentials } from '../frontend/istio/credentials.ts';
 import { chooseRule, type RuleClient, type RuleEntry, type RuleQueries } from '../frontend/istio/destinationrules.ts';
 import { hostWithin, isWildcard } from '../hosts.ts';
 import type { MeshInputs } from '../inputs.ts';
@@ -37,8 +38,8 @@ export interface ClusterListQueries {
 /** What of a view decides which rules it sees. */
 const ruleViewFields = ['ns', 'labels'] as const;
 /**
- * A service slice as one kind of proxy uses it: routers balance over the pods of headless services themselves, and names are
- * looked up in the families that the proxy has.
+ * A service slice as one kind of proxy uses it: routers balance over the pods of headless services themselves, and have the
+ * Secrets that rules name; names are looked up in the families that the proxy has.
  */
 const clientFields = ['role', 'lookup'] as const;
 const clusterSliceFields = [...sliceFields, ...clientFields] as const;
@@ -63,10 +64,10 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
       const fields = parseFields(serviceClusterFields, key);
       const service = reader.read(services.service, fields.service);
       if (service === undefined) return [];
+      const rule = reader.read(rules.mergedRule, fields.rule);
       // A cluster that looks up the name of each request has nothing to choose subsets from.
-      const { subsets } =
-        service.resolution === 'dynamic-dns' ? { subsets: [] } : reader.read(rules.mergedRule, fields.rule);
-      const role = isPassthrough(service) ? fields.role : '';
+      const subsets = service.resolution === 'dynamic-dns' ? [] : rule.subsets;
+      const role = isPassthrough(service) || findCredentials(rule).length > 0 ? fields.role : '';
       const lookup = isLookedUp(service) ? fields.lookup : '';
       return service.ports.flatMap((port) =>
         ['', ...subsets.map((subset) => subset.name)].map((subset) =>

@@ -1,4 +1,5 @@
 import { isHttp } from '../discovery/services.ts';
+import { type ClientCredentials, credentialOf, resolveCredential } from '../frontend/istio/credentials.ts';
 import type { ClientTLSSettings } from '../specs.ts';
 import type { Protocol } from '../types/inputs.ts';
 import type { ClusterName, UpstreamTls } from '../types/resolved.ts';
@@ -52,19 +53,20 @@ function defaultServerName(name: ClusterName): string {
 
 function originated(settings: ClientTLSSettings, target: TlsTarget): UpstreamTls {
   const own = settings.subjectAltNames ?? [];
-  const { credentialName, clientCertificate, privateKey, caCertificates } = settings;
-  const secret = credentialName === undefined || credentialName === '' ? undefined : `kubernetes://${credentialName}`;
-  const mutual = settings.mode === 'MUTUAL';
-  const files = clientCertificate && privateKey ? { certificate: clientCertificate, privateKey } : undefined;
-  const certificate = !mutual ? undefined : secret === undefined ? files : { secret };
-  const roots =
-    secret !== undefined ? { secret: `${secret}-cacert` } : caCertificates ? { file: caCertificates } : undefined;
+  const credential = credentialOf(settings);
   return {
     kind: 'tls',
     sni: settings.sni ?? '',
     subjectAltNames: own.length > 0 || target.inMesh ? own : target.identities(),
-    ...(certificate === undefined ? {} : { clientCertificate: certificate }),
-    ...(roots === undefined ? {} : { caCertificates: roots }),
+    ...(credential === undefined ? resolveFiles(settings) : resolveCredential(credential, settings)),
     insecureSkipVerify: settings.insecureSkipVerify === true,
+  };
+}
+
+function resolveFiles(settings: ClientTLSSettings): ClientCredentials {
+  const { mode, clientCertificate: certificate, privateKey, caCertificates: file, caCrl: crl } = settings;
+  return {
+    ...(mode === 'MUTUAL' && certificate && privateKey ? { clientCertificate: { certificate, privateKey } } : {}),
+    ...(file || crl ? { caCertificates: { ...(file ? { file } : {}), ...(crl ? { crl } : {}) } } : {}),
   };
 }

@@ -126,6 +126,8 @@ export interface TlsSecret extends Origin {
   readonly certificateChain: Uint8Array;
   readonly privateKey: Uint8Array;
   readonly caCertificates?: Uint8Array;
+  /** What these roots have revoked, as PEM. */
+  readonly crl?: Uint8Array;
   /** When the first certificate of the chain expires, in milliseconds since the epoch. */
   readonly notAfter?: number;
   /** Why what the Secret holds now is not what stands here; that is its last valid version, or nothing. */

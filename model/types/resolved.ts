@@ -43,13 +43,21 @@ export type UpstreamTls =
       readonly kind: 'tls';
       readonly sni: string;
       readonly subjectAltNames: readonly string[];
-      /** SDS secret names or file paths inside the proxy. */
-      readonly clientCertificate?:
-        | { readonly secret: string }
-        | { readonly certificate: string; readonly privateKey: string };
-      readonly caCertificates?: { readonly secret: string } | { readonly file: string };
+      readonly clientCertificate?: CertificateOrigin;
+      readonly caCertificates?: RootsOrigin;
       readonly insecureSkipVerify: boolean;
     };
+
+/** An SDS name (`kubernetes://secret`), or files inside the proxy. */
+export type CertificateOrigin =
+  | { readonly secret: string }
+  | { readonly certificate: string; readonly privateKey: string };
+
+/**
+ * Roots with what they have revoked, where there is a list: an SDS name, or files inside the proxy. Without a file those of
+ * the system.
+ */
+export type RootsOrigin = { readonly secret: string } | { readonly file?: string; readonly crl?: string };
 
 export interface Endpoint {
   /** An IP address, `unix://` and a socket, or a host name where names are looked up. */
@@ -255,23 +263,26 @@ export interface FilterChainMatch {
 export type DownstreamTls =
   /** The workload's own certificate, client certificate required; `alpn` is what the chain offers. */
   | { readonly kind: 'mesh-mtls'; readonly alpn: readonly string[] }
-  /** A gateway server certificate by SDS name (`kubernetes://secret`). */
   | ({
       readonly kind: 'server';
-      readonly secret: string;
+      /** One for each kind of key; never empty. */
+      readonly certificates: readonly CertificateOrigin[];
       readonly alpn: readonly string[];
-      /** MUTUAL: validate clients against this secret's CA. */
-      readonly clientCa?: { readonly secret: string };
-    } & TlsParameters)
-  /** Files inside the proxy. */
-  | ({
-      readonly kind: 'files';
-      readonly certificate: string;
-      readonly privateKey: string;
-      readonly alpn: readonly string[];
-      /** Clients that show a certificate are checked; all must, unless it is optional. */
-      readonly clientCa?: { readonly file: string; readonly optional: boolean };
+      /** Absent: clients are not asked for a certificate. */
+      readonly clients?: ClientValidation;
     } & TlsParameters);
+
+/** Which clients are let in. */
+export interface ClientValidation {
+  readonly roots: RootsOrigin;
+  /** Clients without a certificate are let in too. */
+  readonly optional: boolean;
+  /** Of which the certificate must bear one; empty: it needs none. */
+  readonly subjectAltNames: readonly string[];
+  /** SHA-256 of accepted certificates in hex, and of accepted public keys in base64; both empty: any. */
+  readonly certificateHashes: readonly string[];
+  readonly publicKeyHashes: readonly string[];
+}
 
 export interface TlsParameters {
   readonly minProtocolVersion?: 'TLSV1_0' | 'TLSV1_1' | 'TLSV1_2' | 'TLSV1_3';
@@ -321,7 +332,10 @@ export interface Listener {
   readonly transparent: boolean;
   readonly tlsInspector: boolean;
   readonly httpInspector: boolean;
-  /** How long to wait for the first bytes when detecting; 0 waits for ever. */
+  /**
+   * How long to wait for the first bytes when detecting; 0 waits for ever. Then the connection is taken for one whose server
+   * speaks first, and at a gateway, which has none of these, it is closed.
+   */
   readonly detectionTimeoutMs: number;
   readonly filterChains: readonly FilterChain[];
   readonly defaultFilterChain?: FilterChain;

@@ -8,7 +8,7 @@ export type Checked =
   | { readonly ok: false; readonly problem: string };
 
 /** Labels under which Envoy looks for certificates. */
-const labels: readonly string[] = ['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'];
+const certificateLabels: readonly string[] = ['CERTIFICATE', 'X509 CERTIFICATE', 'TRUSTED CERTIFICATE'];
 
 export interface PemField {
   /** Under which the Secret holds it. */
@@ -34,19 +34,34 @@ export function checkKeyPair(chain: PemField, key: PemField): Checked {
   return accept(certificates);
 }
 
+/** What is wrong with revocation lists, one at least; undefined when nothing is. */
+export function checkRevocations({ name, bytes }: PemField): Extract<Checked, { ok: false }> | undefined {
+  const blocks = splitBlocks(Buffer.from(bytes).toString('latin1'), ['X509 CRL']) ?? [];
+  return blocks.length > 0 && blocks.every(holdsSequence) ? undefined : unreadable(name, 'revocation list');
+}
+
+/** Whether a block is DER from its first byte to its last, as far as its outermost length tells. */
+function holdsSequence(block: string): boolean {
+  const der = Buffer.from(block.split('-----')[2] ?? '', 'base64');
+  const [tag, first = 0] = der;
+  const more = first > 0x80 && first <= 0x84 ? first - 0x80 : 0;
+  if (tag !== 0x30 || (first >= 0x80 && more === 0) || der.length < 2 + more) return false;
+  return der.length === 2 + more + (more === 0 ? first : der.readUIntBE(2, more));
+}
+
 const accept = (certificates: readonly X509Certificate[]): Checked => ({
   ok: true,
   notAfter: Math.min(...certificates.map((certificate) => certificate.validToDate.getTime())),
 });
 
-const unreadable = (field: string, what: string): Checked => ({
+const unreadable = (field: string, what: string): Extract<Checked, { ok: false }> => ({
   ok: false,
   problem: `${field} holds no ${what} that can be read`,
 });
 
 /** Empty when there is none, or when one of them cannot be read. */
 function parseCertificates(pem: Uint8Array): readonly X509Certificate[] {
-  const blocks = splitBlocks(Buffer.from(pem).toString('latin1'));
+  const blocks = splitBlocks(Buffer.from(pem).toString('latin1'), certificateLabels);
   try {
     return (blocks ?? []).map((block) => new X509Certificate(block));
   } catch {
@@ -63,8 +78,8 @@ function parsePrivateKey(pem: Uint8Array): KeyObject | undefined {
   }
 }
 
-/** The blocks with certificates, each looked at once whatever it holds; undefined when one has no end. */
-function splitBlocks(text: string): readonly string[] | undefined {
+/** The blocks with these labels, each looked at once whatever it holds; undefined when one has no end. */
+function splitBlocks(text: string, labels: readonly string[]): readonly string[] | undefined {
   const begin = '-----BEGIN ';
   const blocks: string[] = [];
   for (let at = text.indexOf(begin); at >= 0; at = text.indexOf(begin, at)) {

@@ -104,6 +104,22 @@ describe('a Secret with certificates', () => {
     expect(mended?.problems).to.equal(undefined);
   });
 
+  const list = '-----BEGIN X509 CRL-----\nMAMCAQE=\n-----END X509 CRL-----\n';
+
+  it('has what its roots revoke, and one goes with the other', () => {
+    const first = parse({ ...valid, 'ca.crt': other.certificate, 'ca.crl': list });
+    expect(text(first?.crl)).to.equal(list);
+    expect(text(parse({ cacert: other.certificate, crl: list })?.crl)).to.equal(list);
+    for (const broken of ['nothing', list.replace('MAMCAQE=', 'MAQCAQE='), list.slice(0, -10)]) {
+      const next = parse({ ...valid, 'ca.crt': own.certificate, 'ca.crl': broken }, first);
+      expect(next?.problems, broken).to.deep.equal({ roots: 'ca.crl holds no revocation list that can be read' });
+      expect([text(next?.caCertificates), text(next?.crl)]).to.deep.equal([other.certificate, list]);
+      expect(parse({ 'ca.crt': own.certificate, 'ca.crl': broken })?.caCertificates).to.equal(undefined);
+    }
+    const lifted = parse({ ...valid, 'ca.crt': own.certificate }, first);
+    expect([text(lifted?.caCertificates), lifted?.crl]).to.deep.equal([own.certificate, undefined]);
+  });
+
   it('is looked through once, however often a certificate seems to begin', () => {
     const begins = '-----BEGIN CERTIFICATE-----\n'.repeat(40_000);
     expect(parse({ ...valid, 'tls.crt': begins })?.problems?.certificate).to.contain('no certificate');

@@ -1,12 +1,12 @@
 import type { TlsSecret } from '#model/index.ts';
 import { type ClusterContext, parseOrigin, type SecretObject } from './objects.ts';
-import { type Checked, checkCertificates, checkKeyPair, type PemField as Field } from './pem.ts';
+import { type Checked, checkCertificates, checkKeyPair, checkRevocations, type PemField as Field } from './pem.ts';
 
 type Pair = Pick<TlsSecret, 'certificateChain' | 'privateKey' | 'notAfter'>;
 
 /**
- * Certificate, key and roots of a Secret, under the names that Kubernetes (`tls.crt`, `tls.key`, `ca.crt`) or Istio's
- * generic form (`cert`, `key`, `cacert`) use; undefined when it holds none of them. What cannot be used is left as it is in
+ * Certificate, key, roots and what these have revoked of a Secret, under the names that Kubernetes (`tls.crt`, `tls.key`,
+ * `ca.crt`, `ca.crl`) or Istio's generic form (`cert`, `key`, `cacert`, `crl`) use; undefined when it holds none of them. What cannot be used is left as it is in
  * `before`, the Secret as it was decoded last, and `problems` say why.
  */
 export function parseTlsSecret(
@@ -19,17 +19,17 @@ export function parseTlsSecret(
   const roots = readField(object, 'ca.crt', 'cacert');
   if (certificate === undefined && roots === undefined) return undefined;
   const pair = certificate === undefined ? undefined : checkPair(certificate, key);
-  const trusted = roots === undefined ? undefined : checkCertificates(roots);
-  const caCertificates = trusted?.ok === false ? before?.caCertificates : roots?.bytes;
+  const crl = readField(object, 'ca.crl', 'crl');
+  const untrusted = checkRoots(roots, crl);
   const problems = {
     ...(pair?.ok === false ? { certificate: pair.problem } : {}),
-    ...(trusted?.ok === false ? { roots: trusted.problem } : {}),
+    ...(untrusted === undefined ? {} : { roots: untrusted.problem }),
   };
   return {
     ...parseOrigin(object, context.clusterId),
     generation: 0,
     ...(pair?.ok === false ? keepPair(before) : takePair(certificate, key, pair?.notAfter)),
-    ...(caCertificates === undefined ? {} : { caCertificates }),
+    ...pickRoots(untrusted === undefined ? { caCertificates: roots?.bytes, crl: crl?.bytes } : before),
     ...(Object.keys(problems).length === 0 ? {} : { problems }),
   };
 }
@@ -37,6 +37,23 @@ export function parseTlsSecret(
 /** A certificate without a key is what peers are checked against. */
 function checkPair(certificate: Field, key: Field | undefined): Checked {
   return key === undefined ? checkCertificates(certificate) : checkKeyPair(certificate, key);
+}
+
+/** What was revoked belongs to the roots: either without the other would let in who was shut out. */
+function checkRoots(roots: Field | undefined, crl: Field | undefined): Extract<Checked, { ok: false }> | undefined {
+  const trusted = roots === undefined ? undefined : checkCertificates(roots);
+  if (trusted?.ok === false) return trusted;
+  return crl === undefined ? undefined : checkRevocations(crl);
+}
+
+function pickRoots({
+  caCertificates,
+  crl,
+}: {
+  readonly caCertificates?: Uint8Array | undefined;
+  readonly crl?: Uint8Array | undefined;
+} = {}): Pick<TlsSecret, 'caCertificates' | 'crl'> {
+  return { ...(caCertificates === undefined ? {} : { caCertificates }), ...(crl === undefined ? {} : { crl }) };
 }
 
 function takePair(certificate: Field | undefined, key: Field | undefined, notAfter: number | undefined): Pair {

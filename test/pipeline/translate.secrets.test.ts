@@ -92,6 +92,31 @@ describe('gateway secrets', () => {
     expect(asked).to.deep.equal([]);
   });
 
+  it('go to sidecars that a DestinationRule selects, and to no others', async () => {
+    const rule = (selector: string) => `
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: db, namespace: bookinfo}
+spec:
+  host: db.example.com
+  ${selector}
+  trafficPolicy: {tls: {mode: MUTUAL, credentialName: bookinfo-cert}}
+`;
+    const identity = { ...proven, namespace: 'bookinfo', serviceAccount: 'bookinfo-web' };
+    const sidecar = (app: string) => describeProxy({ namespace: 'bookinfo', podName: app, labels: { app }, identity });
+    pipeline.objects.apply(rule('workloadSelector: {matchLabels: {app: web}}'));
+    expect(certificateOf(await given(sidecar('web')))).to.equal('other');
+    expect(asked).to.deep.equal(['bookinfo/bookinfo-web in bookinfo']);
+    expect(await given(sidecar('other'))).to.equal(undefined);
+    expect(await given({ ...sidecar('web'), identity: proven })).to.equal(undefined);
+    pipeline.objects.apply(rule(''));
+    expect(await given(sidecar('web'))).to.equal(undefined);
+    expect(certificateOf(await given({ ...gateway, identity }))).to.equal('other');
+    pipeline.objects.apply(rule('exportTo: ["."]'));
+    expect(certificateOf(await given({ ...gateway, identity }))).to.equal('other');
+    expect(await given(gateway, 'kubernetes://bookinfo-cert-cacert')).to.equal(undefined);
+  });
+
   it('are refused where the API server says no', async () => {
     allowed = false;
     expect(await given(gateway)).to.equal(undefined);

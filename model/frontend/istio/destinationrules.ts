@@ -22,6 +22,8 @@ export interface RuleEntry {
 
 /** What the merged rules say. */
 export interface MergedRule {
+  /** Whether it is meant for some workloads of its namespace, which may have its Secrets. */
+  readonly selects: boolean;
   readonly trafficPolicy?: TrafficPolicy;
   readonly subsets: readonly Subset[];
 }
@@ -114,7 +116,12 @@ function mergeSpecs(specs: readonly DestinationRuleSpec[]): MergedRule {
   for (const spec of specs) {
     for (const subset of spec.subsets ?? []) if (!subsets.has(subset.name)) subsets.set(subset.name, subset);
   }
-  return { ...(trafficPolicy === undefined ? {} : { trafficPolicy }), subsets: [...subsets.values()] };
+  return {
+    // Only rules with one selector are merged.
+    selects: specs[0]?.workloadSelector?.matchLabels !== undefined,
+    ...(trafficPolicy === undefined ? {} : { trafficPolicy }),
+    subsets: [...subsets.values()],
+  };
 }
 
 /** Who asks: a namespace and the tested labels of a client, or nobody in particular (what everybody sees alike). */

@@ -58,8 +58,11 @@ export function servesHttp(server: Server): boolean {
   return httpProtocols.has(protocol) || (protocol === 'HTTPS' && !passesThrough(server));
 }
 
-export const passesThrough = (server: Server): boolean =>
-  server.tls?.mode === 'PASSTHROUGH' || server.tls?.mode === 'AUTO_PASSTHROUGH';
+/** As long as no mode says otherwise. */
+export function passesThrough({ tls }: Server): boolean {
+  if (tls === undefined) return false;
+  return tls.mode === undefined || tls.mode === 'PASSTHROUGH' || tls.mode === 'AUTO_PASSTHROUGH';
+}
 
 /** `namespace/host` as its parts; without a namespace every namespace is meant, `.` is the Gateway's own. */
 export function splitServerHost(host: string, own: string): { readonly namespace: string; readonly host: string } {

@@ -1,0 +1,39 @@
+/** What is wrong with a Secret, as those say it who name it. */
+import type { Reader } from '#graph/types.ts';
+import type { GatewaySecret, SecretQueries } from '../gateway/secrets.ts';
+import { secretName } from '../secretnames.ts';
+import type { StatusFact } from '../types/facts.ts';
+import { expiredRef, invalidRef, unresolved } from './parts.ts';
+
+export interface WantedSecret {
+  /** Of the field that names it. */
+  readonly path: string;
+  readonly name: string;
+  readonly kind: GatewaySecret['kind'];
+  /** What is missing where there is none. */
+  readonly lack: string;
+}
+
+export const certificateAndKey = { kind: 'certificate', lack: 'a certificate and its key' } as const;
+
+/** @param place `cluster/namespace` of the proxies that ask for it, and `where` how the user knows that namespace */
+export function secretFact(
+  reader: Reader,
+  secrets: Pick<SecretQueries, 'gatewaySecret' | 'gatewaySecretTrouble'>,
+  place: string,
+  { path, name, kind, lack }: WantedSecret,
+  where: string,
+): readonly StatusFact[] {
+  const key = `${place}/${secretName(name)}`;
+  const namespace = place.slice(place.indexOf('/') + 1);
+  const held = reader.read(secrets.gatewaySecret, key)?.kind === kind;
+  const { problem, expiredAt } = reader.read(secrets.gatewaySecretTrouble, key);
+  if (problem !== undefined) {
+    const consequence = held ? 'the last valid version stays in force' : 'it is not in force';
+    return [invalidRef(path, `Secret ${name} in namespace ${namespace}: ${problem} (${consequence})`)];
+  }
+  if (!held) return [unresolved(path, `there is no Secret ${name} with ${lack} in namespace ${namespace}, ${where}`)];
+  if (expiredAt === undefined) return [];
+  const when = new Date(expiredAt).toISOString();
+  return [expiredRef(path, `Secret ${name} in namespace ${namespace}: its certificate chain expired at ${when}`)];
+}
