@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { type Clock, LateenError } from '#runtime/index.ts';
+import { type Clock, LateenError, type PresentedCredentials } from '#runtime/index.ts';
 import type { Identity } from './spiffe.ts';
 import { verifyPeerCertificate } from './verify.ts';
 
@@ -17,14 +17,6 @@ export type TokenVerdict =
 export interface TokenVerifier {
   /** The token must be for one of the audiences. Rejects with LateenError (`unavailable`) when nobody can be asked. */
   verify(token: string, audiences: readonly string[]): Promise<TokenVerdict>;
-}
-
-/** What a caller presents. */
-export interface Credentials {
-  /** Values of the `authorization` header, all of them. */
-  readonly authorization: readonly string[];
-  /** DER of the client certificate of a TLS connection, and of what it sent along. */
-  readonly chain: readonly Uint8Array[];
 }
 
 export type CallerVerdict =
@@ -66,7 +58,7 @@ export class CallerAuthenticator {
   }
 
   /** Never rejects. */
-  async authenticate(credentials: Credentials): Promise<CallerVerdict> {
+  async authenticate(credentials: PresentedCredentials): Promise<CallerVerdict> {
     try {
       const byCertificate = credentials.chain.length > 0 ? this.#verifyCertificate(credentials.chain) : undefined;
       if (byCertificate?.ok === false) return byCertificate;
@@ -84,7 +76,7 @@ export class CallerAuthenticator {
 
   #verifyCertificate(chain: readonly Uint8Array[]): CallerVerdict {
     const { trust, clock, trustDomains } = this.#options;
-    const verdict = verifyPeerCertificate(chain, trust(), clock.now());
+    const verdict = verifyPeerCertificate(chain, { ...trust(), vouched: true }, clock.now());
     if (!verdict.ok) return refuse(verdict.reason);
     const { trustDomain, aliases } = trustDomains();
     const own = verdict.identity.trustDomain;

@@ -16,7 +16,6 @@ export {
   CallerAuthenticator,
   type CallerAuthenticatorOptions,
   type CallerVerdict,
-  type Credentials,
   type TokenVerdict,
   type TokenVerifier,
 } from './caller.ts';
@@ -28,6 +27,6 @@ export {
   type ServerCertificateOptions,
   type ServerKeyPair,
 } from './servercertificate.ts';
-export { addCertificateService, type CertificateServiceOptions, readCredentials } from './service.ts';
+export { addCertificateService, type CertificateServiceOptions } from './service.ts';
 export { type Identity, parseSpiffeId, renderSpiffeId } from './spiffe.ts';
 export { type PeerVerdict, verifyPeerCertificate } from './verify.ts';

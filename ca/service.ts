@@ -1,8 +1,8 @@
 import { type Server, type ServerUnaryCall, type ServiceDefinition, type sendUnaryData, status } from '@grpc/grpc-js';
-import { LateenError, type Logger } from '#runtime/index.ts';
+import { LateenError, type Logger, readCredentials } from '#runtime/index.ts';
 import { decode, encode, type Message } from '#wire/index.ts';
 import type { CertificateAuthority } from './authority.ts';
-import type { CallerAuthenticator, Credentials } from './caller.ts';
+import type { CallerAuthenticator } from './caller.ts';
 import { type CertificateRequest, parseCsr } from './csr.ts';
 import type { CaMetrics } from './metrics.ts';
 import { type Identity, renderSpiffeId } from './spiffe.ts';
@@ -105,16 +105,6 @@ function readRequest(
     options.metrics.csrParsingErrors.increment({});
     throw error;
   }
-}
-
-export function readCredentials(
-  call: Pick<ServerUnaryCall<unknown, unknown>, 'metadata' | 'getAuthContext'>,
-): Credentials {
-  const certificate = call.getAuthContext()?.sslPeerCertificate?.raw;
-  return {
-    authorization: call.metadata.get('authorization').map(String),
-    chain: certificate ? [certificate] : [],
-  };
 }
 
 function statusOf(code: LateenError['code']): status {

@@ -84,6 +84,22 @@ describe('verifyPeerCertificate', () => {
     expect(verifyPeerCertificate([forged.raw, leaf.raw], trust, now)).to.have.property('ok', false);
   });
 
+  it('takes the word of TLS for an issuer that it does not know, and for none that it knows better', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+    const validity = { notBefore: now - hour, notAfter: now + hour };
+    const certificate = buildCertificate({ publicKey, subject: [], ...validity, names: {}, authority: true }, root);
+    const leaf = issue({ privateKey, certificate }).raw;
+    const vouched = { ...trust, vouched: true };
+    expect(verifyPeerCertificate([leaf], trust, now)).to.have.property('ok', false);
+    expect(verifyPeerCertificate([leaf, certificate.raw], trust, now)).to.have.property('ok', true);
+    expect(verifyPeerCertificate([leaf], vouched, now)).to.have.property('ok', true);
+    expect(verifyPeerCertificate([leaf], vouched, now + hour)).to.have.property('ok', false);
+    const forged = issue({ privateKey, certificate: root.certificate }).raw;
+    expect(verifyPeerCertificate([forged], vouched, now)).to.have.property('ok', false);
+    const other = issue({ privateKey, certificate }, { names: { dnsNames: ['istiod'] } }).raw;
+    expect(verifyPeerCertificate([other], vouched, now)).to.have.property('ok', false);
+  });
+
   it('trusts both roots during a rotation', () => {
     const next = mintSelfSigned('root', now);
     const both = { roots: [...root.roots, ...next.roots] };

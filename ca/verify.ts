@@ -14,16 +14,22 @@ export type PeerVerdict =
 
 const maxChain = 6;
 
+export interface Trust {
+  readonly roots: readonly X509Certificate[];
+  readonly issuers?: readonly X509Certificate[];
+  /**
+   * TLS has verified the path from the leaf to a root. It has seen the certificates that came along, which Node hides from
+   * servers, so an issuer that nobody here knows, such as an intermediate that was replaced since, counts on its word.
+   */
+  readonly vouched?: boolean;
+}
+
 /**
  * Who the holder of a certificate is. `chain` is DER, the leaf first; `issuers` are certificates that may stand between it
  * and a root besides those in the chain. The identity is the leaf's only name, and every certificate up to a root is valid
  * at `now` (milliseconds). Possession of the key is TLS's business. Never throws.
  */
-export function verifyPeerCertificate(
-  chain: readonly Uint8Array[],
-  trust: { readonly roots: readonly X509Certificate[]; readonly issuers?: readonly X509Certificate[] },
-  now: number,
-): PeerVerdict {
+export function verifyPeerCertificate(chain: readonly Uint8Array[], trust: Trust, now: number): PeerVerdict {
   if (chain.length === 0 || chain.length > maxChain)
     return { ok: false, reason: `a chain of ${chain.length} certificates` };
   const certificates = parseChain(chain);
@@ -34,7 +40,7 @@ export function verifyPeerCertificate(
   if (leaf.ca) return { ok: false, reason: 'the certificate is an authority' };
   if (!leaf.keyUsage?.includes(oids.clientAuth))
     return { ok: false, reason: 'the certificate is not for client authentication' };
-  const reason = checkPath(leaf, [...rest, ...(trust.issuers ?? [])], trust.roots, now);
+  const reason = checkPath(leaf, { ...trust, issuers: [...rest, ...(trust.issuers ?? [])] }, now);
   return reason === undefined ? { ok: true, identity, expires: leaf.validToDate.getTime() } : { ok: false, reason };
 }
 
@@ -50,8 +56,7 @@ function parseChain(chain: readonly Uint8Array[]): readonly X509Certificate[] | 
 /** Why there is no path from the leaf to a root, undefined when there is one. */
 function checkPath(
   leaf: X509Certificate,
-  others: readonly X509Certificate[],
-  roots: readonly X509Certificate[],
+  { roots, issuers = [], vouched = false }: Trust,
   now: number,
 ): string | undefined {
   let current = leaf;
@@ -61,8 +66,12 @@ function checkPath(
     if (child.validToDate.getTime() <= now) return `the certificate expired at ${child.validTo}`;
     const root = roots.find((candidate) => isIssuedBy(child, candidate));
     if (root) return root.validToDate.getTime() > now ? undefined : `the root expired at ${root.validTo}`;
-    const issuer = others.find((candidate) => candidate !== child && isIssuedBy(child, candidate));
-    if (!issuer) return 'the certificate is not signed by a trusted root';
+    const issuer = issuers.find((candidate) => candidate !== child && isIssuedBy(child, candidate));
+    if (!issuer) {
+      // Whose issuer is known by name and key, and has not signed it, is nobody's word good for.
+      const isForged = [...roots, ...issuers].some((candidate) => candidate !== child && child.checkIssued(candidate));
+      return vouched && !isForged ? undefined : 'the certificate is not signed by a trusted root';
+    }
     current = issuer;
   }
   return 'the chain is too long';

@@ -17,6 +17,7 @@ export {
   TerminalError,
   untilAborted,
 } from './core/index.ts';
+export { type PresentedCredentials, readCredentials } from './credentials.ts';
 export {
   createLogger,
   LOG_LEVELS,

@@ -2,15 +2,8 @@
  * Who is at the other end. The server proves identities through a port that cmd/ joins to the certificate authority and
  * the token review; what a client claims about itself is checked against what it proved.
  */
+import type { PresentedCredentials } from '#runtime/index.ts';
 import type { Proxy as MeshProxy } from './source.ts';
-
-/** What a call carries to prove who it is. */
-export interface PeerCredentials {
-  /** Values of the `authorization` metadata. */
-  readonly authorization: readonly string[];
-  /** DER of the client certificate, if TLS verified it against the accepted roots; else empty. */
-  readonly chain: readonly Uint8Array[];
-}
 
 export type ProvenIdentity = NonNullable<MeshProxy['identity']>;
 
@@ -25,7 +18,7 @@ export type Authentication =
   | { readonly ok: false; readonly code: 'unauthenticated' | 'unavailable'; readonly reason: string };
 
 export interface PeerAuthenticator {
-  authenticate(credentials: PeerCredentials): Promise<Authentication>;
+  authenticate(credentials: PresentedCredentials): Promise<Authentication>;
 }
 
 /** Why a proxy's claims contradict its proven identity; undefined: they don't. */

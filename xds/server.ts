@@ -1,6 +1,6 @@
 /** The aggregated discovery service: accepts streams, proves identities, and keeps what all streams share. */
 import { type Server, type ServiceDefinition, type sendUnaryData, status } from '@grpc/grpc-js';
-import { type Clock, LateenError, type Logger, type Metrics, systemClock } from '#runtime/index.ts';
+import { type Clock, LateenError, type Logger, type Metrics, readCredentials, systemClock } from '#runtime/index.ts';
 import type { Message } from '#wire/index.ts';
 import type { Caller, DiscoveryCall, StreamContext } from './context.ts';
 import { Crowd, type CrowdLimits } from './crowd.ts';
@@ -206,15 +206,6 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
       closed = true;
       for (const stream of [...streams]) stream.fail(status.UNAVAILABLE, 'shutting down');
     },
-  };
-}
-
-function readCredentials(call: DiscoveryCall) {
-  // Present only when the certificate chains to the roots that the server accepts.
-  const certificate = call.getAuthContext().sslPeerCertificate?.raw;
-  return {
-    authorization: call.metadata.get('authorization').map(String),
-    chain: certificate === undefined ? [] : [certificate],
   };
 }
 

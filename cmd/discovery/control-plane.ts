@@ -5,7 +5,6 @@ import {
   CertificateAuthority,
   declareCaMetrics,
   type Identity,
-  readCredentials,
   ServerCertificate,
 } from '#ca/index.ts';
 import {
@@ -16,7 +15,14 @@ import {
 } from '#controllers/index.ts';
 import type { KubeClient } from '#kube/index.ts';
 import { createCertificateTime, createClusterSource } from '#registry/index.ts';
-import { type Component, type Logger, type Metrics, runComponents, systemClock } from '#runtime/index.ts';
+import {
+  type Component,
+  type Logger,
+  type Metrics,
+  readCredentials,
+  runComponents,
+  systemClock,
+} from '#runtime/index.ts';
 import type { HttpServer } from '../http-server.ts';
 import { createAddressClaims } from './address-claims.ts';
 import { createAdmission } from './admission.ts';

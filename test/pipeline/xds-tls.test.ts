@@ -1,16 +1,20 @@
-import { X509Certificate } from 'node:crypto';
+import { generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { type AddressInfo, connect as connectPlain, createServer, type Socket } from 'node:net';
 import { connect } from 'node:tls';
 import { type ChannelCredentials, credentials, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
+import { mintSelfSigned, renderCaFiles } from '#ca/bundle.ts';
+import { buildCertificate } from '#ca/certificate.ts';
 import {
   buildServerCredentials,
   CallerAuthenticator,
   type CertificateAuthority,
   ServerCertificate,
 } from '#ca/index.ts';
+import { oids } from '#ca/oids.ts';
 import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
+import { MemoryStore } from '#ca/testsupport/store.ts';
 import { silentLogger, systemClock } from '#runtime/index.ts';
 import { CLUSTER_URL, type DeltaStream, named, openDelta, sidecarNode } from '#test/support/adsclient.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
@@ -38,8 +42,10 @@ describe('discovery over TLS', () => {
   let renewing: Promise<void>;
   const streams: DeltaStream[] = [];
 
-  beforeEach(async () => {
-    authority = await openAuthority();
+  beforeEach(async () => start(await openAuthority()));
+
+  const start = async (own: CertificateAuthority) => {
+    authority = own;
     stopCertificate = new AbortController();
     // Lives for four seconds, so it is renewed every two.
     const certificate = new ServerCertificate({ ...context, authority, dnsNames: [SERVER_NAME], ttl: 4_000 });
@@ -57,14 +63,15 @@ describe('discovery over TLS', () => {
     });
     server = await startDiscovery({ credentials: buildServerCredentials(certificate), authenticator });
     server.source.publish(edsCluster('a'));
-  });
+  };
 
-  afterEach(async () => {
+  const stop = async () => {
     for (const stream of streams.splice(0)) stream.close();
     await server.stop();
     stopCertificate.abort();
     await renewing;
-  });
+  };
+  afterEach(stop);
 
   function open(channel: ChannelCredentials, pod = 'web'): DeltaStream {
     const stream = openDelta(server.port, { credentials: channel });
@@ -95,6 +102,28 @@ describe('discovery over TLS', () => {
       namespace: 'default',
       serviceAccount: 'default',
     });
+  });
+
+  it('knows the certificates of an intermediate that was replaced since, under the same root', async () => {
+    const root = mintSelfSigned('corporation', Date.now());
+    const plugged = (name: string) => {
+      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+      const certificate = buildCertificate(
+        {
+          ...{ publicKey, subject: [[oids.organization, name]], names: {}, authority: true },
+          ...{ notBefore: Date.now() - 60_000, notAfter: Date.now() + 3600_000 },
+        },
+        root,
+      );
+      const store = new MemoryStore();
+      store.plugged = renderCaFiles({ ...root, privateKey, certificate, intermediates: [certificate] });
+      return openAuthority({ store });
+    };
+    await stop();
+    await start(await plugged('new'));
+    const old = await plugged('old');
+    expect(named(await open(workload(authority, old)).next())).to.deep.equal(['a']);
+    expect(server.source.proxies[0]?.identity?.serviceAccount).to.equal('default');
   });
 
   it('refuses a proxy without a certificate', async () => {

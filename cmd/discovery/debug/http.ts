@@ -3,8 +3,8 @@ import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { TLSSocket } from 'node:tls';
-import type { CallerVerdict, Credentials } from '#ca/index.ts';
-import { LateenError, type Logger, Quota } from '#runtime/index.ts';
+import type { CallerVerdict } from '#ca/index.ts';
+import { LateenError, type Logger, type PresentedCredentials, Quota } from '#runtime/index.ts';
 import { readTarget } from '../../http-server.ts';
 import { resolveViewer, type Viewer } from './access.ts';
 import { renderArray } from './json.ts';
@@ -13,7 +13,7 @@ import { findPage } from './xds-answers.ts';
 
 export interface DebugHandlerOptions {
   readonly pages: Pages;
-  readonly authenticate: (credentials: Credentials) => Promise<CallerVerdict>;
+  readonly authenticate: (credentials: PresentedCredentials) => Promise<CallerVerdict>;
   readonly administrators: () => ReadonlySet<string>;
   /** Whoever connects from loopback without credentials sees everything. */
   readonly trustsLoopback: boolean;
@@ -148,7 +148,7 @@ function* listPages(pages: Pages, viewer: Viewer): Iterable<unknown> {
   }
 }
 
-function readCredentials({ headersDistinct, socket }: IncomingMessage): Credentials {
+function readCredentials({ headersDistinct, socket }: IncomingMessage): PresentedCredentials {
   // A certificate counts only when TLS has verified it against our roots.
   const certificate = socket instanceof TLSSocket && socket.authorized ? socket.getPeerCertificate().raw : undefined;
   return {
