@@ -30,11 +30,14 @@ function buildAction(action: RouteAction): RouteMessage {
       return {
         directResponse: {
           status: action.status,
-          ...(action.body === undefined ? {} : { body: { inlineString: action.body } }),
+          ...(action.body === undefined ? {} : { body: buildBody(action.body) }),
         },
       };
   }
 }
+
+const buildBody = (body: string | Uint8Array): Message<'envoy.config.core.v3.DataSource'> =>
+  typeof body === 'string' ? { inlineString: body } : { inlineBytes: body };
 
 /** Names the operation in traces as Istio does: the first destination. */
 function buildDecorator(action: Forward): RouteMessage {

@@ -8,7 +8,8 @@ export interface Duration {
 /** Milliseconds to a protobuf duration. */
 export function buildDuration(ms: number): Duration {
   const seconds = Math.floor(ms / 1000);
-  return { seconds, nanos: Math.round((ms - seconds * 1000) * 1_000_000) };
+  const nanos = Math.round((ms - seconds * 1000) * 1_000_000);
+  return nanos === 1_000_000_000 ? { seconds: seconds + 1, nanos: 0 } : { seconds, nanos };
 }
 
 export function wrap<T>(value: T): { readonly value: T } {

@@ -146,7 +146,7 @@ describe('outbound routes', () => {
   - match: [{uri: {exact: /gone}}]
     redirect: {uri: /here, authority: example.com, redirectCode: 308, scheme: https, derivePort: FROM_PROTOCOL_DEFAULT}
     headers: {request: {set: {host: nowhere.example}}}
-  - directResponse: {status: 503, body: {bytes: c29ycnk=}}`,
+  - directResponse: {status: 503, body: {bytes: /9j/}}`,
       ),
     );
     const [rewritten, redirected, answered] = routesOf(mesh, fqdn);
@@ -161,7 +161,12 @@ describe('outbound routes', () => {
       scheme: 'https',
     });
     expect(redirected?.requestHeaders, 'Envoy refuses to set the host as a header').to.equal(undefined);
-    expect(answered?.action).to.deep.equal({ kind: 'direct-response', status: 503, body: 'sorry' });
+    // No text: the beginning of a picture.
+    expect(answered?.action).to.deep.equal({
+      kind: 'direct-response',
+      status: 503,
+      body: Buffer.from([255, 216, 255]),
+    });
   });
 
   it('obey the oldest of several resources on a host, and the more specific host before it', () => {

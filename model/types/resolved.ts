@@ -204,7 +204,7 @@ export type RouteAction =
       readonly code: 301 | 302 | 303 | 307 | 308;
       readonly httpsRedirect?: boolean;
     }
-  | { readonly kind: 'direct-response'; readonly status: number; readonly body?: string };
+  | { readonly kind: 'direct-response'; readonly status: number; readonly body?: string | Uint8Array };
 
 export interface Route {
   readonly name: string;

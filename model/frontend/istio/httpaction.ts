@@ -27,9 +27,8 @@ export function resolveRedirect(redirect: HTTPRedirect, { port, tls }: { port: n
 
 export function resolveDirectResponse(answer: NonNullable<HTTPRoute['directResponse']>): RouteAction {
   const { status, body } = answer;
-  const text =
-    body?.string ?? (body?.bytes === undefined ? undefined : Buffer.from(body.bytes, 'base64').toString('utf8'));
-  return { kind: 'direct-response', status, ...(text === undefined ? {} : { body: text }) };
+  const content = body?.string ?? (body?.bytes === undefined ? undefined : Buffer.from(body.bytes, 'base64'));
+  return { kind: 'direct-response', status, ...(content === undefined ? {} : { body: content }) };
 }
 
 /** @param host that a destination asks for; what the whole route asks for goes before it */

@@ -108,6 +108,11 @@ const host: VirtualHost = {
       { path: { kind: 'exact', value: '/tea' } },
       { kind: 'direct-response', status: 418, body: 'short' },
     ),
+    route(
+      'picture',
+      { path: { kind: 'exact', value: '/picture' } },
+      { kind: 'direct-response', status: 200, body: Uint8Array.of(255, 216, 255) },
+    ),
     route('default', {}, { ...forward, clusters: [{ cluster: reviews(), weight: 1 }] }),
   ],
 };
