@@ -48,6 +48,9 @@ async function readKubeconfig(options: KubeconfigOptions): Promise<Connection> {
   return await resolveConnection(parsed as Kubeconfig, options);
 }
 
+/** Impersonation (`as`, `as-groups` …), and a proxy to go through. */
+const unsupportedFields = /^(as(-.*)?|proxy-url)$/;
+
 async function resolveConnection(file: Kubeconfig, options: KubeconfigOptions): Promise<Connection> {
   const contextName = options.context ?? file['current-context'] ?? '';
   const context = file.contexts?.find((entry) => entry.name === contextName)?.context;
@@ -65,6 +68,10 @@ async function resolveConnection(file: Kubeconfig, options: KubeconfigOptions): 
       );
     }
   }
+  // Left out they would have us come as somebody else than the file says, or another way.
+  const unsupported = [...Object.keys(user), ...Object.keys(cluster)].find((field) => unsupportedFields.test(field));
+  if (unsupported !== undefined)
+    throw new LateenError('invalid', `kubeconfig ${options.path}: ${unsupported} is not supported`);
   const base = dirname(options.path);
   const authorization = await readAuthorization(user, base);
   return {

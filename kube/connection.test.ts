@@ -106,6 +106,9 @@ describe('where the API server is', () => {
 
     it('says what is wrong with the file', async () => {
       expect((await failure(read({ exec: { command: 'aws' } }))).message).to.contain('credential plug-in (exec)');
+      expect((await failure(read({ token: 'a', as: 'somebody' }))).message).to.contain('as is not supported');
+      expect((await failure(read({ 'as-groups': ['view'] }))).message).to.contain('as-groups is not supported');
+      expect((await failure(read({}, { 'proxy-url': 'http://a' }))).message).to.contain('proxy-url is not supported');
       expect((await failure(read({}, {}, 'elsewhere'))).message).to.contain('has no context "elsewhere"');
       expect((await failure(createKubeconfigConnection({ path: join(directory, 'none') }).read())).message).to.contain(
         'cannot read kubeconfig',

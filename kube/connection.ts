@@ -1,6 +1,6 @@
 /** Where the API server is and how to prove who we are. Read again before use, because files rotate. */
 export interface Connection {
-  /** e.g. `https://10.96.0.1:443` */
+  /** e.g. `https://10.96.0.1:443`, or `https://gateway.example.com/k8s/clusters/c-1` where it stands behind something. */
   readonly server: string;
   /** Changes whenever anything that the TLS layer uses changes. */
   readonly tls: ConnectionTls;

@@ -49,9 +49,10 @@ export function createTransport(source: ConnectionSource, options: { readonly us
     try {
       const connection = await source.read();
       const timeout = call.timeoutMs ?? defaultTimeoutMs;
+      const { origin, pathname } = new URL(connection.server);
       const response = await resolveAgent(connection.tls).request({
-        origin: connection.server,
-        path: `${call.path}${encodeQuery(call.query)}`,
+        origin,
+        path: `${pathname.replace(/\/+$/, '')}${call.path}${encodeQuery(call.query)}`,
         method: call.method,
         headers: buildHeaders(call, connection.authorization, options.userAgent),
         body: call.body === undefined ? null : JSON.stringify(call.body),

@@ -1,3 +1,7 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import { request as forward } from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { expect } from 'chai';
 import {
   createFencedClient,
@@ -147,6 +151,32 @@ describe('the client, against a real API server', function () {
       code: 'aborted',
     });
     expect(await fenced.find(resources.configMaps, { namespace: 'default', name: 'fenced' })).to.not.equal(undefined);
+  });
+
+  it('finds a server below a path, as those are that stand behind a gateway', async () => {
+    const prefix = '/k8s/clusters/c-1';
+    const { ca, certificate: cert, key } = server;
+    const gateway = createServer((request, response) => {
+      const { url = '', method, headers } = request;
+      if (!url.startsWith(`${prefix}/`)) response.writeHead(404).end();
+      else
+        request.pipe(
+          forward(new URL(url.slice(prefix.length), server.url), { method, headers, ca, cert, key }, (answer) => {
+            answer.pipe(response.writeHead(answer.statusCode ?? 0, answer.headers));
+          }),
+        );
+    });
+    await once(gateway.listen(0, '127.0.0.1'), 'listening');
+    const { port } = gateway.address() as AddressInfo;
+    const behind = createKubeClient({ read: async () => ({ server: `http://127.0.0.1:${port}${prefix}`, tls: {} }) });
+    try {
+      expect(await behind.readVersion()).to.equal(await client.readVersion());
+      const { metadata } = await behind.get(resources.namespaces, { name: 'default' });
+      expect(metadata.name).to.equal('default');
+    } finally {
+      await behind.close();
+      gateway.close();
+    }
   });
 
   it('says so when nobody answers', async () => {
