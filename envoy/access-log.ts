@@ -52,9 +52,20 @@ export function buildFileAccessLog(settings: AccessLogSettings): AccessLog {
 }
 
 function buildFormat(format: AccessLogSettings['format']): Message<'envoy.config.core.v3.SubstitutionFormatString'> {
-  if (format.encoding === 'JSON') return { jsonFormat: buildStruct(format.fields ?? defaultFields) };
+  if (format.encoding === 'JSON') {
+    const fields = format.fields ?? defaultFields;
+    return { jsonFormat: buildStruct(fields), ...buildFormatters(JSON.stringify(fields)) };
+  }
   const line = format.line ?? defaultLine;
-  return { textFormatSource: { inlineString: line.endsWith('\n') ? line : `${line}\n` } };
+  const inlineString = line.endsWith('\n') ? line : `${line}\n`;
+  return { textFormatSource: { inlineString }, ...buildFormatters(line) };
+}
+
+/** The one operator that Envoy knows only where it is told to. */
+function buildFormatters(text: string): Pick<Message<'envoy.config.core.v3.SubstitutionFormatString'>, 'formatters'> {
+  if (!text.includes('%REQ_WITHOUT_QUERY(')) return {};
+  const typedConfig = pack('envoy.extensions.formatter.req_without_query.v3.ReqWithoutQuery', {});
+  return { formatters: [{ name: 'envoy.formatter.req_without_query', typedConfig }] };
 }
 
 function buildStruct(fields: Readonly<Record<string, unknown>>): Message<'google.protobuf.Struct'> {

@@ -1,7 +1,7 @@
 /** What makes no sense in a mesh configuration although every field has the right type. */
 import type { Diagnostic } from '../resource.ts';
 import { countSet } from '../schema/rule.ts';
-import { isFormat } from '../shared/headers.ts';
+import { checkAccessLog } from './accesslog.ts';
 import { providerNames } from './extensionprovider.ts';
 import type { LabelSelector, MeshConfig } from './meshconfig.ts';
 
@@ -14,31 +14,6 @@ export function checkMeshConfig(config: MeshConfig): Diagnostic[] {
     ...checkEntryVisibility(config),
     ...checkAccessLog(config),
   ];
-}
-
-/** Every listener of the mesh has the format: Envoy would refuse them all. */
-function checkAccessLog({ accessLogFormat: format = '', accessLogEncoding }: MeshConfig): Diagnostic[] {
-  const path = 'accessLogFormat';
-  const fields = accessLogEncoding === 'JSON' && format !== '' ? parseFields(format) : format;
-  if (fields === undefined)
-    return [{ path, message: 'is no JSON object: the usual fields are logged', severity: 'warning' }];
-  return textsOf(fields).every(isFormat) ? [] : [error(path, 'a % must be doubled, or enclose a command operator')];
-}
-
-/** Undefined for what is no JSON object. */
-function parseFields(text: string): object | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch (thrown) {
-    if (thrown instanceof SyntaxError) return undefined;
-    throw thrown;
-  }
-}
-
-function textsOf(value: unknown): readonly string[] {
-  if (typeof value === 'string') return [value];
-  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(textsOf) : [];
 }
 
 function checkPorts(config: MeshConfig): Diagnostic[] {

@@ -78,6 +78,21 @@ describe('parseMeshConfig', () => {
     for (const format of formats) assert.deepEqual(meshOf(format).warnings, []);
   });
 
+  const faulty: readonly (readonly [string, string])[] = [
+    ['%RESPONSE_COD%', '%RESPONSE_COD% is no operator that Envoy knows'],
+    ['%REQ%', '%REQ% needs an argument in parentheses'],
+    ['%PROTOCOL(x)%', '%PROTOCOL(x)% takes no argument'],
+    ['%PROTOCOL:3%', '%PROTOCOL:3% takes no length'],
+    ['%REQ(a b)%', '%REQ(a b)% has an argument that Envoy cannot read'],
+    ['%protocol%', 'a % must be doubled, or enclose a command operator'],
+  ];
+  for (const [format, message] of faulty) {
+    it(`says what is wrong with the access log ${format}`, () => {
+      const parsed = parseMeshConfig({ accessLogEncoding: 'JSON', accessLogFormat: JSON.stringify({ a: [format] }) });
+      assert.deepEqual(!parsed.ok && parsed.errors, [{ path: 'accessLogFormat', message, severity: 'error' }]);
+    });
+  }
+
   const wrong: readonly (readonly [string, unknown, string])[] = [
     ['a wrong type', { proxyListenPort: '15001' }, 'proxyListenPort'],
     ['no port', { proxyListenPort: 70_000 }, 'proxyListenPort'],
@@ -95,6 +110,7 @@ describe('parseMeshConfig', () => {
       { accessLogEncoding: 'JSON', accessLogFormat: '{"a": {"b": ["%REQ(:METHOD)"]}}' },
       'accessLogFormat',
     ],
+    ['an access log with a mistyped operator', { accessLogFormat: '%RESPONSE_COD%' }, 'accessLogFormat'],
     ['an empty trust domain', { trustDomain: '' }, 'trustDomain'],
     ['a trust domain that no SPIFFE id can bear', { trustDomain: 'a/b' }, 'trustDomain'],
     [

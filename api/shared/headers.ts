@@ -35,7 +35,7 @@ export function checkHeaderValue(value: string, path: Path): Diagnostic[] {
 const formatPart = /[^%]+|%%|%[^%(]*(?:\((?:[^\\)]|\\.)*\)[^%]*)?%/y;
 
 /** Whether Envoy can read the text as one with command operators; which operators there are is its own affair. */
-export function isFormat(value: string): boolean {
+function isFormat(value: string): boolean {
   formatPart.lastIndex = 0;
   while (formatPart.lastIndex < value.length) if (!formatPart.test(value)) return false;
   return true;
