@@ -37,6 +37,7 @@ export function createWorkloadRecords(options: WorkloadRecordsOptions): Workload
         ...{ namespace, name, serviceAccount: spec.serviceAccount ?? '' },
         ...parseMarks(annotations),
         ...(status?.healthy === undefined ? {} : { healthy: status.healthy }),
+        ...(status?.reportedAt === undefined ? {} : { reportedAt: status.reportedAt }),
       };
     },
     { equal: isDeepStrictEqual },

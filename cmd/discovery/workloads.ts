@@ -53,7 +53,8 @@ export function createWorkloads(options: WorkloadsOptions): Workloads {
       createWorkloadSweep({
         ...sweeps,
         minds: (record) => record.controller !== podName,
-        isKept: ({ controller = '' }) => records.exists(controller),
+        // One that exists may have forgotten the stream.
+        isKept: ({ controller = '' }) => (records.exists(controller) === false ? false : undefined),
       }),
     ],
   };

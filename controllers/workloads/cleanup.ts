@@ -1,7 +1,7 @@
 /** What becomes of the entry of a workload that did not come back. */
 import type { Logger } from '#runtime/index.ts';
 import type { RegistrationMetrics } from './metrics.ts';
-import { isOvertaken, parseMarks, type WorkloadEntryObject, type WorkloadEntryStore } from './store.ts';
+import { parseMarks, type WorkloadEntryObject, type WorkloadEntryStore } from './store.ts';
 
 export interface CleanUpParts {
   readonly store: WorkloadEntryStore;
@@ -10,8 +10,8 @@ export interface CleanUpParts {
 }
 
 /**
- * A registered entry is removed; of one that somebody wrote the health goes, because nobody vouches for it any more. An entry
- * that was written since it was read is left alone.
+ * A registered entry is removed; of one that somebody wrote the health goes, because nobody vouches for it any more. Fails where
+ * the entry was written since it was read: it may be kept again.
  */
 export async function cleanUpEntry(
   { store, metrics, logger }: CleanUpParts,
@@ -19,16 +19,12 @@ export async function cleanUpEntry(
   signal: AbortSignal,
 ): Promise<void> {
   const { namespace, name } = live.metadata;
-  try {
-    if (parseMarks(live.metadata.annotations).group !== undefined) {
-      await store.remove(live, signal);
-      metrics.deleted();
-      logger.info('a workload did not come back, its WorkloadEntry is removed', { namespace, name });
-    } else if (live.status?.conditions?.some(({ type }) => type === 'Healthy')) {
-      await store.applyHealth(live, undefined, signal);
-      logger.info('a workload did not come back, its health is not known any more', { namespace, name });
-    }
-  } catch (thrown) {
-    if (!isOvertaken(thrown)) throw thrown;
+  if (parseMarks(live.metadata.annotations).group !== undefined) {
+    await store.remove(live, signal);
+    metrics.deleted();
+    logger.info('a workload did not come back, its WorkloadEntry is removed', { namespace, name });
+  } else if (live.status?.conditions?.some(({ type }) => type === 'Healthy')) {
+    await store.applyHealth(live, undefined, signal);
+    logger.info('a workload did not come back, its health is not known any more', { namespace, name });
   }
 }

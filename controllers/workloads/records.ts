@@ -25,6 +25,7 @@ export interface WorkloadEntryRecord {
   readonly checksHealth: boolean;
   /** What was reported of it last. */
   readonly healthy?: boolean;
+  readonly reportedAt?: number;
 }
 
 /** Port: where registration learns of them. */

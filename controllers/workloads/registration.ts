@@ -3,10 +3,11 @@ import type { KubeClient } from '#kube/index.ts';
 import { type Clock, type Component, createWorkQueue, LateenError, type Logger, type Requeue } from '#runtime/index.ts';
 import { admitClaim, type WorkloadClaim } from './claim.ts';
 import { cleanUpEntry } from './cleanup.ts';
-import { buildEntry, buildMarks, type Presence } from './entry.ts';
-import { planHealth } from './health.ts';
+import { planHealth, type ReportedHealth } from './health.ts';
 import type { RegistrationMetrics } from './metrics.ts';
-import type { WorkloadGroupRecord, WorkloadRecords } from './records.ts';
+import { placeAfter } from './moment.ts';
+import { findOrigin, isWithoutOrigin, planEntry, renderOrigin } from './origin.ts';
+import type { WorkloadEntryRecord, WorkloadRecords } from './records.ts';
 import { type WorkloadSession, WorkloadSessions } from './sessions.ts';
 import {
   createWorkloadEntryStore,
@@ -100,9 +101,8 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
     signal: AbortSignal,
   ): Promise<WorkloadEntryObject | undefined> {
     const marks = parseMarks(live?.metadata.annotations);
-    if (cameElsewhere(marks, connectedAt)) return live;
-    const group = groupOf(claim, live, marks);
-    if (live === undefined && group === undefined) return undefined;
+    const group = findOrigin(records, claim, live && marks);
+    if (cameElsewhere(marks, connectedAt) || isWithoutOrigin(live && marks, group)) return live;
     const from = renderOrigin(claim, group);
     const isOurs = marks.controller === controller && marks.connectedAt === connectedAt;
     if (live !== undefined && isOurs && written.get(key) === from) return live;
@@ -126,17 +126,18 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
     signal: AbortSignal,
   ): Promise<Requeue | undefined> {
     const marks = parseMarks(live?.metadata.annotations);
+    const { connectedAt, disconnectedAt } = departure;
     const forget = () => {
       if (departures.get(key) === departure) departures.delete(key);
       written.delete(key);
     };
-    if (live === undefined || marks.controller !== controller || cameElsewhere(marks, departure.connectedAt)) {
+    if (live === undefined || marks.controller !== controller || cameElsewhere(marks, connectedAt)) {
       forget();
       return undefined;
     }
-    const noted = marks.connectedAt === undefined ? marks.disconnectedAt : undefined;
-    const stands = noted === undefined ? await noteDeparture(key, departure, live, signal) : live;
-    const rest = (noted ?? departure.disconnectedAt) + graceMs - clock.now();
+    const isNoted = marks.connectedAt === undefined && marks.disconnectedAt === disconnectedAt;
+    const stands = isNoted ? live : await noteDeparture(key, departure, live, signal);
+    const rest = disconnectedAt + graceMs - clock.now();
     if (rest > 0) return { requeueAfterMs: rest };
     await cleanUpEntry({ store, metrics, logger }, stands, signal);
     forget();
@@ -150,9 +151,8 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
     signal: AbortSignal,
   ): Promise<WorkloadEntryObject> {
     const marks = parseMarks(live.metadata.annotations);
-    const group = groupOf(claim, live, marks);
-    // Without its group it is on its way out: Kubernetes removes it with the group.
-    if (group === undefined && marks.group !== undefined) return live;
+    const group = findOrigin(records, claim, marks);
+    if (isWithoutOrigin(marks, group)) return live;
     const stands = await store.apply(live, planEntry(key, claim, group, { controller, disconnectedAt }), signal);
     written.delete(key);
     metrics.unregistered();
@@ -163,7 +163,7 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
   async function writeHealth(key: string, live: WorkloadEntryObject, signal: AbortSignal): Promise<void> {
     const reported = sessions.health(key);
     if (reported === undefined || !parseMarks(live.metadata.annotations).checksHealth) return;
-    const condition = planHealth(reported.health, live.status?.conditions ?? []);
+    const condition = planHealth(reported, live.status?.conditions ?? []);
     if (condition === undefined) return;
     await store.applyHealth(live, condition, signal);
     const { status, message } = condition;
@@ -174,35 +174,23 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
     });
   }
 
-  /** The group that an entry is made from; undefined for one that somebody wrote, whatever its workload says. */
-  function groupOf(
-    { joins, namespace, serviceAccount }: WorkloadClaim,
-    live: WorkloadEntryObject | undefined,
-    marks: Marks,
-  ): WorkloadGroupRecord | undefined {
-    if ('entry' in joins || (live !== undefined && marks.group !== joins.group)) return undefined;
-    const group = records.group(namespace, joins.group);
-    const account = group?.spec.template?.serviceAccount ?? '';
-    return account === '' || account === serviceAccount ? group : undefined;
-  }
-
   /** The workload has come to another replica since. */
   const cameElsewhere = (marks: Pick<Marks, 'controller' | 'connectedAt'>, connectedAt: number): boolean =>
     marks.controller !== undefined && marks.controller !== controller && (marks.connectedAt ?? 0) > connectedAt;
 
   /** By what is known of it the entry is not as this replica would have it. What is known may lag behind what was written. */
   function isDue(key: string): boolean {
-    const { namespace, name } = parseEntryKey(key);
-    const entry = records.entry(namespace, name);
-    const health = sessions.health(key)?.health;
+    const entry = knownOf(key);
+    const health = sessions.health(key);
     if (entry?.checksHealth && health !== undefined && entry.healthy !== health.healthy) return true;
     const serving = sessions.serving(key);
     if (serving === undefined) return false;
     const { claim, connectedAt } = serving;
-    const group = 'group' in claim.joins ? records.group(namespace, claim.joins.group) : undefined;
-    if (entry === undefined) return group !== undefined;
+    const group = findOrigin(records, claim, entry);
+    if (isWithoutOrigin(entry, group)) return false;
+    if (entry === undefined) return true;
     if (cameElsewhere(entry, connectedAt)) return false;
-    const from = renderOrigin(claim, entry.group === undefined ? undefined : group);
+    const from = renderOrigin(claim, group);
     return entry.controller !== controller || entry.connectedAt !== connectedAt || written.get(key) !== from;
   }
 
@@ -211,7 +199,7 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
   };
 
   function receive(session: WorkloadSession): void {
-    const { claim, health } = session;
+    const { claim, connectedAt, health } = session;
     const key = refusing(() => admitClaim(claim, records));
     if (key === undefined) return;
     if (queue.depth + waiting.size >= mostWaiting) {
@@ -222,9 +210,27 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
       waiting.set(claim.connectionId, session);
       return;
     }
-    sessions.add(key, session);
-    if (claim.serves) departures.delete(key);
-    if (claim.serves || health !== undefined) queue.add(key);
+    sessions.add(key, {
+      claim,
+      connectedAt: placeAfter(connectedAt, knownOf(key)?.connectedAt, sessions.serving(key)?.connectedAt),
+    });
+    if (health !== undefined) note(claim.connectionId, health);
+    if (!claim.serves) return;
+    departures.delete(key);
+    queue.add(key);
+  }
+
+  function note(connectionId: string, health: ReportedHealth): void {
+    const found = sessions.find(connectionId);
+    if (found === undefined) return;
+    const { key, session } = found;
+    session.health = { ...health, at: placeAfter(health.at, knownOf(key)?.reportedAt, sessions.health(key)?.at) };
+    queue.add(key);
+  }
+
+  function knownOf(key: string): WorkloadEntryRecord | undefined {
+    const { namespace, name } = parseEntryKey(key);
+    return records.entry(namespace, name);
   }
 
   void records.whenSynced.then(() => {
@@ -246,8 +252,7 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
       const health = { healthy, message, at: clock.now() };
       const early = waiting.get(connectionId);
       if (early !== undefined) early.health = health;
-      const key = sessions.report(connectionId, health);
-      if (key !== undefined) queue.add(key);
+      else note(connectionId, health);
     },
     disconnected(connectionId) {
       waiting.delete(connectionId);
@@ -276,18 +281,4 @@ export function createWorkloadRegistration(options: WorkloadRegistrationOptions)
       throw LateenError.from(thrown);
     }
   }
-}
-
-/** What an entry is made from: the stream, and the group at its generation. */
-const renderOrigin = ({ connectionId }: WorkloadClaim, group: WorkloadGroupRecord | undefined): string =>
-  `${connectionId} ${group?.uid ?? ''} ${group?.generation ?? 0}`;
-
-function planEntry(
-  key: string,
-  claim: WorkloadClaim,
-  group: WorkloadGroupRecord | undefined,
-  presence: Presence,
-): ReturnType<typeof buildEntry> | ReturnType<typeof buildMarks> {
-  const { namespace, name } = parseEntryKey(key);
-  return group === undefined ? buildMarks(name, namespace, presence) : buildEntry(name, claim, group, presence);
 }

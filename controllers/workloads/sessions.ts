@@ -20,24 +20,22 @@ export class WorkloadSessions {
     this.#entryOf.set(connectionId, key);
   }
 
-  /** Notes a report; gives the entry that it is about. */
-  report(connectionId: string, health: ReportedHealth): string | undefined {
+  /** A stream, and the entry that it is about. */
+  find(connectionId: string): { readonly key: string; readonly session: WorkloadSession } | undefined {
     const key = this.#entryOf.get(connectionId);
     const session = this.#byEntry.get(key ?? '')?.get(connectionId);
-    if (session !== undefined) session.health = health;
-    return key;
+    return key === undefined || session === undefined ? undefined : { key, session };
   }
 
   /** Forgets a stream; gives what it was, and its entry. */
   remove(connectionId: string): { readonly key: string; readonly session: WorkloadSession } | undefined {
-    const key = this.#entryOf.get(connectionId);
-    if (key === undefined) return undefined;
+    const found = this.find(connectionId);
+    if (found === undefined) return undefined;
     this.#entryOf.delete(connectionId);
-    const streams = this.#byEntry.get(key);
-    const session = streams?.get(connectionId);
+    const streams = this.#byEntry.get(found.key);
     streams?.delete(connectionId);
-    if (streams?.size === 0) this.#byEntry.delete(key);
-    return session === undefined ? undefined : { key, session };
+    if (streams?.size === 0) this.#byEntry.delete(found.key);
+    return found;
   }
 
   keys(): Iterable<string> {
@@ -50,9 +48,8 @@ export class WorkloadSessions {
   }
 
   /** What was reported last. */
-  health(key: string): { readonly session: WorkloadSession; readonly health: ReportedHealth } | undefined {
-    const session = newest(this.#of(key), ({ health }) => health?.at);
-    return session?.health === undefined ? undefined : { session, health: session.health };
+  health(key: string): ReportedHealth | undefined {
+    return newest(this.#of(key), ({ health }) => health?.at)?.health;
   }
 
   #of(key: string): readonly WorkloadSession[] {

@@ -47,8 +47,8 @@ export function createWorkloadEntryStore(client: KubeClient): WorkloadEntryStore
         options(signal),
       ),
     applyHealth: async (live, condition, signal) => {
-      const { name, namespace = '', uid } = live.metadata;
-      const metadata = { name, namespace, ...(uid === undefined ? {} : { uid }) };
+      const { name, namespace = '' } = live.metadata;
+      const metadata = { name, namespace, ...identityOf(live) };
       const status = { conditions: condition === undefined ? [] : [condition] };
       await client.applyStatus(workloadEntries, { metadata, status }, options(signal));
     },

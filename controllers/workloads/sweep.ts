@@ -4,7 +4,7 @@ import { type Clock, type Component, LateenError, type Logger } from '#runtime/i
 import { cleanUpEntry } from './cleanup.ts';
 import type { RegistrationMetrics } from './metrics.ts';
 import type { WorkloadEntryRecord, WorkloadRecords } from './records.ts';
-import { createWorkloadEntryStore, parseMarks } from './store.ts';
+import { createWorkloadEntryStore, isOvertaken, parseMarks } from './store.ts';
 
 export interface WorkloadSweepOptions {
   readonly client: KubeClient;
@@ -15,7 +15,7 @@ export interface WorkloadSweepOptions {
   readonly maxConnectionAgeMs: number;
   /** Entries that are this component's to look at. */
   readonly minds: (record: WorkloadEntryRecord) => boolean;
-  /** Whether the replica that an entry names keeps it still; undefined: nobody can tell. */
+  /** Whether somebody keeps it still; undefined: nobody can tell. */
   readonly isKept: (record: WorkloadEntryRecord) => boolean | undefined;
   readonly metrics: RegistrationMetrics;
   readonly clock: Clock;
@@ -34,7 +34,8 @@ export function createWorkloadSweep(options: WorkloadSweepOptions): Component {
   function look(): readonly WorkloadEntryRecord[] {
     const found: typeof orphans = new Map();
     const stale: WorkloadEntryRecord[] = [];
-    for (const record of records.kept()) {
+    // Before everything is known nobody is known to be served.
+    for (const record of records.synced() ? records.kept() : []) {
       if (!minds(record)) continue;
       const { connectedAt, disconnectedAt } = record;
       if (connectedAt === undefined) {
@@ -52,9 +53,10 @@ export function createWorkloadSweep(options: WorkloadSweepOptions): Component {
     return stale;
   }
 
-  /** Every stream ends by its age and comes again, so one that should have ended long ago has. */
+  /** Where nobody can tell: every stream ends by its age and comes again, so one that should have ended long ago has. */
   function isOrphan(record: WorkloadEntryRecord, connectedAt: number): boolean {
-    return options.isKept(record) === false || clock.now() - connectedAt > 1.5 * options.maxConnectionAgeMs;
+    const isKept = options.isKept(record) ?? clock.now() - connectedAt <= 1.5 * options.maxConnectionAgeMs;
+    return !isKept;
   }
 
   async function cleanUp(record: WorkloadEntryRecord, signal: AbortSignal): Promise<void> {
@@ -75,7 +77,8 @@ export function createWorkloadSweep(options: WorkloadSweepOptions): Component {
         });
         for (const record of signal.aborted ? [] : look()) {
           await cleanUp(record, signal).catch((thrown: unknown) => {
-            if (signal.aborted) return;
+            // What was written meanwhile is looked at again.
+            if (signal.aborted || isOvertaken(thrown)) return;
             options.metrics.failed();
             const { namespace, name } = record;
             logger.warn('the WorkloadEntry of a lost workload cannot be cleaned up', {

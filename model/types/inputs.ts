@@ -130,6 +130,8 @@ export interface TlsSecret extends Origin {
   readonly crl?: Uint8Array;
   /** When the first certificate of the chain expires, in milliseconds since the epoch. */
   readonly notAfter?: number;
+  /** When all of them are valid, where that was ahead when the Secret came in. */
+  readonly notBefore?: number;
   /** Why what the Secret holds now is not what stands here; that is its last valid version, or nothing. */
   readonly problems?: { readonly certificate?: string; readonly roots?: string };
 }
@@ -147,8 +149,9 @@ export interface Config<Spec> extends Origin {
 export interface ConfigStatus {
   /** Of a ServiceEntry: addresses allocated for its hosts. */
   readonly addresses?: readonly { readonly value: string; readonly host: string }[];
-  /** Of a WorkloadEntry: its Healthy condition. */
+  /** Of a WorkloadEntry: its Healthy condition, and when it was last written, in milliseconds since the epoch. */
   readonly healthy?: boolean;
+  readonly reportedAt?: number;
 }
 
 /**

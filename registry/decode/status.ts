@@ -22,7 +22,9 @@ function parseAddresses(status: unknown): ConfigStatus | undefined {
 
 function parseHealth(status: unknown): ConfigStatus | undefined {
   const condition = listOf(status, 'conditions').find((item) => textOf(item, 'type') === 'Healthy');
-  return condition === undefined ? undefined : { healthy: textOf(condition, 'status') === 'True' };
+  if (condition === undefined) return undefined;
+  const reportedAt = Date.parse(textOf(condition, 'lastProbeTime') ?? '');
+  return { healthy: textOf(condition, 'status') === 'True', ...(Number.isNaN(reportedAt) ? {} : { reportedAt }) };
 }
 
 function listOf(value: unknown, name: string): readonly unknown[] {

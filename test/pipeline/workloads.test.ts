@@ -37,7 +37,10 @@ metadata: {name: ${name}, namespace: shop}
 spec: ${spec}
 ---`;
 
-describe('two replicas of istiod and workloads outside of Kubernetes', function () {
+/** A clock that is a minute ahead. */
+const fast = 'data:text/javascript,const now = Date.now; Date.now = () => now() + 60_000;';
+
+describe('two replicas of istiod, one of which is ahead of the other, and workloads outside of Kubernetes', function () {
   this.timeout(180_000);
   let server: ApiServer;
   const replicas = new Map<'istiod-a' | 'istiod-b', Istiod>();
@@ -84,6 +87,31 @@ describe('two replicas of istiod and workloads outside of Kubernetes', function 
     ...options: [at: 'istiod-a' | 'istiod-b', metadata: Record<string, string>, account?: string]
   ) => connect<DeltaStream>(openDelta, ...options);
 
+  const isServed = async (stream: DeltaStream): Promise<boolean> => {
+    const served = await stream.next().then(
+      () => true,
+      () => false,
+    );
+    stream.close();
+    return served;
+  };
+  let markers = 0;
+  /** Resolves when the replica knows of every entry that was written so far: it knows of one that is written last. */
+  const heard = async (at: 'istiod-a' | 'istiod-b'): Promise<void> => {
+    markers += 1;
+    const marker = `marker-${markers}`;
+    await apply(`
+apiVersion: networking.istio.io/v1
+kind: WorkloadEntry
+metadata: {name: ${marker}, namespace: shop}
+spec: {address: 10.9.9.9}
+`);
+    await eventually(
+      async () => isServed(await connectDelta(at, { WORKLOAD_ENTRY: marker, INSTANCE_IPS: '10.9.9.9' })),
+      (served) => expect(served).to.equal(true),
+    );
+  };
+
   before(async () => {
     server = await startApiServer({ controllerManager: true });
     await server.kubectl(['apply', '--server-side', '-k', 'crds']);
@@ -96,7 +124,9 @@ describe('two replicas of istiod and workloads outside of Kubernetes', function 
     for (const name of ['istiod-a', 'istiod-b'] as const) {
       // Nothing runs pods here; what counts is whether they exist.
       await server.kubectl(['run', name, '-n', 'istio-system', '--image=istiod']);
-      replicas.set(name, await startIstiod(server, { flags: [`--pod-name=${name}`, '--workload-grace-period=500ms'] }));
+      const flags = [`--pod-name=${name}`, '--workload-grace-period=500ms'];
+      const nodeFlags = name === 'istiod-a' ? ['--import', fast] : [];
+      replicas.set(name, await startIstiod(server, { flags, nodeFlags }));
     }
     await apply(
       group('web', '{metadata: {labels: {app: web}}, template: {ports: {http: 8080}, serviceAccount: vm, weight: 3}}'),
@@ -136,6 +166,7 @@ describe('two replicas of istiod and workloads outside of Kubernetes', function 
     );
     expect(registered?.metadata.annotations).to.include({ [controller]: 'istiod-a' });
     expect(registered?.spec).to.deep.include({ address: '10.9.0.1', weight: 3, serviceAccount: 'vm' });
+    await heard('istiod-b');
     const second = await connectDelta('istiod-b', { AUTO_REGISTER_GROUP: 'web', INSTANCE_IPS: '10.9.0.1' });
     await eventually(
       () => annotation('web-10.9.0.1', controller),
@@ -211,6 +242,36 @@ describe('two replicas of istiod and workloads outside of Kubernetes', function 
     }
   });
 
+  it('take the newest report of health, whichever replica it came to before', async () => {
+    await apply(
+      group(
+        'moving',
+        '{metadata: {annotations: {proxy.istio.io/health-checks-enabled: "true"}}, template: {serviceAccount: vm}}',
+      ),
+    );
+    const metadata = { AUTO_REGISTER_GROUP: 'moving', INSTANCE_IPS: '10.9.1.3' };
+    const report = async (stream: DeltaStream, isHealthy: boolean) => {
+      stream.send({ typeUrl: healthType, ...(isHealthy ? {} : { errorDetail: { code: 13, message: 'refused' } }) });
+      await eventually(
+        () => healthOf('moving-10.9.1.3'),
+        (health) => expect(health).to.include({ status: isHealthy ? 'True' : 'False' }),
+      );
+    };
+    const first = await connectDelta('istiod-a', metadata);
+    await report(first, true);
+    await heard('istiod-b');
+    const second = await connectDelta('istiod-b', metadata);
+    await eventually(
+      () => annotation('moving-10.9.1.3', controller),
+      (name) => expect(name).to.equal('istiod-b'),
+    );
+    await report(second, false);
+    first.close();
+    await report(second, true);
+    second.close();
+    await gone('moving-10.9.1.3');
+  });
+
   it('take the health of an entry that somebody wrote, and nothing else; it is unknown when its workload has left', async () => {
     await apply(`
 apiVersion: networking.istio.io/v1
@@ -256,6 +317,37 @@ spec: {address: 10.9.2.1, serviceAccount: vm}
       (found) => expect(found).not.to.equal(undefined),
     );
     expect(second?.metadata.uid).not.to.equal(first?.metadata.uid);
+  });
+
+  it('leave an entry as it is when its group is for others now, write its health, and remove it when its workload leaves', async () => {
+    const checked = (account: string) =>
+      apply(
+        group(
+          'given',
+          `{metadata: {annotations: {proxy.istio.io/health-checks-enabled: "true"}}, template: {serviceAccount: ${account}}}`,
+        ),
+      );
+    await checked('vm');
+    const stream = await connectDelta('istiod-a', { AUTO_REGISTER_GROUP: 'given', INSTANCE_IPS: '10.9.3.2' });
+    const registered = await eventually(
+      () => find('given-10.9.3.2'),
+      (found) => expect(found).not.to.equal(undefined),
+    );
+    await checked('other');
+    await eventually(
+      async () => isServed(await connectDelta('istiod-a', { AUTO_REGISTER_GROUP: 'given', INSTANCE_IPS: '10.9.3.3' })),
+      (served) => expect(served).to.equal(false),
+    );
+    stream.send({ typeUrl: healthType, errorDetail: { code: 13, message: 'refused' } });
+    await eventually(
+      () => healthOf('given-10.9.3.2'),
+      (health) => expect(health).to.include({ status: 'False' }),
+    );
+    const left = await find('given-10.9.3.2');
+    expect(left?.spec).to.deep.equal(registered?.spec);
+    expect(left?.metadata.annotations).to.deep.equal(registered?.metadata.annotations);
+    stream.close();
+    await gone('given-10.9.3.2');
   });
 
   it('clean up behind a replica that is gone, and not behind one that is not', async () => {
