@@ -13,6 +13,8 @@ export interface FileObject {
   /** `Kind/namespace/name`. */
   readonly key: string;
   readonly object: AnyObject;
+  /** Nothing is wrong with it. */
+  readonly valid: boolean;
   /** Which document of the file, counted from 1. */
   readonly document: number;
 }
@@ -22,6 +24,8 @@ export interface DocumentProblem {
   /** Of the field, from the object's root; empty for the whole. */
   readonly path: string;
   readonly message: string;
+  /** The object that it is about; absent where it does not say what it is. */
+  readonly key?: string;
 }
 
 export interface FileContent {
@@ -73,9 +77,10 @@ export function parseFile(text: string): FileContent {
     }
     const key = `${kind}/${namespace ?? ''}/${name}`;
     const parsed = definition.parse(completed);
-    if (!parsed.ok) problems.push(...parsed.errors.map(({ path, message }) => ({ document, path, message })));
+    if (!parsed.ok) problems.push(...parsed.errors.map(({ path, message }) => ({ document, path, message, key })));
     // Mesh resources and the mesh configuration are judged again where they are taken over: their faults have consequences.
-    if (parsed.ok || definition.judgedLater) objects.push({ kind: definition.kind, key, object: completed, document });
+    if (parsed.ok || definition.judgedLater)
+      objects.push({ kind: definition.kind, key, object: completed, valid: parsed.ok, document });
     else faulty.push(key);
   };
 

@@ -8,6 +8,8 @@ export interface FileResource {
   readonly object: AnyObject;
   readonly file: string;
   readonly document: number;
+  /** It is valid, or was so in an earlier version. */
+  readonly wasValid: boolean;
 }
 
 export interface FileProblem {
@@ -16,6 +18,8 @@ export interface FileProblem {
   readonly document: number;
   readonly path: string;
   readonly message: string;
+  /** What holds in the place of what it is about: what was valid before, nothing, or what stands elsewhere. */
+  readonly inForce: 'before' | 'nothing' | 'elsewhere';
 }
 
 export interface FolderResources {
@@ -42,11 +46,14 @@ export function mergeFiles(before: ReadonlyMap<string, FileResource>, files: rea
   const keep = (key: string, known: FileResource | undefined) => {
     if (known !== undefined && !resources.has(key)) resources.set(key, known);
   };
+  const holds = (path: string) => [...before.values()].some(({ file, wasValid }) => file === path && wasValid);
+  const wasValid = (key: string) => before.get(key)?.wasValid === true;
   for (const { path: file, content, fault } of files) {
-    if (fault !== undefined) problems.push({ file, document: 0, path: '', message: fault });
-    for (const { kind, key, object, document } of content?.objects ?? []) {
+    const inForce = (is: boolean) => ({ inForce: is ? ('before' as const) : ('nothing' as const) });
+    if (fault !== undefined) problems.push({ file, document: 0, path: '', message: fault, ...inForce(holds(file)) });
+    for (const { kind, key, object, document, valid } of content?.objects ?? []) {
       const earlier = resources.get(key);
-      if (earlier === undefined) resources.set(key, { kind, object, file, document });
+      if (earlier === undefined) resources.set(key, { kind, object, file, document, wasValid: valid || wasValid(key) });
       else {
         const place = `document ${earlier.document} of ${earlier.file}`;
         problems.push({
@@ -54,10 +61,12 @@ export function mergeFiles(before: ReadonlyMap<string, FileResource>, files: rea
           document,
           path: 'metadata.name',
           message: `${key} stands in ${place} already, which counts`,
+          inForce: 'elsewhere',
         });
       }
     }
-    problems.push(...(content?.problems ?? []).map((problem) => ({ file, ...problem })));
+    for (const { key, ...problem } of content?.problems ?? [])
+      problems.push({ file, ...problem, ...inForce(key === undefined ? holds(file) : wasValid(key)) });
     if (content !== undefined && content.foreign.length > 0) foreign.set(file, content.foreign);
   }
   for (const { path, content } of files) {

@@ -16,6 +16,8 @@ const policy = (mode: string) =>
 const mesh = (text: string) =>
   `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: istio, namespace: istio-system}\ndata: {mesh: "${text}"}\n`;
 
+const ending = (message: string) => message.replace(/^.*not valid(?:;|, and) /, '');
+
 describe('the source that is a folder', function () {
   this.timeout(60_000);
   let folder: string;
@@ -65,6 +67,11 @@ describe('the source that is a folder', function () {
     running = source.run(stop.signal);
     await source.synced;
   };
+  /** The end of what the log says of each problem of a file. */
+  const said = (name: string) =>
+    logged
+      .filter(({ level, file }) => level === 'error' && file === name)
+      .map(({ message }) => ending(String(message)));
   const portOf = (name: string) => graph.peek(inputs.services, `c1/default/${name}`)?.ports[0]?.port;
 
   it('brings everything that is there in one edit, and leaves hidden and other files alone', async () => {
@@ -139,6 +146,7 @@ describe('the source that is a folder', function () {
       [undefined, undefined, 'mesh.connectTimeout'],
     ];
     await eventually(problems, (found) => expect(found).to.have.deep.members(expected));
+    expect(said('a.yaml')).to.deep.equal(Array(2).fill('its last valid version stays in force'));
     expect(portOf('one')).to.equal(1);
     expect(graph.peek(inputs.peerAuthentications, 'c1/default/p')?.spec.mtls?.mode).to.equal('STRICT');
     expect(graph.peek(inputs.invalidConfigs, 'PeerAuthentication/c1/default/p')?.lastValidInForce).to.equal(true);
@@ -155,6 +163,24 @@ describe('the source that is a folder', function () {
       (found) => expect(found).to.deep.equal([5, 'next']),
     );
     expect(graph.peek(inputs.peerAuthentications, 'c1/default/p')).to.deep.include({ generation: 3 });
+  });
+
+  it('does not claim that an earlier version holds where there never was a valid one', async () => {
+    await write('a.yaml', `${service('one', 0)}---\n${policy('NONSENSE')}`);
+    await write('b.yaml', 'spec: {a: [');
+    await start();
+    expect(said('a.yaml')).to.deep.equal(Array(2).fill('nothing earlier stands in for it'));
+    expect(said('b.yaml')).to.deep.equal(['nothing earlier stands in for it']);
+    await write('a.yaml', `${service('one', 0)}---\n${policy('WORSE')}`);
+    await eventually(
+      () => said('a.yaml'),
+      (all) => expect(all).to.deep.equal(Array(3).fill('nothing earlier stands in for it')),
+    );
+    await write('b.yaml', `${service('two', 1)}---\n${service('two', 2)}`);
+    await eventually(
+      () => said('b.yaml'),
+      (all) => expect(all.at(-1)).to.equal('something in a file has no effect'),
+    );
   });
 
   it('does not serve before the mesh configuration has been valid', async () => {

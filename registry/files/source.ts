@@ -139,16 +139,22 @@ function remove(
   if (kind !== 'ConfigMap') writer.delete(edit, kind, { namespace, name });
 }
 
+const said: Readonly<Record<FileProblem['inForce'], string>> = {
+  before: 'something in a file is not valid; its last valid version stays in force',
+  nothing: 'something in a file is not valid, and nothing earlier stands in for it',
+  elsewhere: 'something in a file has no effect',
+};
+
 /** Says each problem once for as long as it lasts. */
 function createReport(logger: Logger): (problems: readonly FileProblem[], foreign: FolderResources['foreign']) => void {
   let known = new Set<string>();
   return (problems, foreign) => {
     const now = new Set<string>();
-    for (const { file, document, path, message } of problems) {
+    for (const { file, document, path, message, inForce } of problems) {
       const id = JSON.stringify([file, document, path, message]);
       now.add(id);
       if (known.has(id)) continue;
-      logger.error('something in a file is not valid; its last valid version stays in force', {
+      logger.error(said[inForce], {
         file,
         ...(document === 0 ? {} : { document }),
         ...(path === '' ? {} : { path }),
