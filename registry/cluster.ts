@@ -81,6 +81,7 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
     generations: options.generations,
     systemNamespace: options.meshConfig.namespace,
     logger,
+    now: () => clock.now(),
     ...(options.events === undefined ? {} : { events: options.events }),
   });
   const arrivals = createArrivals();

@@ -25,10 +25,8 @@ spec:
     hosts: ["*"]
 `;
 
-describe('the expiry of a certificate', () => {
-  it('reaches the status of the Gateway when it happens, and leaves with a renewal; nothing is refused', async () => {
-    const pair = mintKeyPair();
-    const clock = new FakeClock(pair.notAfter - 1000 * hour);
+describe('the validity of a certificate', () => {
+  const start = (clock: FakeClock) => {
     const graph = createGraph();
     const inputs = createMeshInputs(graph);
     const model = createMeshQueries(graph, inputs);
@@ -36,19 +34,19 @@ describe('the expiry of a certificate', () => {
     const edit: Parameters<typeof createMemorySource>[0]['edit'] = (batch) => {
       if (graph.edit(batch)) for (const listener of listeners) listener();
     };
-    const source = createMemorySource({ inputs, generations: new Generations(), edit });
+    const source = createMemorySource({ inputs, generations: new Generations(), edit, now: () => clock.now() });
     const stop = new AbortController();
     const running = createCertificateTime({
       inputs,
       edit,
       clock,
-      nextExpiry: () => graph.read(model.nextCertificateExpiry, ''),
+      nextChange: () => graph.read(model.nextCertificateChange, ''),
       onEdited: (listener) => {
         listeners.add(listener);
         return () => listeners.delete(listener);
       },
     }).run(stop.signal);
-    const put = ({ certificate, key }: typeof pair) =>
+    const put = ({ certificate, key }: ReturnType<typeof mintKeyPair>) =>
       source.apply([
         {
           kind: 'Secret',
@@ -58,8 +56,14 @@ describe('the expiry of a certificate', () => {
       ]);
     const facts = () => graph.read(model.diagnostics, 'Gateway/Kubernetes/default/main');
     const served = () => graph.read(model.gatewaySecret, 'Kubernetes/edge/kubernetes://cert');
-
     source.apply(objects);
+    return { facts, graph, put, served, stop, running };
+  };
+
+  it('reaches the status of the Gateway when it happens, and leaves with a renewal; nothing is refused', async () => {
+    const pair = mintKeyPair();
+    const clock = new FakeClock(pair.notAfter - 1000 * hour);
+    const { facts, graph, put, served, stop, running } = start(clock);
     put(pair);
     await clock.advance(999 * hour);
     expect(facts()).to.deep.equal([]);
@@ -85,5 +89,30 @@ describe('the expiry of a certificate', () => {
     stop.abort();
     await running;
     expect(clock.sleeping).to.equal(0);
+  });
+
+  it('that is yet to come reaches it too, and leaves when it has come', async () => {
+    const pair = mintKeyPair();
+    const clock = new FakeClock(pair.notBefore - 2 * hour);
+    const { facts, graph, put, served, stop, running } = start(clock);
+    put(pair);
+    await clock.advance(hour);
+    expect(facts()).to.deep.equal([
+      {
+        type: 'EarlyRef',
+        path: 'spec.servers[0].tls.credentialName',
+        message: `Secret cert in namespace edge: its certificate chain is not valid before ${new Date(pair.notBefore).toISOString()}`,
+      },
+    ]);
+    expect(served()?.kind).to.equal('certificate');
+    const { revision } = graph;
+    await clock.advance(hour);
+    expect(facts()).to.deep.equal([]);
+    expect(graph.revision).to.equal(revision + 1);
+    put(mintKeyPair(clock.now()));
+    await clock.advance(0);
+    expect(graph.revision, 'a certificate that is valid costs nothing more').to.equal(revision + 2);
+    stop.abort();
+    await running;
   });
 });

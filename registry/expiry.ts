@@ -5,24 +5,24 @@ import { lookAfterEdits, type OnEdited } from './after-edits.ts';
 
 export interface CertificateTimeOptions {
   readonly inputs: Pick<MeshInputs, 'time'>;
-  /** When the next certificate expires, in milliseconds since the epoch; as the graph knows it. */
-  readonly nextExpiry: () => number | undefined;
+  /** When the next certificate expires or becomes valid, in milliseconds since the epoch; as the graph knows it. */
+  readonly nextChange: () => number | undefined;
   readonly edit: (batch: EditBatch) => void;
   readonly onEdited: OnEdited;
   readonly clock: Clock;
 }
 
-/** Tells the graph what time it is each time a certificate has expired: queries have no clock, and nobody edits a Secret for that. */
+/** Tells the graph what time it is each time a certificate has expired or become valid: queries have no clock, and nobody edits a Secret for that. */
 export function createCertificateTime(options: CertificateTimeOptions): Component {
-  const { inputs, nextExpiry, edit, onEdited, clock } = options;
+  const { inputs, nextChange, edit, onEdited, clock } = options;
   return {
-    name: 'expiry of certificates',
+    name: 'validity of certificates',
     run: async (signal) => {
       let awaited: number | undefined;
       let waiting = new AbortController();
 
       const look = () => {
-        const next = nextExpiry();
+        const next = nextChange();
         if (next === awaited || signal.aborted) return;
         waiting.abort();
         waiting = new AbortController();

@@ -18,6 +18,8 @@ export interface MemorySourceOptions {
   readonly edit: (batch: Batch) => void;
   readonly clusterId?: string;
   readonly network?: string;
+  /** Milliseconds since the epoch; without it no certificate is too early. */
+  readonly now?: () => number;
 }
 
 export interface MemorySource {
@@ -38,6 +40,7 @@ export function createMemorySource(options: MemorySourceOptions): MemorySource {
     generations: options.generations,
     systemNamespace: namespaces.default,
     logger: silentLogger,
+    ...(options.now === undefined ? {} : { now: options.now }),
   });
   const admission = createObjectAdmission(clusterId);
 

@@ -10,11 +10,12 @@ export function createSecretTable(
   inputs: Pick<MeshInputs, 'tlsSecrets'>,
   context: ClusterContext,
   logger: Logger,
+  now?: () => number,
 ): (edit: Edit, key: string, object: AnyObject | undefined) => void {
   const written = new Map<string, TlsSecret>();
   return (edit, key, object) => {
     const before = written.get(key);
-    const secret = object === undefined ? undefined : parseTlsSecret(object, context, before);
+    const secret = object === undefined ? undefined : parseTlsSecret(object, context, before, now?.());
     if (secret === undefined) {
       written.delete(key);
       edit.delete(inputs.tlsSecrets, key);

@@ -81,13 +81,15 @@ export interface ClusterWriterOptions {
   readonly events?: ObjectEvents;
   /** Told of Secrets that cannot be used: no resource of the mesh carries that in its own status. */
   readonly logger: Logger;
+  /** Milliseconds since the epoch; without it no certificate is too early. */
+  readonly now?: () => number;
 }
 
 export function createClusterWriter(options: ClusterWriterOptions): ClusterWriter {
-  const { inputs, context, generations, systemNamespace, events = new ObjectEvents(), logger } = options;
+  const { inputs, context, generations, systemNamespace, events = new ObjectEvents(), logger, now } = options;
   const selection = createNamespaceSelection(systemNamespace);
   const gate = createNamespaceGate(inputs, selection, generations);
-  const core = createCoreTable(inputs, context, logger);
+  const core = createCoreTable(inputs, context, createSecretTable(inputs, context, logger, now));
   const configs = createConfigTable(inputs, context, { generations, selection });
   const known = new Map<ObjectKind, Set<string>>();
   const listeners = new Set<() => void>();
@@ -179,7 +181,7 @@ function isCore(kind: ObjectKind): kind is CoreKind {
   return coreKinds.some((known) => known === kind);
 }
 
-function createCoreTable(inputs: MeshInputs, context: ClusterContext, logger: Logger): CoreTable {
+function createCoreTable(inputs: MeshInputs, context: ClusterContext, secrets: CoreTable['Secret']): CoreTable {
   const table =
     <O extends AnyObject, V>(input: Input<V>, parse: (object: O, context: ClusterContext) => V | undefined) =>
     (edit: Edit, key: string, object: AnyObject | undefined) => {
@@ -197,7 +199,7 @@ function createCoreTable(inputs: MeshInputs, context: ClusterContext, logger: Lo
     Pod: table<PodObject, ValueOf<typeof inputs.workloads>>(inputs.workloads, parsePod),
     Node: table<AnyObject, ValueOf<typeof inputs.nodes>>(inputs.nodes, parseNode),
     Namespace: table<AnyObject, ValueOf<typeof inputs.namespaces>>(inputs.namespaces, parseNamespace),
-    Secret: createSecretTable(inputs, context, logger),
+    Secret: secrets,
   };
 }
 

@@ -142,7 +142,7 @@ function join(
   void source.synced.then(() => waiting.delete('the first lists'));
   const certificateTime = createCertificateTime({
     inputs: mesh.inputs,
-    nextExpiry: () => mesh.graph.read(mesh.model.nextCertificateExpiry, ''),
+    nextChange: () => mesh.graph.read(mesh.model.nextCertificateChange, ''),
     edit: (batch) => mesh.builder.edit(batch),
     onEdited: mesh.onEdited,
     clock,

@@ -50,7 +50,12 @@ export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubj
       lastValidInForce: false,
       conflicts: of('Conflicted'),
       ...(honoured
-        ? { references: { unresolved: of('ResolvedRefs'), invalid: of('InvalidRef'), expired: of('ExpiredRef') } }
+        ? {
+            references: {
+              ...{ unresolved: of('ResolvedRefs'), invalid: of('InvalidRef') },
+              ...{ expired: of('ExpiredRef'), early: of('EarlyRef') },
+            },
+          }
         : {}),
     };
   });

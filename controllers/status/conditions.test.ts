@@ -7,7 +7,7 @@ const valid: ConditionFacts = {
   errors: [],
   warnings: [],
   lastValidInForce: false,
-  references: { unresolved: [], invalid: [], expired: [] },
+  references: { unresolved: [], invalid: [], expired: [], early: [] },
   conflicts: [],
 };
 const at = '2026-01-01T00:00:00Z';
@@ -117,13 +117,15 @@ describe('status conditions', () => {
   it('tell a reference that leads nowhere from one to what cannot be used, and an expired certificate from both', () => {
     const of = (path: string) => [{ path, message: 'why', severity: 'warning' }] as const;
     const refs = (references: Partial<NonNullable<ConditionFacts['references']>>) => {
-      const none = { unresolved: [], invalid: [], expired: [] };
+      const none = { unresolved: [], invalid: [], expired: [], early: [] };
       const planned = planConditions({ ...valid, references: { ...none, ...references } }, [], at);
       const found = planned?.find(({ type }) => type === 'ResolvedRefs');
       return `${found?.status} ${found?.reason} ${found?.message}`;
     };
     expect(refs({})).to.equal('True ResolvedRefs every reference resolves');
     expect(refs({ expired: of('c') })).to.equal('True CertificateExpired c: why');
+    expect(refs({ early: of('d') })).to.equal('True CertificateNotYetValid d: why');
+    expect(refs({ expired: of('c'), early: of('d') })).to.equal('True CertificateExpired c: why; d: why');
     expect(refs({ invalid: of('b'), expired: of('c') })).to.equal('False InvalidRef b: why; c: why');
     expect(refs({ unresolved: of('a'), invalid: of('b') })).to.equal('False RefNotFound a: why; b: why');
   });
@@ -170,6 +172,7 @@ describe('status conditions', () => {
         unresolved: [{ path: 'spec.hosts', message: `${host} is missing`, severity: 'warning' as const }],
         invalid: [],
         expired: [],
+        early: [],
       },
     });
     const first = planConditions(lacking('a'), [], at) ?? [];

@@ -31,6 +31,8 @@ export interface ConditionFacts {
     readonly invalid: readonly Diagnostic[];
     /** To certificates that are served although they have expired. */
     readonly expired: readonly Diagnostic[];
+    /** To certificates that are served although they are not valid yet. */
+    readonly early: readonly Diagnostic[];
   };
   readonly conflicts: readonly Diagnostic[];
   /** Undefined until a replica has translated this generation. */
@@ -75,11 +77,13 @@ function resolveAccepted(facts: ConditionFacts): Verdict {
   return { status: 'True', reason: 'Accepted', message: 'valid' };
 }
 
-function resolveReferences({ unresolved, invalid, expired }: NonNullable<ConditionFacts['references']>): Verdict {
-  const message = renderDiagnostics([...unresolved, ...invalid, ...expired]);
+function resolveReferences(references: NonNullable<ConditionFacts['references']>): Verdict {
+  const { unresolved, invalid, expired, early } = references;
+  const message = renderDiagnostics([...unresolved, ...invalid, ...expired, ...early]);
   if (unresolved.length > 0) return { status: 'False', reason: 'RefNotFound', message };
   if (invalid.length > 0) return { status: 'False', reason: 'InvalidRef', message };
   if (expired.length > 0) return { status: 'True', reason: 'CertificateExpired', message };
+  if (early.length > 0) return { status: 'True', reason: 'CertificateNotYetValid', message };
   return { status: 'True', reason: 'ResolvedRefs', message: 'every reference resolves' };
 }
 

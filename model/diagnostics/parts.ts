@@ -28,5 +28,6 @@ export interface DiagnosticParts {
 export const unresolved = (path: string, message: string): StatusFact => ({ type: 'ResolvedRefs', path, message });
 export const invalidRef = (path: string, message: string): StatusFact => ({ type: 'InvalidRef', path, message });
 export const expiredRef = (path: string, message: string): StatusFact => ({ type: 'ExpiredRef', path, message });
+export const earlyRef = (path: string, message: string): StatusFact => ({ type: 'EarlyRef', path, message });
 export const notHonoured = (path: string, message: string): StatusFact => ({ type: 'NotHonoured', path, message });
 export const conflicted = (path: string, message: string): StatusFact => ({ type: 'Conflicted', path, message });

@@ -3,7 +3,7 @@ import type { Reader } from '#graph/types.ts';
 import type { GatewaySecret, SecretQueries } from '../gateway/secrets.ts';
 import { secretName } from '../secretnames.ts';
 import type { StatusFact } from '../types/facts.ts';
-import { expiredRef, invalidRef, unresolved } from './parts.ts';
+import { earlyRef, expiredRef, invalidRef, unresolved } from './parts.ts';
 
 export interface WantedSecret {
   /** Of the field that names it. */
@@ -27,13 +27,14 @@ export function secretFact(
   const key = `${place}/${secretName(name)}`;
   const namespace = place.slice(place.indexOf('/') + 1);
   const held = reader.read(secrets.gatewaySecret, key)?.kind === kind;
-  const { problem, expiredAt } = reader.read(secrets.gatewaySecretTrouble, key);
+  const { problem, expiredAt, validFrom } = reader.read(secrets.gatewaySecretTrouble, key);
   if (problem !== undefined) {
     const consequence = held ? 'the last valid version stays in force' : 'it is not in force';
     return [invalidRef(path, `Secret ${name} in namespace ${namespace}: ${problem} (${consequence})`)];
   }
   if (!held) return [unresolved(path, `there is no Secret ${name} with ${lack} in namespace ${namespace}, ${where}`)];
-  if (expiredAt === undefined) return [];
-  const when = new Date(expiredAt).toISOString();
-  return [expiredRef(path, `Secret ${name} in namespace ${namespace}: its certificate chain expired at ${when}`)];
+  const chain = `Secret ${name} in namespace ${namespace}: its certificate chain`;
+  const time = (moment: number) => new Date(moment).toISOString();
+  if (expiredAt !== undefined) return [expiredRef(path, `${chain} expired at ${time(expiredAt)}`)];
+  return validFrom === undefined ? [] : [earlyRef(path, `${chain} is not valid before ${time(validFrom)}`)];
 }

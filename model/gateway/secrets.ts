@@ -24,6 +24,8 @@ export interface SecretTrouble {
   readonly problem?: string;
   /** When the certificate in force expired, in milliseconds since the epoch. */
   readonly expiredAt?: number;
+  /** When it becomes valid, in milliseconds since the epoch. */
+  readonly validFrom?: number;
 }
 
 export interface SecretQueries {
@@ -33,8 +35,8 @@ export interface SecretQueries {
   readonly gatewaySecret: Query<GatewaySecret | undefined>;
   /** By the same: what its author is to know of the Secret. */
   readonly gatewaySecretTrouble: Query<SecretTrouble>;
-  /** Key '': when the next certificate of a Secret expires, in milliseconds since the epoch. */
-  readonly nextCertificateExpiry: Query<number | undefined>;
+  /** Key '': when the next certificate of a Secret expires or becomes valid, in milliseconds since the epoch. */
+  readonly nextCertificateChange: Query<number | undefined>;
   /** Key '': input keys of all Secrets that are referred to, in the namespaces of the proxies that would ask for them. */
   readonly referencedSecrets: Query<readonly string[]>;
   /** By input key of a Gateway: the places (`cluster/namespace`) of the routers it selects. */
@@ -73,19 +75,26 @@ export function defineSecrets(
   const gatewaySecretTrouble = graph.query<SecretTrouble>(
     'gatewaySecretTrouble',
     (reader, key) => {
-      const { problem, notAfter } = readSecret(reader, inputs, key);
-      const expired = notAfter !== undefined && notAfter <= timeOf(reader, inputs);
-      return { ...(problem === undefined ? {} : { problem }), ...(expired ? { expiredAt: notAfter } : {}) };
+      const { problem, notAfter, notBefore } = readSecret(reader, inputs, key);
+      const time = timeOf(reader, inputs);
+      return {
+        ...(problem === undefined ? {} : { problem }),
+        ...(notAfter !== undefined && notAfter <= time ? { expiredAt: notAfter } : {}),
+        ...(notBefore !== undefined && notBefore > time ? { validFrom: notBefore } : {}),
+      };
     },
     { equal: sameData },
   );
 
-  const nextCertificateExpiry = graph.query<number | undefined>('nextCertificateExpiry', (reader) => {
+  const nextCertificateChange = graph.query<number | undefined>('nextCertificateChange', (reader) => {
     const time = timeOf(reader, inputs);
     const ahead = reader
       .keys(inputs.tlsSecrets)
-      .flatMap((key) => reader.get(inputs.tlsSecrets, key)?.notAfter ?? [])
-      .filter((notAfter) => notAfter > time);
+      .flatMap((key) => {
+        const { notBefore, notAfter } = reader.get(inputs.tlsSecrets, key) ?? {};
+        return [notBefore, notAfter].filter((moment) => moment !== undefined && moment > time);
+      })
+      .filter((moment) => moment !== undefined);
     return ahead.length === 0 ? undefined : Math.min(...ahead);
   });
 
@@ -150,7 +159,7 @@ export function defineSecrets(
     gatewaySecretUsers,
     gatewaySecret,
     gatewaySecretTrouble,
-    nextCertificateExpiry,
+    nextCertificateChange,
     referencedSecrets,
     gatewayPlaces,
     rulePlaces,
@@ -177,6 +186,7 @@ interface FoundSecret {
   readonly problem?: string;
   /** Of a certificate that is served. */
   readonly notAfter?: number;
+  readonly notBefore?: number;
 }
 
 /** The roots for `NAME-cacert` are in the Secret of that name, or beside the certificate in `NAME`. */
@@ -203,12 +213,13 @@ function readRoots({ caCertificates, crl, problems }: TlsSecret): FoundSecret {
 }
 
 function readCertificate(secret: TlsSecret): FoundSecret {
-  const { certificateChain, privateKey, caCertificates, notAfter, problems } = secret;
+  const { certificateChain, privateKey, caCertificates, notAfter, notBefore, problems } = secret;
   const problem = problems?.certificate === undefined ? {} : { problem: problems.certificate };
   if (certificateChain.length > 0 && privateKey.length > 0)
     return {
       secret: { kind: 'certificate', certificateChain, privateKey },
       ...(notAfter === undefined ? {} : { notAfter }),
+      ...(notBefore === undefined ? {} : { notBefore }),
       ...problem,
     };
   // What has the wrong key is no certificate, and roots are not what was asked for.

@@ -2,8 +2,8 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 
 export type Checked =
-  /** When the first of the certificates expires, in milliseconds since the epoch. */
-  | { readonly ok: true; readonly notAfter: number }
+  /** When all of the certificates are valid, and when the first of them expires, in milliseconds since the epoch. */
+  | { readonly ok: true; readonly notBefore: number; readonly notAfter: number }
   /** Quotes nothing of what was read. */
   | { readonly ok: false; readonly problem: string };
 
@@ -51,6 +51,7 @@ function holdsSequence(block: string): boolean {
 
 const accept = (certificates: readonly X509Certificate[]): Checked => ({
   ok: true,
+  notBefore: Math.max(...certificates.map((certificate) => certificate.validFromDate.getTime())),
   notAfter: Math.min(...certificates.map((certificate) => certificate.validToDate.getTime())),
 });
 

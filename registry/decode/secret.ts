@@ -2,17 +2,19 @@ import type { TlsSecret } from '#model/index.ts';
 import { type ClusterContext, parseOrigin, type SecretObject } from './objects.ts';
 import { type Checked, checkCertificates, checkKeyPair, checkRevocations, type PemField as Field } from './pem.ts';
 
-type Pair = Pick<TlsSecret, 'certificateChain' | 'privateKey' | 'notAfter'>;
+type Pair = Pick<TlsSecret, 'certificateChain' | 'privateKey' | 'notBefore' | 'notAfter'>;
 
 /**
  * Certificate, key, roots and what these have revoked of a Secret, under the names that Kubernetes (`tls.crt`, `tls.key`,
  * `ca.crt`, `ca.crl`) or Istio's generic form (`cert`, `key`, `cacert`, `crl`) use; undefined when it holds none of them. What cannot be used is left as it is in
  * `before`, the Secret as it was decoded last, and `problems` say why.
+ * @param now milliseconds since the epoch; what is valid only later bears when
  */
 export function parseTlsSecret(
   object: SecretObject,
   context: ClusterContext,
   before?: TlsSecret,
+  now = Number.POSITIVE_INFINITY,
 ): TlsSecret | undefined {
   const certificate = readField(object, 'tls.crt', 'cert');
   const key = readField(object, 'tls.key', 'key');
@@ -28,7 +30,7 @@ export function parseTlsSecret(
   return {
     ...parseOrigin(object, context.clusterId),
     generation: 0,
-    ...(pair?.ok === false ? keepPair(before) : takePair(certificate, key, pair?.notAfter)),
+    ...(pair?.ok === false ? keepPair(before) : takePair(certificate, key, pair, now)),
     ...pickRoots(untrusted === undefined ? { caCertificates: roots?.bytes, crl: crl?.bytes } : before),
     ...(Object.keys(problems).length === 0 ? {} : { problems }),
   };
@@ -56,17 +58,28 @@ function pickRoots({
   return { ...(caCertificates === undefined ? {} : { caCertificates }), ...(crl === undefined ? {} : { crl }) };
 }
 
-function takePair(certificate: Field | undefined, key: Field | undefined, notAfter: number | undefined): Pair {
+function takePair(
+  certificate: Field | undefined,
+  key: Field | undefined,
+  checked: Extract<Checked, { ok: true }> | undefined,
+  now: number,
+): Pair {
+  const { notBefore, notAfter } = checked ?? {};
   return {
     certificateChain: certificate?.bytes ?? nothing,
     privateKey: key?.bytes ?? nothing,
     ...(notAfter === undefined ? {} : { notAfter }),
+    ...(notBefore === undefined || notBefore <= now ? {} : { notBefore }),
   };
 }
 
 function keepPair(before: TlsSecret | undefined): Pair {
-  const { certificateChain = nothing, privateKey = nothing, notAfter } = before ?? {};
-  return { certificateChain, privateKey, ...(notAfter === undefined ? {} : { notAfter }) };
+  const { certificateChain = nothing, privateKey = nothing, notAfter, notBefore } = before ?? {};
+  return {
+    ...{ certificateChain, privateKey },
+    ...(notAfter === undefined ? {} : { notAfter }),
+    ...(notBefore === undefined ? {} : { notBefore }),
+  };
 }
 
 const nothing = new Uint8Array();

@@ -8,6 +8,7 @@ export interface KeyPair {
   /** PEM. */
   readonly key: string;
   /** Milliseconds since the epoch. */
+  readonly notBefore: number;
   readonly notAfter: number;
 }
 
@@ -17,6 +18,7 @@ export function mintKeyPair(from = Date.now()): KeyPair {
   return {
     certificate: certificate.toString(),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    notBefore: certificate.validFromDate.getTime(),
     notAfter: certificate.validToDate.getTime(),
   };
 }
@@ -24,15 +26,17 @@ export function mintKeyPair(from = Date.now()): KeyPair {
 /** A pair that belongs together, with a key that is too short for Envoy. */
 export function mintWeakKeyPair(): KeyPair {
   const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 1024 });
+  const notBefore = Date.now() - 60_000;
   const notAfter = Date.now() + 24 * 3600_000;
   const names = { dnsNames: ['weak.example.com'] };
   const certificate = buildCertificate(
-    { publicKey, subject: [], notBefore: Date.now() - 60_000, notAfter, names, authority: false },
+    { publicKey, subject: [], notBefore, notAfter, names, authority: false },
     { privateKey },
   );
   return {
     certificate: certificate.toString(),
     key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    notBefore,
     notAfter,
   };
 }
