@@ -1,5 +1,13 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, type X509Certificate } from 'node:crypto';
-import { type Backoff, backoffDelay, type Clock, type Component, LateenError, type Logger } from '#runtime/index.ts';
+import {
+  type Backoff,
+  backoffDelay,
+  type Clock,
+  type Component,
+  LateenError,
+  type Logger,
+  pause,
+} from '#runtime/index.ts';
 import { type CaBundle, mintSelfSigned, parseCaFiles, renderCaFiles } from './bundle.ts';
 import { buildCertificate, type NameAttribute } from './certificate.ts';
 import type { CaMetrics } from './metrics.ts';
@@ -98,9 +106,7 @@ export class CertificateAuthority implements Component {
     while (!signal.aborted) {
       failures = (await this.refresh()) || this.ready ? 0 : failures + 1;
       const delay = failures > 0 ? backoffDelay(retry, failures, random) : interval;
-      await clock.sleep(delay, signal).catch((reason: unknown) => {
-        if (!signal.aborted) throw reason;
-      });
+      await pause(clock, delay, signal);
     }
   }
 

@@ -1,5 +1,5 @@
 import { experimental, type ServerCredentials } from '@grpc/grpc-js';
-import { type Clock, type Component, LateenError, type Logger } from '#runtime/index.ts';
+import { type Clock, type Component, LateenError, type Logger, pause } from '#runtime/index.ts';
 import type { CertificateAuthority } from './authority.ts';
 
 export interface ServerKeyPair {
@@ -52,9 +52,7 @@ export class ServerCertificate implements Component {
         wake = new AbortController();
         const delay = authority.ready ? this.#renew() : 3600_000;
         const either = AbortSignal.any([signal, wake.signal]);
-        await clock.sleep(delay, either).catch((reason: unknown) => {
-          if (!either.aborted) throw reason;
-        });
+        await pause(clock, delay, either);
       }
     } finally {
       stopListening();

@@ -1,4 +1,4 @@
-import { type Clock, type Component, LateenError, systemClock } from '#runtime/core/index.ts';
+import { type Clock, type Component, LateenError, pause, systemClock } from '#runtime/core/index.ts';
 import type { KubeClient } from './client.ts';
 import {
   isFree,
@@ -115,7 +115,7 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
     const either = AbortSignal.any([signal, work.signal]);
     while (!either.aborted && isHeld()) {
       // Never sleep past the moment at which the work must stop.
-      await clock.sleep(Math.min(retryPeriodMs, leftMs(0)), either).catch(() => undefined);
+      await pause(clock, Math.min(retryPeriodMs, leftMs(0)), either);
       if (either.aborted || !isHeld()) break;
       await tryAttempt(either);
     }
@@ -149,7 +149,7 @@ export function createLeaderElection(options: LeaderElectionOptions): LeaderElec
       while (!signal.aborted) {
         await tryAttempt(signal);
         if (isHeld()) await lead(signal);
-        await clock.sleep(retryPeriodMs * (1 + 0.2 * random()), signal).catch(() => undefined);
+        await pause(clock, retryPeriodMs * (1 + 0.2 * random()), signal);
       }
     },
   };

@@ -1,4 +1,4 @@
-import { type Clock, type Component, LateenError, systemClock } from '#runtime/core/index.ts';
+import { type Clock, type Component, LateenError, pause, systemClock } from '#runtime/core/index.ts';
 import type { KubeClient } from './client.ts';
 import { isExpired, KubeError } from './errors.ts';
 import type { KubeObject } from './objects.ts';
@@ -145,7 +145,7 @@ export function watchKind<T extends KubeObject>(options: WatchKindOptions<T>): K
       const pace = createWatchPace(clock, random);
       let version: string | undefined;
       let failures = 0;
-      const wait = (ms: number) => clock.sleep(ms, signal).catch(() => undefined);
+      const wait = (ms: number) => pause(clock, ms, signal);
       while (!signal.aborted) {
         try {
           if (version === undefined) {

@@ -13,6 +13,7 @@ export {
   type ErrorCode,
   LateenError,
   MemoryTidier,
+  pause,
   systemClock,
   TerminalError,
   untilAborted,

@@ -1,4 +1,4 @@
-import type { Clock } from '#runtime/core/index.ts';
+import { type Clock, pause } from '#runtime/core/index.ts';
 
 /** Given as the reason, because one that the platform makes up takes a stack trace each time. */
 const WOKEN = 'woken';
@@ -46,9 +46,7 @@ export class Wake {
       const interrupt = new AbortController();
       this.#interrupt = interrupt;
       const either = AbortSignal.any([interrupt.signal, signal]);
-      await this.#clock.sleep(left, either).catch((reason: unknown) => {
-        if (!either.aborted) throw reason;
-      });
+      await pause(this.#clock, left, either);
       this.#interrupt = undefined;
     }
   }

@@ -1,6 +1,6 @@
 /** The roots that this pod trusts: the file that the platform mounts, and what the authority named. */
 import { readFile } from 'node:fs/promises';
-import { type Clock, type Component, LateenError } from '#runtime/core/index.ts';
+import { type Clock, type Component, LateenError, pause } from '#runtime/core/index.ts';
 import type { Logger } from '../log.ts';
 import { parseBundle, renderBundle } from './pem.ts';
 
@@ -71,9 +71,7 @@ export class TrustBundle implements Component {
     const { clock, interval } = this.#options;
     while (!signal.aborted) {
       await this.refresh();
-      await clock.sleep(interval, signal).catch((reason: unknown) => {
-        if (!signal.aborted) throw reason;
-      });
+      await pause(clock, interval, signal);
     }
   }
 

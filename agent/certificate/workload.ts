@@ -1,5 +1,5 @@
 /** Keeps the workload's certificate fresh: a new key and request at half life, or at once when its root is no longer trusted. */
-import { type Clock, type Component, LateenError } from '#runtime/core/index.ts';
+import { type Clock, type Component, LateenError, pause } from '#runtime/core/index.ts';
 import { Backoff } from '../backoff.ts';
 import type { Logger } from '../log.ts';
 import type { RequestCertificate } from './authority.ts';
@@ -124,9 +124,7 @@ export class WorkloadCertificate implements Component {
     const either = AbortSignal.any([signal, this.#wake.signal]);
     const end = clock.now() + delay;
     for (let rest = delay; rest > 0 && !either.aborted; rest = end - clock.now()) {
-      await clock.sleep(Math.min(rest, longestSleep), either).catch((reason: unknown) => {
-        if (!either.aborted) throw reason;
-      });
+      await pause(clock, Math.min(rest, longestSleep), either);
     }
   }
 }

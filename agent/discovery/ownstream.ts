@@ -2,7 +2,7 @@
  * The agent's own stream to the control plane: a delta stream beside Envoy's that says of itself that it is an agent's, so
  * that the control plane does not take it for a proxy. What is said and asked for on it are its topics.
  */
-import type { Clock, Component, LateenError } from '#runtime/core/index.ts';
+import { type Clock, type Component, type LateenError, pause } from '#runtime/core/index.ts';
 import { type AgentTypes, codec } from '#wire/agent.ts';
 import { Backoff } from '../backoff.ts';
 import { openDuplex } from '../grpc/duplex.ts';
@@ -89,14 +89,10 @@ export class OwnStream implements Component {
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, credentials, log } = this.#options;
-    const pause = (ms: number) =>
-      clock.sleep(ms, signal).catch((reason: unknown) => {
-        if (!signal.aborted) throw reason;
-      });
     while (!signal.aborted) {
       const current = credentials();
       if (current === undefined) {
-        await pause(certificateInterval);
+        await pause(clock, certificateInterval, signal);
         continue;
       }
       const opened = clock.monotonic();
@@ -110,7 +106,7 @@ export class OwnStream implements Component {
         error: reason.message,
         retryInMs: delay,
       });
-      await pause(delay);
+      await pause(clock, delay, signal);
     }
   }
 

@@ -1,5 +1,5 @@
 /** Looks at the application again and again; tells when it has become healthy or unhealthy, and nothing in between. */
-import type { Clock, Component } from '#runtime/core/index.ts';
+import { type Clock, type Component, pause } from '#runtime/core/index.ts';
 import type { HealthSettings } from './settings.ts';
 
 export interface HealthCheckOptions {
@@ -24,16 +24,12 @@ export class HealthCheck implements Component {
 
   async run(signal: AbortSignal): Promise<void> {
     const { settings, look, clock } = this.#options;
-    const pause = (ms: number) =>
-      clock.sleep(ms, signal).catch((reason: unknown) => {
-        if (!signal.aborted) throw reason;
-      });
-    await pause(settings.initialDelay);
+    await pause(clock, settings.initialDelay, signal);
     while (!signal.aborted) {
       const reason = await look();
       if (signal.aborted) return;
       this.#note(reason);
-      await pause(settings.period);
+      await pause(clock, settings.period, signal);
     }
   }
 

@@ -1,6 +1,6 @@
 /** Envoy as a child process: started, started again when it dies, drained and stopped at the end. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { type Clock, type Component, LateenError } from '#runtime/core/index.ts';
+import { type Clock, type Component, LateenError, pause } from '#runtime/core/index.ts';
 import { Backoff } from '../backoff.ts';
 import type { Logger } from '../log.ts';
 
@@ -60,9 +60,7 @@ export class EnvoySupervisor implements Component {
       if (backoff.attempts >= maximumEarlyEnds) {
         throw new LateenError('internal', `Envoy ended ${maximumEarlyEnds} times soon after its start`);
       }
-      await clock.sleep(retryInMs, signal).catch((reason: unknown) => {
-        if (!signal.aborted) throw reason;
-      });
+      await pause(clock, retryInMs, signal);
     }
   }
 

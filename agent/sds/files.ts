@@ -2,7 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { rootCertificates } from 'node:tls';
-import { type Clock, type Component, LateenError } from '#runtime/core/index.ts';
+import { type Clock, type Component, LateenError, pause } from '#runtime/core/index.ts';
 import { parseBundle, renderBundle } from '../certificate/pem.ts';
 import type { Logger } from '../log.ts';
 import { parseFileSecret } from './filenames.ts';
@@ -38,9 +38,7 @@ export class FileSecrets implements Component {
       for (const name of names) await this.#refresh(name);
       for (const name of this.#complaints.keys()) if (!names.includes(name)) this.#complaints.delete(name);
       // With nothing to look after there is nothing to wake up for.
-      await clock.sleep(names.length === 0 ? longest : interval, either).catch((reason: unknown) => {
-        if (!either.aborted) throw reason;
-      });
+      await pause(clock, names.length === 0 ? longest : interval, either);
     }
     stop();
   }

@@ -1,6 +1,6 @@
 import { type ChannelCredentials, Client, type ClientReadableStream } from '@grpc/grpc-js';
 import type { DeliveryFacts, DeliveryReport, DeliveryReports } from '#controllers/index.ts';
-import { type Clock, createCoalescer, untilAborted } from '#runtime/core/index.ts';
+import { type Clock, createCoalescer, pause, untilAborted } from '#runtime/core/index.ts';
 import { deliveryDefinition, type Empty, reportEveryMs } from './delivery-service.ts';
 
 /** Where the other replicas of this revision listen (`host:15012`), kept current by the caller. */
@@ -81,7 +81,7 @@ async function follow(
     } catch (thrown) {
       if (!signal.aborted) options.onTrouble(address, thrown instanceof Error ? thrown : new Error(String(thrown)));
     }
-    if (!signal.aborted) await options.clock.sleep(retryMs, signal).catch(() => undefined);
+    await pause(options.clock, retryMs, signal);
   }
 }
 

@@ -7,6 +7,7 @@ import {
   createWorkQueue,
   LateenError,
   type Logger,
+  pause,
 } from '#runtime/index.ts';
 import {
   type DeliveryFact,
@@ -148,9 +149,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
         isWhole = isExpired(thrown);
         const retryInMs = Math.round(backoff.next());
         logger.warn('the status that stands cannot be read', { error: LateenError.from(thrown), retryInMs });
-        await clock.sleep(retryInMs, signal).catch((reason: unknown) => {
-          if (!signal.aborted) throw reason;
-        });
+        await pause(clock, retryInMs, signal);
       }
     }
   }

@@ -1,6 +1,6 @@
 /** Entries that nobody keeps any more: their replica is gone, or died before it could clean up. */
 import type { KubeClient } from '#kube/index.ts';
-import { type Clock, type Component, LateenError, type Logger } from '#runtime/index.ts';
+import { type Clock, type Component, LateenError, type Logger, pause } from '#runtime/index.ts';
 import { cleanUpEntry } from './cleanup.ts';
 import type { RegistrationMetrics } from './metrics.ts';
 import type { WorkloadEntryRecord, WorkloadRecords } from './records.ts';
@@ -72,9 +72,7 @@ export function createWorkloadSweep(options: WorkloadSweepOptions): Component {
     name: 'workload sweep',
     run: async (signal) => {
       while (!signal.aborted) {
-        await clock.sleep(10 * graceMs, signal).catch((reason: unknown) => {
-          if (!signal.aborted) throw reason;
-        });
+        await pause(clock, 10 * graceMs, signal);
         for (const record of signal.aborted ? [] : look()) {
           await cleanUp(record, signal).catch((thrown: unknown) => {
             // What was written meanwhile is looked at again.

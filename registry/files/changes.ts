@@ -1,5 +1,5 @@
 import { watch } from 'node:fs';
-import { type Clock, LateenError } from '#runtime/core/index.ts';
+import { type Clock, LateenError, pause } from '#runtime/core/index.ts';
 
 export interface FolderWatchOptions {
   readonly folder: string;
@@ -37,9 +37,7 @@ export function watchFolder(options: FolderWatchOptions, signal: AbortSignal): F
       const either = new AbortController();
       wake = () => either.abort();
       if (heard) wake();
-      await options.clock.sleep(atMostMs, AbortSignal.any([stop, either.signal])).catch((reason: unknown) => {
-        if (!stop.aborted && !either.signal.aborted) throw reason;
-      });
+      await pause(options.clock, atMostMs, AbortSignal.any([stop, either.signal]));
       heard = false;
       wake = () => undefined;
     },

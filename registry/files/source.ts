@@ -5,7 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Edit, Batch as EditBatch } from '#graph/index.ts';
 import type { MeshInputs } from '#model/index.ts';
-import { type Clock, type Component, LateenError, type Logger } from '#runtime/index.ts';
+import { type Clock, type Component, LateenError, type Logger, pause } from '#runtime/index.ts';
 import { createObjectAdmission } from '../admission.ts';
 import type { ObjectEvents } from '../events.ts';
 import type { Generations } from '../generations.ts';
@@ -106,7 +106,7 @@ export function createFileSource(options: FileSourceOptions): FileSource {
       let settled = true;
       while (!signal.aborted) {
         if (settled) await changes.next(lookMs, signal);
-        else await clock.sleep(SETTLE_MS, signal).catch(unlessAborted(signal));
+        else await pause(clock, SETTLE_MS, signal);
         if (signal.aborted) return;
         try {
           const look = await reader.look('when settled');
@@ -119,12 +119,6 @@ export function createFileSource(options: FileSourceOptions): FileSource {
         }
       }
     },
-  };
-}
-
-function unlessAborted(signal: AbortSignal): (reason: unknown) => void {
-  return (reason) => {
-    if (!signal.aborted) throw reason;
   };
 }
 

@@ -8,6 +8,13 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+/** Waits until the time is over or the signal aborts, whichever comes first. */
+export async function pause(clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  await clock.sleep(ms, signal).catch((reason: unknown) => {
+    if (!signal.aborted) throw reason;
+  });
+}
+
 /** Node's timers hold a signed 32-bit number of milliseconds, and one that is longer ends at once. */
 const longestTimer = 0x7fff_ffff;
 

@@ -4,7 +4,7 @@
  * May import: nothing, not even packages; the agent carries this folder into every pod.
  */
 export { untilAborted } from './abort.ts';
-export { type Clock, systemClock } from './clock.ts';
+export { type Clock, pause, systemClock } from './clock.ts';
 export { createCoalescer } from './coalescer.ts';
 export type { Component } from './component.ts';
 export { type ErrorCode, LateenError, TerminalError } from './errors.ts';

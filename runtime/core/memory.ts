@@ -1,6 +1,6 @@
 /** Gives back what bursts of work leave in the heap. */
 import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf_hooks';
-import type { Clock } from './clock.ts';
+import { type Clock, pause } from './clock.ts';
 import type { Component } from './component.ts';
 
 /** Milliseconds without a further request, so that one collection serves everything that happens together. */
@@ -55,9 +55,7 @@ export class MemoryTidier implements Component {
       const latest = this.#clock.monotonic() + longestSettleTime;
       while (this.#served < this.#requested && this.#clock.monotonic() < latest && !signal.aborted) {
         this.#served = this.#requested;
-        await this.#clock.sleep(settleTime, signal).catch((reason: unknown) => {
-          if (!signal.aborted) throw reason;
-        });
+        await pause(this.#clock, settleTime, signal);
       }
       this.#settling = false;
       const { mostBytes = Number.POSITIVE_INFINITY } = this.#options;
