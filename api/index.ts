@@ -105,6 +105,7 @@ export type {
 export type { AuthorizationPolicySpec, Operation, Rule, Source } from './security/authorizationpolicy.ts';
 export type { MutualTLS, PeerAuthenticationSpec } from './security/peerauthentication.ts';
 export type { JWTRule, RequestAuthenticationSpec } from './security/requestauthentication.ts';
+export { isAddress } from './shared/hosts.ts';
 export type { Port, PortSelector } from './shared/port.ts';
 export type { PolicySelector, PolicyTargetReference, WorkloadSelector } from './shared/selector.ts';
 export type { Condition, IstioStatus, ServiceEntryStatus } from './shared/status.ts';

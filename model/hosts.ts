@@ -12,6 +12,15 @@ export const isWildcard = (host: string): boolean => host.startsWith('*');
 /** A wildcard that stands for part of a label, such as `*-a.example.com`. */
 export const isPartialWildcard = (host: string): boolean => /^\*[^.]/.test(host);
 
+/**
+ * What a filter chain is matched by of these names, each once. Undefined where Envoy knows none of them: it tells servers
+ * apart by whole labels, and refuses a listener for others.
+ */
+export function matchServers(hosts: readonly string[]): { readonly serverNames: readonly string[] } | undefined {
+  const known = hosts.filter((host) => !isPartialWildcard(host)).map((host) => host.toLowerCase());
+  return known.length === 0 ? undefined : { serverNames: [...new Set(known)] };
+}
+
 /** Whether every name that `narrow` stands for is also one of `wide`. */
 export function hostWithin(narrow: string, wide: string): boolean {
   if (wide === '*') return true;

@@ -5,6 +5,7 @@
  * views are composed of shared slices; a user's mistake is a StatusFact, never an exception; values name the user
  * resources they come from in `sources`; a reference that doesn't resolve never widens what is allowed.
  */
+export { parseBlock } from './blocks.ts';
 export { readCompositionKeys } from './composition.ts';
 export { type AddressDemand, hostsToAllocate } from './discovery/allocation.ts';
 export type { ServiceEndpoint } from './discovery/endpoints.ts';

@@ -2,11 +2,12 @@
  * The kinds of Kubernetes itself, as far as a mesh reads them. The API server has checked what it hands out; these schemas
  * are for objects that come from elsewhere, such as files.
  */
-import { isIP, isIPv4, isIPv6 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import { z } from 'zod';
 import type { Diagnostic, ObjectMeta, ParseResult } from '../resource.ts';
 import { diagnose } from '../schema/diagnose.ts';
 import { intOrString, portNumber, stringMap } from '../schema/vocabulary.ts';
+import { isAddress } from '../shared/hosts.ts';
 
 /** What a decoder may rely on: fields of the right type, everything else as it was. */
 export interface CoreObject {
@@ -36,11 +37,11 @@ const metadata = z.looseObject({
 });
 
 const protocol = () => z.enum(['TCP', 'UDP', 'SCTP']).optional();
-const ip = () => z.string().refine((text) => isIP(text) !== 0, { message: 'must be an IP address' });
+const ip = () => z.string().refine((text) => isAddress(text), { message: 'must be an IP address' });
 const clusterIp = () =>
   z
     .string()
-    .refine((text) => text === '' || text === 'None' || isIP(text) !== 0, { message: 'must be an IP address or None' });
+    .refine((text) => text === '' || text === 'None' || isAddress(text), { message: 'must be an IP address or None' });
 
 const service = z.looseObject({
   type: z.enum(['ClusterIP', 'NodePort', 'LoadBalancer', 'ExternalName']).optional(),

@@ -21,9 +21,8 @@ export function checkBlock(text: string, path: Path): Diagnostic[] {
 
 function isBlock(text: string): boolean {
   const [address = '', length = '', ...rest] = text.split('/');
-  const family = isIP(address);
   const bits = /^(0|[1-9]\d{0,2})$/.test(length) ? Number(length) : Number.POSITIVE_INFINITY;
-  return rest.length === 0 && family !== 0 && bits <= (family === 4 ? 32 : 128);
+  return rest.length === 0 && isAddress(address) && bits <= (isIP(address) === 4 ? 32 : 128);
 }
 
 /** What follows `unix://`: an absolute path to a file, or an abstract name after `@`. */

@@ -10,7 +10,8 @@ const maxName = 255;
 
 export const isDnsLabel = (text: string): boolean => text.length <= maxLabel && label.test(text);
 
-export const isAddress = (text: string): boolean => isIP(text) !== 0;
+/** Without a zone (`fe80::1%eth0`): that is an interface of one machine, and no other knows it. */
+export const isAddress = (text: string): boolean => isIP(text) !== 0 && !text.includes('%');
 
 /** Why the text is no host name, or undefined. The last label may be empty, but not a number. */
 function findNameFault(name: string): string | undefined {

@@ -8,7 +8,7 @@ import {
   servesHttp,
   splitServerHost,
 } from '../frontend/istio/gatewayservers.ts';
-import { intersectHosts, isPartialWildcard } from '../hosts.ts';
+import { intersectHosts, matchServers } from '../hosts.ts';
 import type { GatewayKey } from '../keys.ts';
 import { parseLabels } from '../keys.ts';
 import { disjoint } from '../outbound/disjoint.ts';
@@ -78,12 +78,8 @@ function serverNames(server: PlacedServer): FilterChainMatch | undefined {
   return matchNames(server.hosts.map((host) => splitServerHost(host, '').host));
 }
 
-/** Undefined where Envoy knows none of the names: it tells servers apart by whole labels, and refuses a listener for others. */
-function matchNames(hosts: readonly string[]): FilterChainMatch | undefined {
-  if (hosts.includes('*')) return {};
-  const known = [...new Set(hosts)].filter((host) => !isPartialWildcard(host)).sort();
-  return known.length === 0 ? undefined : { serverNames: known };
-}
+const matchNames = (hosts: readonly string[]): FilterChainMatch | undefined =>
+  hosts.includes('*') ? {} : matchServers([...hosts].sort());
 
 function httpChain(
   rds: string,

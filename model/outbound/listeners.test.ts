@@ -128,6 +128,35 @@ spec:
     expect(chains()).to.deep.equal(['reviews.default:444|one', 'reviews.default:444|two', 'reviews.default:444|all']);
   });
 
+  it('name a server or a block once, however often and in whatever spelling routes say it', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['tls:443', 'tcp:444'] }));
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: twice, namespace: default}
+spec:
+  hosts: [reviews, a.example.com, A.example.com]
+  tls:
+  - match: [{sniHosts: [a.example.com, A.example.com, a.example.com]}]
+    route: [{destination: {host: reviews, subset: v1}}]
+  tcp:
+  - match: [{destinationSubnets: [10.0.0.0/8, 10.1.0.0/8, 10.2.3.4/32, 10.2.3.4, "2001:DB8:0::1", "2001:db8::1/128"]}]
+    route: [{destination: {host: reviews, subset: v1}}]
+  - match: [{destinationSubnets: [10.9.0.0/8, 192.168.0.0/16]}]
+    route: [{destination: {host: reviews, subset: v2}}]
+`);
+    const matches = (name: string) =>
+      listenersOf(mesh)
+        .find((listener) => listener.name === name)
+        ?.filterChains.map(({ match }) => match);
+    expect(matches('10.96.0.10_443')).to.deep.equal([{ serverNames: ['a.example.com'] }]);
+    expect(matches('10.96.0.10_444')).to.deep.equal([
+      { prefixRanges: ['10.0.0.0/8', '10.2.3.4', '2001:db8::1'] },
+      { prefixRanges: ['192.168.0.0/16'] },
+    ]);
+  });
+
   it('leave out server names that Envoy would refuse with the whole listener', () => {
     const mesh = createTestMesh();
     mesh.source.apply(serviceObjects({ ...reviews, ports: ['tls:443'] }));

@@ -1,9 +1,7 @@
 /** A ServiceEntry as destinations of the mesh: one per host. */
-import { isIP } from 'node:net';
 import { annotations } from '#api/constants.ts';
-import type { ServiceEntrySpec } from '#api/index.ts';
-import { type Config, hostsToAllocate, parseProtocol, type Service } from '#model/index.ts';
-import { parseBlock } from './block.ts';
+import { isAddress, type ServiceEntrySpec } from '#api/index.ts';
+import { type Config, hostsToAllocate, parseBlock, parseProtocol, type Service } from '#model/index.ts';
 import { parseTrafficDistribution } from './trafficdistribution.ts';
 
 const resolutions = {
@@ -49,7 +47,7 @@ export function parseServiceEntry(config: Config<ServiceEntrySpec>): ReadonlyMap
         subjectAltNames: spec.subjectAltNames ?? [],
         allocated: allocated.has(text)
           ? (config.status?.addresses ?? [])
-              .filter(({ host, value }) => host === text && isIP(value) !== 0)
+              .filter(({ host, value }) => host === text && isAddress(value))
               .map(({ value }) => parseBlock(value))
           : [],
         ...(races ? { raceConnections: true } : {}),

@@ -59,6 +59,18 @@ describe('the real Envoy refuses a whole listener', () => {
     expect(await refusal({ filterChains: chains.slice(0, 1) })).to.contain('partial wildcards are not supported');
     expect(await refusal({})).to.equal('');
   });
+
+  it('for a name, or a block in two spellings, that stands twice in what it matches', async () => {
+    const [chain] = buildListener(listener as Listener, text).filterChains ?? [];
+    const block = (addressPrefix: string) => ({ addressPrefix, prefixLen: { value: 8 } });
+    for (const filterChainMatch of [
+      { serverNames: ['a.example.com', 'a.example.com'] },
+      { prefixRanges: [block('10.0.0.0'), block('10.1.0.0')] },
+    ])
+      expect(await refusal({ filterChains: [{ ...chain, filterChainMatch }] })).to.contain(
+        'overlapping matching rules',
+      );
+  });
 });
 
 describe('nothing that is generated', () => {

@@ -1,5 +1,6 @@
 /** `tls` and `tcp` routes of a VirtualService: destinations by server name and destination address. */
-import { isPartialWildcard } from '../../hosts.ts';
+import { parseBlock } from '../../blocks.ts';
+import { matchServers } from '../../hosts.ts';
 import type { RouteDestination } from '../../specs.ts';
 import type { ClusterName, FilterChainMatch } from '../../types/resolved.ts';
 import { holdsIn, type RouteScope } from './httpmatch.ts';
@@ -55,20 +56,14 @@ export function tcpRoutes(config: VirtualServiceConfig, context: ConnectionConte
   });
 }
 
-/** A bare `*` is every name. Undefined where Envoy knows none of the names: it tells servers apart by whole labels. */
+/** A bare `*` is every name. */
 function serverNames(hosts: readonly string[]): FilterChainMatch | undefined {
-  if (hosts.length === 0 || hosts.includes('*')) return { transportProtocol: 'tls' };
-  const known = hosts.filter((host) => !isPartialWildcard(host)).map((host) => host.toLowerCase());
-  return known.length === 0 ? undefined : { serverNames: known };
+  return hosts.length === 0 || hosts.includes('*') ? { transportProtocol: 'tls' } : matchServers(hosts);
 }
 
 function prefixRanges(subnets: readonly string[] | undefined): FilterChainMatch {
-  return subnets === undefined || subnets.length === 0 ? {} : { prefixRanges: subnets.map(withLength) };
-}
-
-function withLength(subnet: string): string {
-  if (subnet.includes('/')) return subnet;
-  return `${subnet}/${subnet.includes(':') ? 128 : 32}`;
+  const blocks = new Set((subnets ?? []).map((subnet) => parseBlock(subnet).address));
+  return blocks.size === 0 ? {} : { prefixRanges: [...blocks] };
 }
 
 function weigh(destinations: readonly RouteDestination[], findCluster: FindCluster): ConnectionRoute['clusters'] {

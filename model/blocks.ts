@@ -1,17 +1,17 @@
 /** Blocks of IP addresses. */
 import { isIPv6 } from 'node:net';
-import type { ServiceAddress } from '#model/index.ts';
+import type { ServiceAddress } from './types/inputs.ts';
 
 /**
  * An address or a block in CIDR form, already checked. A block of one address is that address; of a block only the part
- * that counts stays, because two spellings of one block would be a conflict to Envoy.
+ * that counts stays, and both are written in one way, because two spellings of one place would be a conflict to Envoy.
  */
 export function parseBlock(text: string): ServiceAddress {
   const [address = '', length] = text.split('/');
   const family = isIPv6(address) ? 'ipv6' : 'ipv4';
   const width = family === 'ipv6' ? 128 : 32;
   const bits = length === undefined ? width : Number(length);
-  if (bits >= width) return { family, address };
+  if (bits >= width) return { family, address: renderNumber(readNumber(address, family), family) };
   const network = (readNumber(address, family) >> BigInt(width - bits)) << BigInt(width - bits);
   return { family, address: `${renderNumber(network, family)}/${bits}` };
 }
