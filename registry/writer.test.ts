@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { createGraph } from '#graph/index.ts';
 import { createMeshInputs } from '#model/index.ts';
-import { LateenError, silentLogger } from '#runtime/index.ts';
+import { LateenError, type Logger, silentLogger } from '#runtime/index.ts';
 import { ObjectEvents } from './events.ts';
 import { Generations } from './generations.ts';
 import { createMemorySource, parseObjects } from './memory.ts';
@@ -9,7 +9,7 @@ import { createClusterWriter } from './writer.ts';
 
 const context = { clusterId: 'c1', domainSuffix: 'cluster.local', network: '' };
 
-function createWorld() {
+function createWorld(logger: Logger = silentLogger) {
   const graph = createGraph();
   const inputs = createMeshInputs(graph);
   const generations = new Generations();
@@ -20,7 +20,7 @@ function createWorld() {
     generations,
     systemNamespace: 'istio-system',
     events,
-    logger: silentLogger,
+    logger,
   });
   const edit: Parameters<typeof graph.edit>[0] extends infer B ? (batch: B) => boolean : never = (batch) => {
     const changed = graph.edit(batch);
@@ -54,6 +54,30 @@ describe('the cluster writer', () => {
     expect(graph.peek(inputs.services, 'c1/a/one')).to.equal(undefined);
     expect(graph.peek(inputs.services, 'c1/a/two')?.name).to.equal('two');
     expect(graph.peek(inputs.namespaces, 'c1/a')).to.equal(undefined);
+  });
+
+  it('goes on where it cannot read one object, which stays what it was, and says so', () => {
+    const problems: unknown[] = [];
+    const { graph, inputs, writer, edit } = createWorld({
+      ...silentLogger,
+      error: (_message, fields) => problems.push(fields),
+    });
+    const pod = (labels: string, spec: string) =>
+      parseObjects(`kind: Pod\nmetadata: {name: p, namespace: a, labels: {app: ${labels}}}\nspec: ${spec}`);
+    edit((batch) => writer.replace(batch, 'Pod', pod('one', '{nodeName: n}')));
+    // The API server hands out no such thing.
+    edit((batch) =>
+      writer.replace(batch, 'Pod', [
+        ...pod('two', 'null'),
+        ...parseObjects('kind: Pod\nmetadata: {name: q, namespace: a}'),
+      ]),
+    );
+    expect(graph.peek(inputs.workloads, 'c1/a/p')?.labels).to.deep.equal({ app: 'one' });
+    expect(graph.peek(inputs.workloads, 'c1/a/q')?.name).to.equal('q');
+    expect(problems).to.have.length(1);
+    expect(problems[0]).to.deep.include({ kind: 'Pod', namespace: 'a', name: 'p' });
+    edit((batch) => writer.replace(batch, 'Pod', []));
+    expect(graph.peek(inputs.workloads, 'c1/a/p')).to.equal(undefined);
   });
 
   it('changes nothing when a list says what is known already', () => {

@@ -120,8 +120,14 @@ export function createClusterWriter(options: ClusterWriterOptions): ClusterWrite
     else keys.add(key);
     if (keys.size !== before || object !== undefined)
       events.note(kind, keys.size > before ? 'add' : object === undefined ? 'delete' : 'update');
-    if (isCore(kind)) core[kind](edit, key, object);
-    else configs(edit, kind, key, object);
+    try {
+      if (isCore(kind)) core[kind](edit, key, object);
+      else configs(edit, kind, key, object);
+    } catch (error) {
+      // A bug of ours. It would end the watch, and with it the process, again and again as long as the object is there.
+      const { namespace = '', name } = id;
+      logger.error('an object cannot be read; what it was before stays in force', { kind, namespace, name, error });
+    }
     if (kind === 'Namespace') setLabels(unguarded, id.name, object);
   };
 
@@ -230,10 +236,10 @@ function createConfigTable(
     const { cluster, namespace, name, uid, generation } = parsed.ok ? parsed.config : parsed.invalid;
     if (selection.admits(namespace)) generations.note({ cluster, kind, namespace, name, uid, generation });
     if (parsed.ok) {
-      valid.add(resource);
-      edit.set(input, key, parsed.config);
       // The kind of the resource says which of the shapes its spec has.
       if (kind === 'ServiceEntry') writeHosts(edit, key, parseServiceEntry(parsed.config as Config<ServiceEntrySpec>));
+      valid.add(resource);
+      edit.set(input, key, parsed.config);
       edit.delete(inputs.invalidConfigs, resource);
     } else {
       edit.set(inputs.invalidConfigs, resource, { ...parsed.invalid, lastValidInForce: valid.has(resource) });
