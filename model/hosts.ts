@@ -7,6 +7,9 @@ export function resolveHost(host: string, namespace: string, domainSuffix: strin
   return `${name}.${namespace}.svc.${domainSuffix}`;
 }
 
+/** A host as requests name it: IPv6 addresses stand in brackets. */
+export const renderDomain = (host: string): string => (host.includes(':') ? `[${host}]` : host);
+
 export const isWildcard = (host: string): boolean => host.startsWith('*');
 
 /** A wildcard that stands for part of a label, such as `*-a.example.com`. */

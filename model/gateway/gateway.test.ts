@@ -85,6 +85,14 @@ describe('gateways', () => {
     ]);
   });
 
+  it('know addresses as requests name them', () => {
+    const { mesh, gateway } = meshWithIngress(
+      bookinfo.replace('"*.example.com"', '"*"').replace('elsewhere.org', '"2001:db8::1"'),
+    );
+    const domains = hostsOf(mesh, gateway, 'http.8080').flatMap((host) => host.domains);
+    expect(domains).to.deep.equal(['[2001:db8::1]', 'books.example.com']);
+  });
+
   it('answer 404 to hosts that nothing routes', () => {
     const { mesh, gateway } = meshWithIngress(bookinfo);
     mesh.source.delete('VirtualService', 'default', 'bookinfo');

@@ -10,6 +10,7 @@ import {
 } from '../frontend/istio/gatewayservers.ts';
 import { catchesAll } from '../frontend/istio/httpmatch.ts';
 import { hasRoutesIn, resolveHttpRoutes } from '../frontend/istio/httproute.ts';
+import { renderDomain } from '../hosts.ts';
 import {
   type GatewayKey,
   parseGatewayKey,
@@ -198,7 +199,7 @@ function buildHost(
   const sources = [...(plan?.sources ?? []), ...routes.flatMap((route) => route.sources)];
   return {
     name: `${name}:${port}`,
-    domains: [domain],
+    domains: [renderDomain(domain)],
     // Of several resources on one host the oldest comes first, and what catches everything comes last.
     routes: [
       ...routes.filter((route) => !catchesAll(route.match)),

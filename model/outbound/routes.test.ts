@@ -210,9 +210,12 @@ describe('outbound routes', () => {
   it('serve hosts of VirtualServices that are no service on port 80', () => {
     const mesh = createTestMesh();
     mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'http-b:80'] }));
-    mesh.source.apply(route('virtual', to('v1')).replace(`[${fqdn}]`, '[books.example.com, reviews.default]'));
+    mesh.source.apply(
+      route('virtual', to('v1')).replace(`[${fqdn}]`, '[books.example.com, reviews.default, "2001:DB8::1"]'),
+    );
     const hostOf = (table: string) => tableOf(mesh, table).find(({ name }) => name === `books.example.com:${table}`);
     expect(hostOf('80')?.domains).to.deep.equal(['books.example.com']);
+    expect(tableOf(mesh, '80').find(({ name }) => name === '2001:db8::1:80')?.domains).to.deep.equal(['[2001:db8::1]']);
     expect(hostOf('9080')).to.equal(undefined);
     // `reviews.default` stays a name of the service: a domain may stand once in a table.
     expect(tableOf(mesh, '80').filter(({ domains }) => domains.includes('reviews.default')).length).to.equal(1);

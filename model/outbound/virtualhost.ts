@@ -13,7 +13,7 @@ import { matchAll } from '../frontend/istio/httpmatch.ts';
 import { type FindCluster, resolveHttpRoutes } from '../frontend/istio/httproute.ts';
 import { resolveRetry } from '../frontend/istio/retry.ts';
 import { readVirtualServices, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
-import { isWildcard, resolveHost } from '../hosts.ts';
+import { isWildcard, renderDomain, resolveHost } from '../hosts.ts';
 import { parseLabels, parseServiceId, parseVirtualHostKey, type VirtualHostKey } from '../keys.ts';
 import { sourceOf } from '../selection.ts';
 import type { ClusterName, VirtualHost } from '../types/resolved.ts';
@@ -133,11 +133,11 @@ function namesOf(
   service: MeshService | undefined,
   aliases: readonly Alias[],
 ): readonly string[] {
-  if (service === undefined) return [hostname];
+  if (service === undefined) return [renderDomain(hostname)];
   const own = service.registry === 'Kubernetes' ? clusterNames(service, key.near) : entryNames(hostname);
   const names = [...own, ...aliases.flatMap((alias) => clusterNames(alias, key.near))];
   const pods = isHeadless(service) ? names.map((name) => `*.${name}`) : [];
-  const addresses = addressesFor(service, key).map((address) => (address.includes(':') ? `[${address}]` : address));
+  const addresses = addressesFor(service, key).map(renderDomain);
   return [...names, ...pods, ...addresses];
 }
 
