@@ -33,13 +33,17 @@ function hostsOf(mesh: TestMesh, gateway: string, table: string) {
     .virtualHosts.map((host) => mesh.read(mesh.queries.gatewayVirtualHost, host));
 }
 
-const bookinfo = `
+/** A Gateway for the ingress up to its list of servers. */
+const gatewayOf = (name: string) => `
 apiVersion: networking.istio.io/v1
 kind: Gateway
-metadata: {name: bookinfo, namespace: default}
+metadata: {name: ${name}, namespace: default}
 spec:
   selector: {istio: ingressgateway}
-  servers:
+  servers:`;
+
+const bookinfo = `
+${gatewayOf('bookinfo')}
   - port: {number: 80, name: http, protocol: HTTP}
     hosts: ["*.example.com"]
   - port: {number: 443, name: https, protocol: HTTPS}
@@ -122,12 +126,7 @@ describe('gateways', () => {
 
   it('redirect to HTTPS where a server asks for it, with or without routes', () => {
     const { mesh, gateway } = meshWithIngress(`
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: redirect, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
+${gatewayOf('redirect')}
   - port: {number: 80, name: http, protocol: HTTP}
     tls: {httpsRedirect: true}
     hosts: [a.example.com]
@@ -140,12 +139,7 @@ spec:
   it('redirect a host to HTTPS that any server of the port redirects', () => {
     const { mesh, gateway } = meshWithIngress(bookinfo);
     mesh.source.apply(`
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: redirect, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
+${gatewayOf('redirect')}
   - port: {number: 80, name: http, protocol: HTTP}
     tls: {httpsRedirect: true}
     hosts: [books.example.com]
@@ -174,12 +168,7 @@ spec:
 
   it('know TLS servers by whole labels, and pass through what a server and a route have in common', () => {
     const { mesh, gateway } = meshWithIngress(`
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: through, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
+${gatewayOf('through')}
   - port: {number: 443, name: tls, protocol: TLS}
     tls: {mode: PASSTHROUGH}
     hosts: ["*.example.com", "*-b.example.org"]
@@ -236,12 +225,7 @@ spec:
   it('never serve a port as two protocols: the older server keeps it', () => {
     const { mesh, gateway } = meshWithIngress(`${bookinfo}
 ---
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: late, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
+${gatewayOf('late')}
   - port: {number: 80, name: tls, protocol: HTTPS}
     tls: {mode: SIMPLE, credentialName: late}
     hosts: ["*"]
@@ -380,12 +364,7 @@ spec:
 
   it('pass TLS through by server name and TCP by port', () => {
     const { mesh, gateway } = meshWithIngress(`
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: raw, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
+${gatewayOf('raw')}
   - port: {number: 443, name: tls, protocol: TLS}
     tls: {mode: PASSTHROUGH}
     hosts: ["*.example.com"]
@@ -435,12 +414,7 @@ spec:
     const { mesh, gateway } = meshWithIngress(
       [
         `
-apiVersion: networking.istio.io/v1
-kind: Gateway
-metadata: {name: raw, namespace: default}
-spec:
-  selector: {istio: ingressgateway}
-  servers:
+${gatewayOf('raw')}
   - {port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: ["*"]}
   - {port: {number: 9000, name: tcp, protocol: TCP}, hosts: ["*"]}
   - {port: {number: 0, name: socket, protocol: TCP}, bind: "unix:///tmp/x", hosts: ["*"]}

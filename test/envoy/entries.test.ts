@@ -2,13 +2,12 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
-import { pod } from '#test/support/bookinfo.ts';
 import type { RunningEnvoy } from '#test/support/envoy.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { MeshNetwork } from '#test/support/meshnetwork.ts';
 import { type NameServer, startNameServer } from '#test/support/nameserver.ts';
 import { NetworkPair } from '#test/support/netns.ts';
-import { askFrom, redirectPod } from '#test/support/redirected.ts';
+import { askFrom, startClient } from '#test/support/redirected.ts';
 
 /** Nobody has this address: whatever gets an answer was led elsewhere by the sidecar. */
 const NOWHERE = '10.99.99.99';
@@ -68,18 +67,8 @@ describe('ServiceEntries on a sidecar with real redirection, where nothing else 
     const { chain, privateKey } = mesh.authority.issueServer(['*.example.com']);
     stops.push(await network.serve('peer', servers({ key: privateKey, cert: chain.join('') }), 0));
     stops.push(await network.serve('pod', onSocket(join(folder, 'api.sock')), 0));
-    await redirectPod(network);
     mesh.pipeline.objects.applyMeshConfig({ outboundTrafficPolicy: { mode: 'REGISTRY_ONLY' }, dnsRefreshRate: '1s' });
-    mesh.pipeline.objects.apply(pod({ app: 'client', version: 'v1', ip: network.addresses.pod }));
-    sidecar = await mesh.startProxy({
-      type: 'sidecar',
-      pod: 'client-v1-0',
-      namespace: 'bookinfo',
-      serviceAccount: 'bookinfo-client',
-      ip: network.addresses.pod,
-      labels: { app: 'client', version: 'v1' },
-      within: network.command('pod', 1337),
-    });
+    sidecar = await startClient(mesh, network);
   });
 
   after(async () => {

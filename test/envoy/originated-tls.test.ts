@@ -5,11 +5,10 @@ import { join } from 'node:path';
 import { expect } from 'chai';
 import type { CertificateAuthority } from '#ca/index.ts';
 import { openAuthority } from '#ca/testsupport/authority.ts';
-import { pod } from '#test/support/bookinfo.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { MeshNetwork } from '#test/support/meshnetwork.ts';
 import { NetworkPair } from '#test/support/netns.ts';
-import { askFrom, redirectPod } from '#test/support/redirected.ts';
+import { askFrom, startClient } from '#test/support/redirected.ts';
 
 /** Nobody has this address: whatever gets an answer was led elsewhere by the sidecar. */
 const NOWHERE = '10.99.99.99';
@@ -70,17 +69,7 @@ describe('TLS that a DestinationRule asks for, with files in the container of a 
     await chmod(folder, 0o755);
     const { chain, privateKey } = mesh.authority.issueServer(['*.example.com']);
     stop = await network.serve('peer', server({ key: privateKey, cert: chain.join(''), ca: clients.rootsPem }), 0);
-    await redirectPod(network);
-    mesh.pipeline.objects.apply(pod({ app: 'client', version: 'v1', ip: network.addresses.pod }));
-    await mesh.startProxy({
-      type: 'sidecar',
-      pod: 'client-v1-0',
-      namespace: 'bookinfo',
-      serviceAccount: 'bookinfo-client',
-      ip: network.addresses.pod,
-      labels: { app: 'client', version: 'v1' },
-      within: network.command('pod', 1337),
-    });
+    await startClient(mesh, network);
   });
 
   after(async () => {

@@ -7,7 +7,7 @@ import { endpointSlice, pod, service } from '#test/support/bookinfo.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { MeshNetwork } from '#test/support/meshnetwork.ts';
 import { NetworkPair } from '#test/support/netns.ts';
-import { askFrom, redirectPod } from '#test/support/redirected.ts';
+import { askFrom, startClient } from '#test/support/redirected.ts';
 
 /** Answers every request with its own port and the request's host. */
 const application = (...ports: readonly (number | string)[]) => `
@@ -45,22 +45,12 @@ describe('a Sidecar on a real proxy with real redirection', () => {
         // The endpoints of the service stand beside the mesh, as pods without a sidecar.
         pod({ app: 'shop', version: 'v1', ip: addresses.peer, mesh: false }),
         endpointSlice('shop', [{ ip: addresses.peer, pod: 'shop-v1-0' }], 7080),
-        pod({ app: 'client', version: 'v1', ip: addresses.pod }),
         service('client', '10.96.0.61', 9080),
       ].join('\n'),
     );
-    await redirectPod(network);
     stops.push(await network.serve('peer', application(7080, 7777)));
     stops.push(await network.serve('pod', application(9090, '\0lateen-app')));
-    await mesh.startProxy({
-      type: 'sidecar',
-      pod: 'client-v1-0',
-      namespace: 'bookinfo',
-      serviceAccount: 'bookinfo-client',
-      ip: addresses.pod,
-      labels: { app: 'client', version: 'v1' },
-      within: network.command('pod', 1337),
-    });
+    await startClient(mesh, network);
   });
 
   after(async () => {

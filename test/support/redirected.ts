@@ -1,5 +1,8 @@
 /** What an application in a pair of network namespaces does: it is redirected to its proxy, and it asks. */
 import { fileURLToPath } from 'node:url';
+import { pod } from './bookinfo.ts';
+import type { RunningEnvoy } from './envoy.ts';
+import type { MeshNetwork } from './meshnetwork.ts';
 import type { NetworkPair } from './netns.ts';
 
 const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
@@ -17,6 +20,18 @@ export async function redirectPod(network: NetworkPair): Promise<void> {
     const { code, stdout, stderr } = await network.run('pod', command);
     if (code !== 0) throw new Error(`${command.join(' ')}: ${stderr}${stdout}`);
   }
+}
+
+/** The sidecar of `client`, an application of Bookinfo in the pod, to which the pod's traffic is redirected. */
+export async function startClient(mesh: MeshNetwork, network: NetworkPair): Promise<RunningEnvoy> {
+  const ip = network.addresses.pod;
+  const [app, version] = ['client', 'v1'];
+  await redirectPod(network);
+  mesh.pipeline.objects.apply(pod({ app, version, ip }));
+  return mesh.startProxy({
+    ...{ type: 'sidecar', pod: 'client-v1-0', namespace: 'bookinfo', serviceAccount: 'bookinfo-client', ip },
+    ...{ labels: { app, version }, within: network.command('pod', 1337) },
+  });
 }
 
 /**
