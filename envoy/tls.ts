@@ -79,7 +79,7 @@ function buildMeshSocket(tls: MeshTls, protocol: UpstreamProtocol): TransportSoc
     tlsParams: { tlsMinimumProtocolVersion: 'TLSv1_2', tlsMaximumProtocolVersion: 'TLSv1_3' },
     tlsCertificateSdsSecretConfigs: [buildSecretConfig(WORKLOAD_CERTIFICATE)],
     combinedValidationContext: {
-      defaultValidationContext: { matchTypedSubjectAltNames: tls.subjectAltNames.map(exactUri) },
+      defaultValidationContext: { matchTypedSubjectAltNames: tls.subjectAltNames.flatMap(anyNameKind) },
       validationContextSdsSecretConfig: buildSecretConfig(WORKLOAD_ROOTS),
     },
   });
@@ -133,7 +133,7 @@ function exactUri(exact: string): SanMatcher {
   return { sanType: 'URI', matcher: { exact } };
 }
 
-/** A name that the user gave may stand in the certificate as any kind of name. */
+/** A name that the user gave may stand in the certificate as any kind of name; SPIFFE ids are URIs. */
 function anyNameKind(exact: string): SanMatcher[] {
   if (exact.includes('://')) return [exactUri(exact)];
   const kind = isIP(exact) !== 0 ? 'IP_ADDRESS' : exact.includes('@') ? 'EMAIL' : 'DNS';

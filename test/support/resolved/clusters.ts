@@ -85,7 +85,7 @@ export const clusters: Readonly<Record<string, Cluster>> = {
     discovery: { kind: 'eds' },
     loadBalancing: 'ROUND_ROBIN',
     protocol: 'http2',
-    tls: { kind: 'istio-mutual', sni: 'reviews', subjectAltNames: [spiffe], alpn: 'http' },
+    tls: { kind: 'istio-mutual', sni: 'reviews', subjectAltNames: [spiffe, 'reviews.example.com'], alpn: 'http' },
     connectionPool: {
       maxConnections: 100,
       maxPendingRequests: 10,
