@@ -3,6 +3,7 @@ import { connect, type SecureClientSessionOptions } from 'node:http2';
 import { LateenError } from '#runtime/core/index.ts';
 import { connectionError, onStreamEnd, openStream } from './connection.ts';
 import { buildFrame, FrameReader } from './frame.ts';
+import { Pulse } from './pulse.ts';
 
 export interface DuplexCall {
   /** `https://host:port` or, for plaintext, `http://host:port`. */
@@ -14,6 +15,8 @@ export interface DuplexCall {
   readonly maximumMessage: number;
   /** Milliseconds until there must be a connection, TLS included; default 10,000. */
   readonly connectTimeout?: number;
+  /** Milliseconds that the peer may take to give a sign of life after something was sent; default 10,000. */
+  readonly answerTimeout?: number;
   readonly onMessage: (message: Uint8Array) => void;
   /** Ends the stream. */
   readonly signal: AbortSignal;
@@ -25,19 +28,24 @@ export interface Duplex {
   readonly ended: Promise<LateenError>;
 }
 
-/** Milliseconds without traffic after which the kernel asks whether the peer is still there. */
+/** Milliseconds without traffic after which the kernel asks whether the peer is still there; not while something is under way. */
 const keepAliveDelay = 30_000;
 
 export function openDuplex(call: DuplexCall): Duplex {
-  const { authority, path, connection, signal, onMessage, connectTimeout = 10_000 } = call;
+  const { authority, path, connection, signal, onMessage, connectTimeout = 10_000, answerTimeout = 10_000 } = call;
   const session = connect(authority, connection);
+  const pulse = new Pulse(session, answerTimeout, () =>
+    finish(new LateenError('unavailable', `no sign of life within ${answerTimeout} ms`)),
+  );
   session.on('connect', (_session, socket) => {
     clearTimeout(timer);
     socket.setKeepAlive(true, keepAliveDelay);
+    pulse.check();
   });
   const ended = Promise.withResolvers<LateenError>();
   const finish = (reason: LateenError) => {
     clearTimeout(timer);
+    pulse.stop();
     signal.removeEventListener('abort', onAbort);
     session.destroy();
     ended.resolve(reason);
@@ -62,7 +70,9 @@ export function openDuplex(call: DuplexCall): Duplex {
   if (signal.aborted) onAbort();
   return {
     send: (message) => {
-      if (stream.writable) stream.write(buildFrame(message));
+      if (!stream.writable) return;
+      stream.write(buildFrame(message));
+      pulse.check();
     },
     ended: ended.promise,
   };

@@ -125,8 +125,11 @@ export async function runProxy(settings: ProxySettings, environment: ProxyEnviro
     },
     hurry,
   });
+  let startup: number | undefined;
   readiness.onReady(() => {
-    metrics.set('startup', (clock.monotonic() - startedAt) / 1000);
+    // Envoy may be started again long after the pod.
+    startup ??= (clock.monotonic() - startedAt) / 1000;
+    metrics.set('startup', startup);
     tidy.request();
   });
 

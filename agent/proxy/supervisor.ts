@@ -74,10 +74,12 @@ export class EnvoySupervisor implements Component {
 
   async #stop(child: ChildProcess, ended: Promise<Ending>): Promise<void> {
     const { drain, hurry, log } = this.#options;
-    const draining = drain(hurry).catch((error: unknown) => {
-      if (!hurry.aborted) log.warn('draining failed', { error: LateenError.from(error).message });
+    const gone = new AbortController();
+    const either = AbortSignal.any([hurry, gone.signal]);
+    const draining = drain(either).catch((error: unknown) => {
+      if (!either.aborted) log.warn('draining failed', { error: LateenError.from(error).message });
     });
-    await Promise.race([draining, ended]);
+    await Promise.race([draining, ended.then(() => gone.abort())]);
     child.kill('SIGTERM');
     const timer = setTimeout(() => child.kill('SIGKILL'), killAfter);
     const ending = await ended;

@@ -45,6 +45,28 @@ export interface HttpReply {
   readonly body: string;
 }
 
+/** Bytes of a body that the kubelet reads when it probes. */
+const mostProbed = 10 * 1024;
+
+/** Status and headers once the whole body is there, or as much of it as matters, within the deadline. */
+export async function probeHttp(call: HttpCall): Promise<Omit<HttpReply, 'body'>> {
+  const response = await openHttp(call);
+  const late = setTimeout(
+    () => response.destroy(new LateenError('deadline', `no whole answer within ${call.deadline} ms`)),
+    call.deadline,
+  );
+  try {
+    let length = 0;
+    for await (const chunk of response) {
+      length += chunk.length;
+      if (length > mostProbed) break;
+    }
+  } finally {
+    clearTimeout(late);
+  }
+  return { status: response.statusCode ?? 0, headers: response.headers };
+}
+
 /** The whole response as text. */
 export async function callHttp(call: HttpCall): Promise<HttpReply> {
   const response = await openHttp(call);

@@ -3,7 +3,7 @@ import { connect as connectTcp, isIPv6 } from 'node:net';
 import { LateenError } from '#runtime/core/index.ts';
 import { codec } from '#wire/agent.ts';
 import { callUnary } from '../grpc/unary.ts';
-import { callHttp } from './http.ts';
+import { probeHttp } from './http.ts';
 import type { Probe, ProbeTarget } from './probes.ts';
 
 export interface ProbeResult {
@@ -26,7 +26,7 @@ export async function runProbe(
   try {
     switch (probe.target.kind) {
       case 'http':
-        return await probeHttp(probe.target, probe.timeout, address, requestHeaders);
+        return await probeByHttp(probe.target, probe.timeout, address, requestHeaders);
       case 'tcp':
         return await probeTcp(probe.target, probe.timeout, address);
       case 'grpc':
@@ -47,7 +47,7 @@ function resolveSource(address: string): { readonly localAddress?: string } {
 
 const maximumRedirects = 10;
 
-async function probeHttp(
+async function probeByHttp(
   target: Extract<ProbeTarget, { kind: 'http' }>,
   timeout: number,
   address: string,
@@ -57,7 +57,7 @@ async function probeHttp(
   const host = target.host ?? address;
   const source = target.host === undefined ? resolveSource(address) : {};
   for (let hop = 0; hop <= maximumRedirects; hop++) {
-    const reply = await callHttp({
+    const reply = await probeHttp({
       scheme: target.scheme,
       host,
       port: target.port,

@@ -149,6 +149,12 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
     await prepare();
     await agent.start();
     await agent.untilReady();
+    const startup = async () => {
+      const body = await (await agent.get(agent.ports.status, '/stats/prometheus')).text();
+      return /^istio_agent_startup_duration_seconds (.*)$/m.exec(body)?.[1];
+    };
+    const first = await startup();
+    expect(Number(first)).to.be.above(0);
     const [envoy = 0] = await agent.children();
     process.kill(envoy, 'SIGKILL');
     await eventually(
@@ -156,6 +162,7 @@ describe('the agent with a real Envoy and a real certificate authority', () => {
       (children) => expect(children).to.have.length(1).and.not.to.include(envoy),
     );
     await agent.untilReady();
+    expect(await startup(), 'how long the pod took, not how long it has been there').to.equal(first);
     expect(await agent.log()).to.contain('Envoy ended unexpectedly');
     expect((await servedCertificate()).subjectAltName).to.equal(identity);
   });
