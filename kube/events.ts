@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '#runtime/core/index.ts';
 import { LateenError, systemClock } from '#runtime/core/index.ts';
 import type { KubeClient } from './client.ts';
+import { KubeError } from './errors.ts';
 import type { KubeObject } from './objects.ts';
 import { apiVersionOf, type Resource, resources } from './resources.ts';
 
@@ -58,8 +59,7 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       series.count += 1;
       series.at = now;
       const patch = { series: { count: series.count, lastObservedTime: formatMicroTime(now) } };
-      await options.client.patch(resources.events, series, patch);
-      return;
+      if (await isThere(options.client.patch(resources.events, series, patch))) return;
     }
     const created: Series = {
       name: `${event.object.metadata.name.slice(0, 200)}.${key.slice(0, 10)}${now.toString(16)}`,
@@ -69,7 +69,13 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
     };
     forgetOldest(known);
     known.set(key, created);
-    await options.client.create(resources.events, buildEvent(event, created, options, now));
+    try {
+      await options.client.create(resources.events, buildEvent(event, created, options, now));
+    } catch (thrown) {
+      // What is not there cannot be counted.
+      known.delete(key);
+      throw thrown;
+    }
   }
 
   return {
@@ -81,6 +87,17 @@ export function createEventRecorder(options: EventRecorderOptions): EventRecorde
       }
     },
   };
+}
+
+/** False when the event is gone: nobody keeps events for long. */
+function isThere(patched: Promise<unknown>): Promise<boolean> {
+  return patched.then(
+    () => true,
+    (thrown: unknown) => {
+      if (thrown instanceof KubeError && thrown.code === 'not-found') return false;
+      throw thrown;
+    },
+  );
 }
 
 function buildEvent(event: KubeEvent, series: Series, options: EventRecorderOptions, now: number) {

@@ -17,10 +17,14 @@ export interface DeliveryClientOptions {
   /** The DNS name in the replicas' serving certificate. */
   readonly serverName: string;
   readonly clock: Clock;
+  /** How long a replica may say nothing before it is asked whether it is there, and may take to answer, in milliseconds. Default: 30 s, 10 s. */
+  readonly keepAlive?: { readonly silentMs: number; readonly answerMs: number };
   readonly onTrouble: (address: string, error: Error) => void;
 }
 
 const retryMs = 1_000;
+/** A replica says nothing for as long as nothing changes, so one that is gone says as much. */
+const usualKeepAlive = { silentMs: 30_000, answerMs: 10_000 };
 
 interface Replica {
   report?: DeliveryReport;
@@ -87,7 +91,7 @@ async function follow(
 
 /** Until the stream breaks, or nobody can prove who asks. */
 async function readReplica(
-  { credentials, serverName }: DeliveryClientOptions,
+  { credentials, serverName, keepAlive = usualKeepAlive }: DeliveryClientOptions,
   address: string,
   signal: AbortSignal,
   onReport: (report: DeliveryReport) => void,
@@ -97,6 +101,8 @@ async function readReplica(
     'grpc.default_authority': serverName,
     // A report is about every user resource there is.
     'grpc.max_receive_message_length': -1,
+    'grpc.keepalive_time_ms': keepAlive.silentMs,
+    'grpc.keepalive_timeout_ms': keepAlive.answerMs,
   });
   try {
     await readStream(client, signal, onReport);

@@ -90,27 +90,28 @@ export function createStatusController(options: StatusControllerOptions): Compon
       }
       const conditions = plan(subject, renderTime(clock.now()));
       if (conditions === undefined) return;
-      await write(subject, conditions, signal);
-      standing.set(key, { uid: subject.uid, conditions });
+      if (await write(subject, conditions, signal)) standing.set(key, { uid: subject.uid, conditions });
     },
   });
 
+  /**
+   * False when the resource is gone: the watch will say so. Fails with `conflict` where it was made anew, or written by many
+   * others at once, and is tried again.
+   */
   async function write(
     subject: StatusSubject,
     conditions: readonly StatusCondition[],
     signal: AbortSignal,
-  ): Promise<void> {
+  ): Promise<boolean> {
     const status = prefix === '' ? { observedGeneration: subject.generation, conditions } : { conditions };
     const metadata = { namespace: subject.namespace, name: subject.name, uid: subject.uid };
     try {
       await client.applyStatus(resourceOf(subject.kind), { metadata, status }, { fieldManager, force: true, signal });
+      return true;
     } catch (thrown) {
-      // Deleted, or deleted and made anew, meanwhile: the watch will say so.
-      if (thrown instanceof KubeError && (thrown.code === 'not-found' || thrown.code === 'conflict')) {
-        logger.debug('a resource went before its status could be written', { key: subject.key });
-        return;
-      }
-      throw thrown;
+      if (!(thrown instanceof KubeError) || thrown.code !== 'not-found') throw thrown;
+      logger.debug('a resource went before its status could be written', { key: subject.key });
+      return false;
     }
   }
 

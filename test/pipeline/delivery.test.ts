@@ -10,6 +10,8 @@ import {
   type SourceIndex,
 } from '#controllers/index.ts';
 import { systemClock } from '#runtime/index.ts';
+import { eventually } from '#test/support/eventually.ts';
+import { startRelay } from '#test/support/relay.ts';
 
 const source: LedgerSource = {
   cluster: 'c1',
@@ -62,7 +64,12 @@ describe('delivery facts between replicas', () => {
     return `127.0.0.1:${port}`;
   }
 
-  function watch(ledger: DeliveryLedger<object>, addresses: readonly string[], prove = credentials.createInsecure) {
+  function watch(
+    ledger: DeliveryLedger<object>,
+    addresses: readonly string[],
+    prove = credentials.createInsecure,
+    keepAlive?: { readonly silentMs: number; readonly answerMs: number },
+  ) {
     const stop = new AbortController();
     stops.push(() => stop.abort());
     const troubles: string[] = [];
@@ -81,6 +88,7 @@ describe('delivery facts between replicas', () => {
       credentials: () => prove(),
       serverName: 'localhost',
       clock: systemClock,
+      ...(keepAlive === undefined ? {} : { keepAlive }),
       onTrouble: (_address, error) => troubles.push(error.message),
     });
     const done = client.watch((reports) => {
@@ -128,6 +136,27 @@ describe('delivery facts between replicas', () => {
     );
     watched.list([]);
     await until(() => tally(watched.reports()) === '1/1 of 1', 'the replica that left is forgotten');
+  });
+
+  it('are asked for again where a replica falls silent without closing the connection', async () => {
+    const other = createReplica('b');
+    const relay = await startRelay(Number((await serve(other)).split(':')[1]));
+    stops.push(() => void relay.stop());
+    const watched = watch(createReplica('a'), [`127.0.0.1:${relay.port}`], credentials.createInsecure, {
+      silentMs: 300,
+      answerMs: 500,
+    });
+    const reported = (text: string) =>
+      eventually(
+        () => tally(watched.reports()),
+        (told) => expect(told).to.equal(text),
+      );
+    other.connected(proxy('web-2'), idle());
+    await reported('0/1 of 2');
+    relay.fallSilent();
+    other.acknowledged('web-2', 1);
+    await reported('1/1 of 2');
+    expect(watched.troubles).to.have.length.above(0);
   });
 
   it('are read again once this replica can prove who it is, however long the report', async () => {

@@ -17,6 +17,8 @@ describe('the status controller on an API server', function () {
   let server: ApiServer;
   let client: KubeClient;
   let writes = 0;
+  /** What the next writes fail with. */
+  const writeFaults: KubeError[] = [];
   /** Page sizes of the lists that were asked for. */
   const lists: (number | undefined)[] = [];
   const stopping = new AbortController();
@@ -52,6 +54,8 @@ describe('the status controller on an API server', function () {
     client = createKubeClient(createKubeconfigConnection({ path: server.kubeconfig }));
     const write: KubeClient['applyStatus'] = client.applyStatus.bind(client);
     client.applyStatus = (...parameters) => {
+      const fault = writeFaults.shift();
+      if (fault !== undefined) return Promise.reject(fault);
       writes += 1;
       return write(...parameters);
     };
@@ -132,5 +136,13 @@ describe('the status controller on an API server', function () {
     report(given === undefined ? [] : [{ ...given, facts: given.facts.map((fact) => ({ ...fact, rejection })) }]);
     await untilProgrammed('False/EnvoyRejected');
     expect(writes).to.equal(4);
+  });
+
+  it('is written again where the write met those of others', async () => {
+    writeFaults.push(new KubeError('conflict', 'the object has been modified', { httpStatus: 409 }));
+    subject = await change(3);
+    report(delivered(subject, 2));
+    await untilProgrammed('True/Programmed');
+    expect(writes).to.equal(5);
   });
 });

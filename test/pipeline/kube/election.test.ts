@@ -198,4 +198,34 @@ describe('an election over a Lease, on a real API server', function () {
       'Repaired 1',
     ]);
   });
+
+  it('writes an event again that could not be written, or that is gone', async () => {
+    const lost: string[] = [];
+    const recorder = createEventRecorder({
+      ...{ client: direct, controller: 'lateen.dev/test', instance: 'me' },
+      onLost: ({ reason }) => lost.push(reason),
+    });
+    const event = {
+      resource: resources.configMaps,
+      object: { metadata: { namespace: 'to-come', name: 'early', uid: 'uid-early' } },
+      type: 'Warning',
+      reason: 'Broken',
+      action: 'Testing',
+      note: 'it broke',
+    } as const;
+    const names = async () => {
+      const { items } = await direct.list<KubeObject>(resources.events, { namespace: 'to-come' });
+      return items.map(({ metadata }) => metadata.name);
+    };
+    await recorder.record(event);
+    expect(lost).to.deep.equal(['Broken']);
+    await direct.create(resources.namespaces, { metadata: { name: 'to-come' } });
+    await recorder.record(event);
+    const [name = ''] = await names();
+    expect(name).to.match(/^early\./);
+    await direct.delete(resources.events, { namespace: 'to-come', name });
+    await recorder.record(event);
+    expect(await names()).to.have.length(1);
+    expect(lost).to.have.length(1);
+  });
 });
