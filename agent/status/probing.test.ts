@@ -35,6 +35,8 @@ describe('a probe over HTTP', () => {
       const drops = setInterval(() => response.write('x'), 50);
       response.on('close', () => clearInterval(drops));
     };
-    expect(await probe(dripping, 500)).to.deep.equal({ status: 503, reason: 'no whole answer within 500 ms' });
+    const { status, reason } = await probe(dripping, 500);
+    expect(status).to.equal(503);
+    expect(reason).to.contain('within 500 ms');
   });
 });
