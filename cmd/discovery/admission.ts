@@ -1,15 +1,15 @@
 import { parse } from 'yaml';
 import type { ServerCertificate } from '#ca/index.ts';
 import { type KubeClient, type KubeObject, resources, watchKind } from '#kube/index.ts';
-import { type Component, LateenError, type Logger, type Metrics, runComponents } from '#runtime/index.ts';
+import { type Component, type Logger, type Metrics, runComponents } from '#runtime/index.ts';
 import {
   declareInjectionMetrics,
   declareValidationMetrics,
   type InjectionSettings,
-  resolveInjectionSettings,
   WebhookServer,
 } from '#webhook/index.ts';
 import { parseAddress } from '../settings.ts';
+import { readInjection } from './injection.ts';
 import type { Mesh } from './mesh.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { revisioned } from './trust-domain.ts';
@@ -35,23 +35,7 @@ export function createAdmission(options: AdmissionOptions): Component {
   let injection: InjectionSettings | undefined;
 
   const take = (object: ConfigMap | undefined) => {
-    if (object === undefined && injection !== undefined) {
-      logger.warn('the injection settings are gone; the last valid ones stay in force');
-      return;
-    }
-    try {
-      const resolved = resolveInjectionSettings(
-        parse(object?.data?.config ?? '') ?? {},
-        parse(object?.data?.values ?? '') ?? {},
-      );
-      for (const { path, message, severity } of resolved.diagnostics)
-        logger.warn('injection settings', { path, problem: message, severity });
-      injection = resolved.settings;
-    } catch (thrown) {
-      logger.error('injection settings are not YAML; the last valid ones stay in force', {
-        error: LateenError.from(thrown),
-      });
-    }
+    injection = readInjection(object?.data ?? (object === undefined ? undefined : {}), injection, logger);
   };
   const name = revisioned('istio-sidecar-injector', settings.revision);
   const watch = watchKind<ConfigMap>({
