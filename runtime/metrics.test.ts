@@ -39,6 +39,30 @@ describe('metrics', () => {
     expect((await metrics.render()).text).to.contain('events{type="Pods"} 5');
   });
 
+  it('tell how long the event loop waited since they were read last, and of the process itself', async () => {
+    const metrics = createMetrics({ process: true });
+    const read = async () => {
+      const { text } = await metrics.render();
+      return Number(/^nodejs_eventloop_lag_max_seconds (\S+)$/m.exec(text)?.[1]);
+    };
+    const lookedAt = () => new Promise((resolve) => setTimeout(resolve, 250));
+    await read();
+    // The look after a reading begins anew.
+    await lookedAt();
+    const end = performance.now() + 400;
+    while (performance.now() < end);
+    await lookedAt();
+    expect(await read()).to.be.greaterThan(0.25);
+    const { text } = await metrics.render();
+    for (const name of [
+      'process_resident_memory_bytes',
+      'nodejs_eventloop_lag_p99_seconds',
+      'nodejs_heap_size_used_bytes',
+    ])
+      expect(text).to.match(new RegExp(`^${name}[ {]`, 'm'));
+    expect(text).to.not.contain('nodejs_eventloop_lag_min_seconds');
+  });
+
   it('refuse two metrics of one name', () => {
     const metrics = createMetrics();
     metrics.counter({ name: 'twice', help: 'Once.' });

@@ -1,5 +1,6 @@
 /** The process's metrics in Prometheus form; a registry of our own, so that nothing registers itself behind our back. */
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { collectProcessMetrics } from './process-metrics.ts';
 
 /** Values for the declared labels; all of them are given at every call. */
 export type Labels<L extends string> = Readonly<Record<L, string>>;
@@ -48,7 +49,7 @@ export interface Metrics {
 /** Names are unique per registry: declaring one twice throws. `process` adds Node's own metrics (memory, event loop, GC). */
 export function createMetrics(options: { readonly process?: boolean } = {}): Metrics {
   const registry = new Registry();
-  if (options.process === true) collectDefaultMetrics({ register: registry });
+  if (options.process === true) collectProcessMetrics(registry);
   const settings = <L extends string>(metric: MetricOptions<L>) => ({
     name: metric.name,
     help: metric.help,

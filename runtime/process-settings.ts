@@ -1,5 +1,5 @@
 /** Settings that every long-running process has; a process's own schema spreads this shape and adds its own. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { LOG_LEVELS } from './logger.ts';
 import { durationSetting } from './settings.ts';
 

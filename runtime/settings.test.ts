@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { z } from 'zod';
+import * as z from 'zod';
 import { describeSettings, durationSetting, parseSettings, processSettings, renderProblems } from './index.ts';
 
 const schema = z.object({

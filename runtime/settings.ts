@@ -2,7 +2,7 @@
  * Settings of a process: one zod object schema, parsed once from flags and environment. `xds.warmTimeout` is spelled
  * `--xds-warm-timeout` as a flag and `LATEEN_XDS_WARM_TIMEOUT` in the environment; a flag wins over the environment.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 
 export const ENVIRONMENT_PREFIX = 'LATEEN_';
 
