@@ -11,7 +11,7 @@ export interface ProgramPlan {
   readonly name: string;
   /** The TypeScript file it starts in. */
   readonly entry: string;
-  /** `modules`: what is imported on demand stays a file of its own, loaded when needed. `single`: one CommonJS file. */
+  /** `modules`: what is imported on demand stays a file of its own, loaded when needed. `single`: one CommonJS file, as small as it gets. */
   readonly format: 'modules' | 'single';
   readonly nodeOptions?: readonly string[];
   /** The one command (first argument) that nodeOptions are for; left out: all. */
@@ -31,13 +31,13 @@ const requireBanner = [
 ].join('');
 
 const formats = {
-  modules: { format: 'esm', splitting: true, extension: '.mjs', banner: { js: requireBanner } },
-  single: { format: 'cjs', splitting: false, extension: '.cjs', banner: {} },
+  modules: { format: 'esm', splitting: true, extension: '.mjs', banner: { js: requireBanner }, isSmall: false },
+  single: { format: 'cjs', splitting: false, extension: '.cjs', banner: {}, isSmall: true },
 } as const;
 
 /** A program bundled: its JavaScript files by name; the one named as the program, with its format's extension, starts it. */
 export async function bundleProgram(plan: ProgramPlan): Promise<ReadonlyMap<string, Uint8Array>> {
-  const { format, splitting, extension, banner } = formats[plan.format];
+  const { format, splitting, extension, banner, isSmall } = formats[plan.format];
   const result = await build({
     absWorkingDir: root,
     entryPoints: { [plan.name]: plan.entry },
@@ -48,8 +48,11 @@ export async function bundleProgram(plan: ProgramPlan): Promise<ReadonlyMap<stri
     format,
     platform: 'node',
     target: 'node24',
-    minify: true,
-    keepNames: true,
+    minifyWhitespace: true,
+    minifySyntax: true,
+    // Short names would have to be given back at run time, to each closure when it is made, for stack traces to be read.
+    minifyIdentifiers: isSmall,
+    keepNames: isSmall,
     legalComments: 'none',
     banner,
     logLevel: 'silent',
