@@ -57,20 +57,24 @@ function resolveNeeds(from: Resources, resources: readonly ServedResource[]): St
 /** Several steps taken together. */
 type Joined = Pick<Step, 'changes' | 'resources' | 'removed'>;
 
-const joints = new WeakMap<readonly Step[], Joined>();
+/** Way and steps stay for those who come later; what they are joined to is of use to a crowd, and large. */
+const joints = new WeakMap<readonly Step[], WeakRef<Joined>>();
 
-/** All the steps have of one thing; the list of the step itself when there is only one. Made once for each list of steps. */
+/**
+ * All the steps have of one thing; the list of the step itself when there is only one. Made once for each list of steps, for
+ * as long as somebody uses it.
+ */
 export function joined<K extends keyof Joined>(steps: readonly Step[], what: K): Joined[K] {
   const [only] = steps;
   if (steps.length === 1 && only !== undefined) return only[what];
-  let known = joints.get(steps);
+  let known = joints.get(steps)?.deref();
   if (known === undefined) {
     known = {
       changes: steps.flatMap(({ changes }) => changes),
       resources: steps.flatMap(({ resources }) => resources),
       removed: steps.flatMap(({ removed }) => removed),
     };
-    joints.set(steps, known);
+    joints.set(steps, new WeakRef(known));
   }
   return known[what];
 }

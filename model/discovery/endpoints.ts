@@ -60,6 +60,7 @@ export interface EndpointQueries {
   readonly serviceAccounts: Query<readonly string[]>;
 }
 
+const UNLABELLED: Readonly<Record<string, string>> = {};
 const nowhere: Locality = { region: '', zone: '', subzone: '' };
 
 export function defineEndpoints(
@@ -164,7 +165,7 @@ function describe(
     cluster: slice.cluster,
     namespace: slice.namespace,
     network: pod?.network ?? '',
-    labels: pod?.labels ?? {},
+    labels: pod?.labels ?? UNLABELLED,
     serviceAccount: pod?.serviceAccount ?? '',
     acceptsMtls: pod?.acceptsMtls ?? false,
     workload: pod === undefined ? '' : describeWorkload(pod),

@@ -13,6 +13,9 @@ export interface Grouping {
   readonly health: (endpoint: ServiceEndpoint) => Pick<Endpoint, 'healthy' | 'draining'>;
 }
 
+/** Nearly every endpoint has it. */
+const NONE: readonly string[] = [];
+
 interface Group {
   readonly locality: ServiceEndpoint['locality'];
   readonly rank: number;
@@ -27,9 +30,7 @@ export function groupEndpoints(
   const groups = new Map<string, Group>();
   for (const endpoint of endpoints) {
     const port = portOf(endpoint, grouping.port);
-    const [address, ...additionalAddresses] = endpoint.addresses.filter((candidate) =>
-      reachable(candidate, grouping.families),
-    );
+    const [address, ...others] = endpoint.addresses.filter((candidate) => reachable(candidate, grouping.families));
     if (port === undefined || address === undefined) continue;
     const { region, zone, subzone } = endpoint.locality;
     const rank = grouping.rank(endpoint);
@@ -38,7 +39,7 @@ export function groupEndpoints(
     groups.set(name, group);
     group.endpoints.push({
       address,
-      additionalAddresses,
+      additionalAddresses: others.length === 0 ? NONE : others,
       port,
       weight: endpoint.weight ?? 1,
       ...grouping.health(endpoint),
