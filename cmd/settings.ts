@@ -1,6 +1,6 @@
 /** Flags and environment into settings, the same way for every command. */
 import type { Command } from 'commander';
-import type { z } from 'zod';
+import type * as z from 'zod';
 import {
   describeSettings,
   type Environment,

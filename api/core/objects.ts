@@ -3,7 +3,7 @@
  * are for objects that come from elsewhere, such as files.
  */
 import { isIPv4, isIPv6 } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Diagnostic, ObjectMeta, ParseResult } from '../resource.ts';
 import { diagnose } from '../schema/diagnose.ts';
 import { intOrString, portNumber, stringMap } from '../schema/vocabulary.ts';

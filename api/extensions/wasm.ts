@@ -1,5 +1,5 @@
 /** What WasmPlugin and the Wasm half of TrafficExtension share. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { withRule } from '../schema/rule.ts';
 import { listMap, preserved, type Value } from '../schema/vocabulary.ts';
 

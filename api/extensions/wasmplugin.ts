@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { int32, nullable, type Value } from '../schema/vocabulary.ts';
 import { oneAttachment, policySelector, targetRef, targetRefs } from '../shared/selector.ts';
 import { trafficMatch, wasmFields } from './wasm.ts';

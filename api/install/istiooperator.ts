@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { MeshConfig } from '../mesh/meshconfig.ts';
 import { withFacts } from '../schema/rule.ts';
 import { listMap, preserved, stringMap, type Value } from '../schema/vocabulary.ts';

@@ -1,5 +1,5 @@
 /** Kubernetes settings of one component: parts of Kubernetes' own objects, kept as they are written. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { withFacts } from '../schema/rule.ts';
 import { intOrString, stringMap, uint32, type Value } from '../schema/vocabulary.ts';
 

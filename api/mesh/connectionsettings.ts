@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { int32 } from '../schema/vocabulary.ts';
 import { durationOrZero, flag } from './scalars.ts';
 

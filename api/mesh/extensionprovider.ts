@@ -1,5 +1,5 @@
 /** Services that policies and telemetry refer to by name. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { atMostOne } from '../schema/rule.ts';
 import { int32, preserved, stringMap, uint32, type Value } from '../schema/vocabulary.ts';
 import { durationOrZero, empty, flag, text, texts } from './scalars.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { atMostOne } from '../schema/rule.ts';
 import { uint32, type Value } from '../schema/vocabulary.ts';
 import { text } from './scalars.ts';

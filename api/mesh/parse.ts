@@ -1,5 +1,5 @@
 /** Untrusted mesh settings in, settings with defaults out. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Diagnostic, ParseResult } from '../resource.ts';
 import { diagnose, renderPath } from '../schema/diagnose.ts';
 import { readProtoJson } from '../schema/protojson.ts';

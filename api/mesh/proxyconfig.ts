@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { TcpKeepalive } from '../networking/destinationrule/connectionpool.ts';
 import { ClientTLSSettings } from '../networking/destinationrule/schema.ts';
 import { ProxyImage } from '../networking/proxyconfig.ts';

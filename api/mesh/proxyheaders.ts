@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { flag, text } from './scalars.ts';
 
 export const ForwardClientCertDetails = z.enum([

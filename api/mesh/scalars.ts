@@ -1,5 +1,5 @@
 /** Scalars of the mesh configuration, which is protobuf JSON and knows zero durations. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDuration } from '../duration.ts';
 import { withFacts, withRule } from '../schema/rule.ts';
 

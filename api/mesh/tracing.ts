@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { ClientTLSSettings } from '../networking/destinationrule/schema.ts';
 import { atMostOne } from '../schema/rule.ts';
 import { double, int32, uint32, type Value } from '../schema/vocabulary.ts';

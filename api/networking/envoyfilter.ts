@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { atMostOne, withRule } from '../schema/rule.ts';
 import { int32, portNumber, preserved, stringMap, uint32, type Value } from '../schema/vocabulary.ts';
 import { oneAttachment, targetRefs, WorkloadSelector } from '../shared/selector.ts';

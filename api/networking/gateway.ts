@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { stringMap, type Value } from '../schema/vocabulary.ts';
 import { Port } from '../shared/port.ts';
 import { ServerTLSSettings } from './servertls.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { int32, nullable, type Value } from '../schema/vocabulary.ts';
 import { policySelector } from '../shared/selector.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { celCount, countSet, withRule } from '../schema/rule.ts';
 import { nullable, type Value } from '../schema/vocabulary.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { withRule } from '../schema/rule.ts';
 import { listMap, portNumber, type Value } from '../schema/vocabulary.ts';
 import { WorkloadSelector } from '../shared/selector.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Value } from '../schema/vocabulary.ts';
 import { SidecarPort } from '../shared/port.ts';
 import { WorkloadSelector } from '../shared/selector.ts';

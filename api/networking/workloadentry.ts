@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { withRule } from '../schema/rule.ts';
 import { bounded, portNumber, stringMap, uint32, type Value } from '../schema/vocabulary.ts';
 

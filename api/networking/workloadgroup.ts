@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { atMostOne, withRule } from '../schema/rule.ts';
 import { bounded, int32, portNumber, stringMap, type Value } from '../schema/vocabulary.ts';
 import { WorkloadTemplate } from './workloadentry.ts';

@@ -1,5 +1,5 @@
 /** zod's issues in the words and paths that a user reads. */
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Diagnostic } from '../resource.ts';
 
 const plainKey = /^[A-Za-z_][A-Za-z0-9_]*$/;

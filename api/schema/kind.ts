@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import type { Diagnostic, KindDefinition, ObjectMeta, ParseResult, Resource } from '../resource.ts';
 import { diagnose, renderPath } from './diagnose.ts';
 import { readProtoJson } from './protojson.ts';

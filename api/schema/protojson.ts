@@ -2,7 +2,7 @@
  * protobuf JSON accepts a field under its proto name too (`access_log_file` is `accessLogFile`), and null for a field
  * that is not set.
  */
-import { z } from 'zod';
+import * as z from 'zod';
 import { asSchema } from './zodtype.ts';
 
 /** The value with every field that the schema knows under its camelCase name, and without nulls among those. */

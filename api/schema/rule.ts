@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** What a manifest says about a schema beyond what zod itself knows. */
 export interface ManifestFacts {

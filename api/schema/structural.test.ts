@@ -1,5 +1,5 @@
 import { assert } from 'chai';
-import { z } from 'zod';
+import * as z from 'zod';
 import { atMostOne, withRule } from './rule.ts';
 import { renderStructural } from './structural.ts';
 import { int32, intOrString, listMap, nullable, preserved, uint32 } from './vocabulary.ts';

@@ -1,5 +1,5 @@
 /** zod schema -> structural OpenAPI v3, the form the API server accepts in a CustomResourceDefinition. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { type ManifestFacts, manifestFacts } from './rule.ts';
 import { asSchema } from './zodtype.ts';
 

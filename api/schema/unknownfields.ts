@@ -1,5 +1,5 @@
 /** Fields of a value that its schema does not know: the API server prunes them without a word. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { asSchema } from './zodtype.ts';
 
 /** Paths of unknown fields, in document order. Objects and maps that keep foreign fields are not looked into. */

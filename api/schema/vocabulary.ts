@@ -1,5 +1,5 @@
 /** The scalars and containers from which every schema of this folder is made. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { parseDuration } from '../duration.ts';
 import { withFacts, withRule } from './rule.ts';
 

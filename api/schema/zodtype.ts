@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 
 /** zod's own types say of an inner schema only that it is of its core; all of ours are of its classic interface. */
 export function asSchema(inner: unknown): z.ZodType {

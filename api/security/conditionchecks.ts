@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import type * as z from 'zod';
 import type { Diagnostic } from '../resource.ts';
 import { each, error, errorIf, type Path } from '../schema/findings.ts';
 import type { Immutable } from '../schema/vocabulary.ts';

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { uint32, type Value } from '../schema/vocabulary.ts';
 
 export const PortSelector = z.object({

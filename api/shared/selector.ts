@@ -1,5 +1,5 @@
 /** How policies name the workloads or the gateway they apply to. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { celCount, countSet, withRule } from '../schema/rule.ts';
 import { bounded, type Value } from '../schema/vocabulary.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { withFacts } from '../schema/rule.ts';
 import { intOrString, listMap, type Value } from '../schema/vocabulary.ts';
 

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { durationSetting, processSettings } from '#runtime/index.ts';
 
 /** Everything `lateen discovery` can be told. */
@@ -64,6 +64,12 @@ export const discoverySettings = z.object({
     .stringbool()
     .default(true)
     .describe('allocate addresses for ServiceEntries without any, in their status'),
+  rehearseChanges: z
+    .stringbool()
+    .default(true)
+    .describe(
+      'before this replica is ready, change a small mesh of its own many times, so that the code for it is compiled: some 2 s',
+    ),
   workloadGracePeriod: durationSetting()
     .prefault('10s')
     .describe('how long a workload outside of Kubernetes may be disconnected before its WorkloadEntry is removed'),

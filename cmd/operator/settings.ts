@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { z } from 'zod';
+import * as z from 'zod';
 import { processSettings } from '#runtime/index.ts';
 
 /** Everything `lateen operator` can be told. */

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, int32, nullable, uint32, type Value } from '../../schema/vocabulary.ts';
 
 export const TcpKeepalive = z.object({

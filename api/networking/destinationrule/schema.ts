@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { double, nullable, stringMap, uint32, type Value } from '../../schema/vocabulary.ts';
 import { PortSelector } from '../../shared/port.ts';
 import { PolicySelector } from '../../shared/selector.ts';

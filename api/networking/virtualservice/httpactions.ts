@@ -1,5 +1,5 @@
 /** What an HTTP route may do besides choosing a destination. */
-import { z } from 'zod';
+import * as z from 'zod';
 import { atMostOne, withFacts } from '../../schema/rule.ts';
 import { double, duration, int32, nullable, stringMap, uint32, type Value } from '../../schema/vocabulary.ts';
 import { StringMatch } from '../../shared/stringmatch.ts';

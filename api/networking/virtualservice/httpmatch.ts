@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { stringMap, uint32, type Value } from '../../schema/vocabulary.ts';
 import { StringMatch, stringMatchMap } from '../../shared/stringmatch.ts';
 

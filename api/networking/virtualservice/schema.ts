@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { duration, int32, nullable, stringMap, uint32, type Value } from '../../schema/vocabulary.ts';
 import { Destination } from '../destination.ts';
 import {
