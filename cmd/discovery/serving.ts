@@ -22,7 +22,7 @@ import { version } from '../version.ts';
 import { createDebug, type Debug } from './debug/index.ts';
 import type { Mesh } from './mesh.ts';
 import { declareMeshMetrics } from './mesh-metrics.ts';
-import { createRehearsal } from './rehearsal.ts';
+import { createRehearsal } from './rehearsal/index.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createSourceIndex } from './source-index.ts';
 import { mostTidiedBytes, tidyAfterConnections } from './tidy.ts';
@@ -132,6 +132,7 @@ export function createServing(options: ServingOptions): Serving {
     tidier,
     rehearsal: createRehearsal({
       ...{ mesh, snapshots, discovery, clock, synced: options.synced },
+      withChanges: settings.rehearseChanges,
       logger: scoped('xds'),
       onDone: () => {
         options.onRehearsed();

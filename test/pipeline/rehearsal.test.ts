@@ -1,6 +1,7 @@
 /** What a control plane that has just started prepares before proxies come. */
 import { expect } from 'chai';
-import { createRehearsal } from '#cmd/discovery/rehearsal.ts';
+import { rehearseChanges } from '#cmd/discovery/rehearsal/changes.ts';
+import { createRehearsal } from '#cmd/discovery/rehearsal/index.ts';
 import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import { bookinfo, pod, reviewsSplit, reviewsSubsets } from '#test/support/bookinfo.ts';
 import { connect, describeProxy, type Pipeline, startPipeline } from '#test/support/pipeline.ts';
@@ -53,6 +54,7 @@ describe('a rehearsal', () => {
           },
         },
         synced: Promise.resolve(),
+        withChanges: false,
         clock: systemClock,
         logger: silentLogger,
         onDone,
@@ -92,5 +94,20 @@ describe('a rehearsal', () => {
     expect(connected).to.equal(0);
     expect(discovery.streams()).to.deep.equal([]);
     expect(pipeline.source.combinations()).to.deep.equal([]);
+  });
+});
+
+describe('a rehearsal of changes', () => {
+  it('ends when its clients have acknowledged every one of them', async () => {
+    const made = await rehearseChanges({ clock: systemClock, rounds: 3 }, new AbortController().signal);
+    // An endpoint, a route, a rule, a service that comes and goes.
+    expect(made).to.equal(3 * 5);
+  });
+
+  it('can be ended', async () => {
+    const stopping = new AbortController();
+    const rehearsing = rehearseChanges({ clock: systemClock, rounds: Number.POSITIVE_INFINITY }, stopping.signal);
+    setTimeout(() => stopping.abort(), 500);
+    expect(await rehearsing).to.be.lessThan(Number.POSITIVE_INFINITY);
   });
 });

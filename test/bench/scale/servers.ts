@@ -25,7 +25,7 @@ export async function prepareOurs(folder: string): Promise<StartServer> {
   const program = await writeBundle(join(folder, 'lateen'));
   return async (api) => {
     const [plainPort = 0] = await freePorts(1);
-    const flags = [`--grpc-addr=127.0.0.1:${plainPort}`, '--log-level=info'];
+    const flags = [`--grpc-addr=127.0.0.1:${plainPort}`, '--log-level=info', '--rehearse-changes=true'];
     return { ...(await startIstiod(api, { program, flags, nodeFlags: lateenNodeFlags })), plainPort };
   };
 }
