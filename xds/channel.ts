@@ -34,6 +34,8 @@ export class Channel {
   /** Parents that the client was sent just now: whatever it held under them before, all that belongs to them follows. */
   readonly introduced = new Set<string>();
   readonly refusals = new Refusals();
+  /** The client has lost interest in something: what it asks for anew it may have been sent already. */
+  hasLetGo = false;
 
   constructor(type: ResourceType) {
     this.type = type;
@@ -68,6 +70,7 @@ export class Channel {
 
   unsubscribe(names: readonly string[]): void {
     if (names.length === 0 || this.type.parent !== undefined) return;
+    this.hasLetGo = true;
     for (const name of names) {
       if (name === '*') {
         this.holdings.interest.everything = false;
@@ -275,7 +278,10 @@ export class Channel {
     this.sentAt = sent.sentAt;
     this.owed = false;
     if (this.forced.size > 0) for (const { name } of sent.changes) this.forced.delete(name);
-    if (this.introduced.size > 0) for (const { name } of sent.changes) this.introduced.delete(parentOf(name));
+    if (this.introduced.size === 0) return;
+    // Of steps each has one parent, whatever they have of it.
+    const first = sent.steps?.map(({ parent }) => parent) ?? sent.changes.map(({ name }) => parentOf(name));
+    for (const parent of first) this.introduced.delete(parent);
   }
 }
 

@@ -10,6 +10,21 @@ import { joined, type Pace, stepsBetween, takeSteps } from './steps.ts';
 /** Fewer names than this are sent one by one. */
 const MANY = 32;
 
+/**
+ * Takes over what a client asks for that has been sent nothing but the first steps to the target: they bring the rest too, so
+ * nothing is noted of single names, of which hundreds of clients ask for thousands each. False: this is another client, or
+ * it asks for something else.
+ */
+export function askOnTheWay(channel: Channel, names: readonly string[], target: Resources): boolean {
+  const { type, holdings, forced, refusals, inFlight } = channel;
+  if (names.length < MANY || type.parent !== undefined || channel.hasLetGo) return false;
+  if (forced.size > 0 || !refusals.none || !holdings.isOnFirstWay(target)) return false;
+  if (inFlight.some(({ steps }) => steps === undefined)) return false;
+  if (!names.every((name) => target.has(name) && !holdings.subscribed(name))) return false;
+  for (const name of names) holdings.interest.add(name);
+  return true;
+}
+
 /** Compares what the client asks for with the target. */
 export function follow({ type, holdings, forced, inFlight }: Channel, target: Resources): void {
   if (type.parent !== undefined) return;

@@ -91,7 +91,12 @@ export class Interest {
     const within = this.#beside.size - beside.length;
     const missing = target.size - within;
     if (within <= missing) return;
-    if (missing > 0) for (const name of target.keys()) if (!this.#beside.has(name)) this.#without.add(name);
+    if (missing > 0) {
+      // Without an iterator: each client comes by here, and thousands of names would leave an object each.
+      target.forEach((_, name) => {
+        if (!this.#beside.has(name)) this.#without.add(name);
+      });
+    }
     this.#beside = new Set(beside);
     this.#shared = target;
   }

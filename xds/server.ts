@@ -15,6 +15,7 @@ import { type PrepareSnapshot, rehearse } from './rehearsal.ts';
 import type { Protocol } from './request.ts';
 import { createResponseEncoder, EncodedResponse, joinResponse } from './response.ts';
 import { DEFAULT_SESSION_SETTINGS, type SessionSettings } from './session.ts';
+import { SharedTurn } from './slice.ts';
 import type { DeliveryObserver, SnapshotSource } from './source.ts';
 import { DiscoveryStream } from './stream.ts';
 import type { WorkloadReception } from './workloads.ts';
@@ -97,6 +98,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
   const unknownTypes = new Set<string>();
   const xdsMetrics = declareXdsMetrics(metrics);
   const crowd = new Crowd(settings, xdsMetrics);
+  const shared = new SharedTurn();
   let connections = 0;
   let closed = false;
 
@@ -109,8 +111,8 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     clock,
     metrics: xdsMetrics,
     crowd,
-    inbox: createInbox(),
-    pacer: createPacer({ maxPendingBytes: settings.maxPendingBytes }),
+    inbox: createInbox({ shared }),
+    pacer: createPacer({ maxPendingBytes: settings.maxPendingBytes, shared }),
     encoder: createResponseEncoder(settings.cacheBytes, () => clock.monotonic()),
     session: settings,
     writeTimeoutMs: settings.writeTimeoutMs,

@@ -5,7 +5,7 @@
 import type { Batch, Change } from './change.ts';
 import type { Channel } from './channel.ts';
 import { ClientState } from './client-state.ts';
-import { follow } from './common-way.ts';
+import { askOnTheWay, follow } from './common-way.ts';
 import type { Resources } from './difference.ts';
 import { listOutstanding, type OutstandingList } from './outstanding.ts';
 import { Planner, type PlannerBounds } from './planner.ts';
@@ -173,7 +173,8 @@ export class Session {
     channel.open = true;
     const everything = first && channel.type.wildcard && request.subscribe.length === 0;
     const target = this.#state.target(channel.type);
-    channel.subscribe(everything ? ['*'] : keptNames(request.subscribe, target));
+    const names = everything ? ['*'] : keptNames(request.subscribe, target);
+    if (!askOnTheWay(channel, names, target)) channel.subscribe(names);
     if (request.subscribe.length > 0) follow(channel, target);
     channel.unsubscribe(request.unsubscribe);
     for (const belonging of this.#state.belongingTo(channel)) {
@@ -206,7 +207,7 @@ export class Session {
       whole
         ? buildWorld(channel, changes)
         : changes.flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
-    const resources = steps === undefined ? content() : joined(steps, 'resources');
+    const resources = steps === undefined ? content() : NOTHING_APART;
     const absent = channel.absentNames(changes);
     channel.sent({
       ...batch,
@@ -221,7 +222,7 @@ export class Session {
       this.#state.stir(belonging);
       belonging.introduce(changes.flatMap(({ name, resource }) => (resource === undefined ? [] : [name])));
     }
-    if (steps !== undefined) return { type, resources, removed: joined(steps, 'removed'), steps, nonce, revision };
+    if (steps !== undefined) return describeSteps(type, steps, nonce, revision);
     const gone = delta ? changes.filter(({ resource }) => resource === undefined).map(({ name }) => name) : [];
     if (absent.size === 0) return { type, resources, removed: gone, nonce, revision };
     return { type, resources, removed: gone.filter((name) => !absent.has(name)), absent: [...absent], nonce, revision };
@@ -240,6 +241,19 @@ export class Session {
 }
 
 const NOTHING_REFUSED: readonly Rejection[] = [];
+const NOTHING_APART: readonly ServedResource[] = [];
+
+/** What is sent in steps is encoded step by step: who wants all of it in one list has it made. */
+function describeSteps(type: ResourceType, steps: readonly Step[], nonce: string, revision: number): Outgoing {
+  return {
+    type,
+    get resources() {
+      return joined(steps, 'resources');
+    },
+    removed: joined(steps, 'removed'),
+    ...{ steps, nonce, revision },
+  };
+}
 
 /**
  * The names that a client asks for, as they are kept for everybody who has them: hundreds of clients that ask for thousands

@@ -58,26 +58,31 @@ function resolveNeeds(from: Resources, resources: readonly ServedResource[]): St
 type Joined = Pick<Step, 'changes' | 'resources' | 'removed'>;
 
 /** Way and steps stay for those who come later; what they are joined to is of use to a crowd, and large. */
-const joints = new WeakMap<readonly Step[], WeakRef<Joined>>();
+const joints = new WeakMap<readonly Step[], { [K in keyof Joined]?: WeakRef<Joined[K]> }>();
 
 /**
  * All the steps have of one thing; the list of the step itself when there is only one. Made once for each list of steps, for
- * as long as somebody uses it.
+ * as long as somebody uses it, and only when it is asked for: hundreds of clients that connect have lists of thousands of
+ * resources.
  */
 export function joined<K extends keyof Joined>(steps: readonly Step[], what: K): Joined[K] {
   const [only] = steps;
   if (steps.length === 1 && only !== undefined) return only[what];
-  let known = joints.get(steps)?.deref();
-  if (known === undefined) {
-    known = {
-      changes: steps.flatMap(({ changes }) => changes),
-      resources: steps.flatMap(({ resources }) => resources),
-      removed: steps.flatMap(({ removed }) => removed),
-    };
-    joints.set(steps, new WeakRef(known));
+  const known = joints.get(steps);
+  let list = known?.[what]?.deref();
+  if (list === undefined) {
+    list = concatenate(steps.map((step) => step[what]));
+    joints.set(steps, { ...known, [what]: new WeakRef(list) });
   }
-  return known[what];
+  return list;
 }
+
+/** In a list that is as long from the start as it will be, which `flatMap` can't. */
+function concatenate<List extends readonly unknown[]>(lists: readonly List[]): List {
+  return NOTHING.concat(...lists) as readonly unknown[] as List;
+}
+
+const NOTHING: readonly unknown[] = [];
 
 /** A collection that is on the way to another: the first steps are taken. */
 class Waypoint implements Resources {

@@ -120,7 +120,7 @@ interface Stretch extends Observation {
 /** The bounds are those that hold while everything is built. */
 function describeStretch(
   name: string,
-  { elapsed, delay, longestCollection, processor }: Stretch,
+  { elapsed, delay, longestCollection, processor, waited }: Stretch,
 ): readonly Measurement[] {
   const ms = (figure: string, value: number, atMost?: number): Measurement => ({
     figure: `${name}: ${figure}`,
@@ -131,6 +131,8 @@ function describeStretch(
   return [
     ms('elapsed', elapsed),
     ms('processor', processor),
+    // The proxies and the API server share the machine; what the event loop is late for that is in its delay all the same.
+    ms('main thread waited for a processor', waited),
     ms('event loop late, half of the time', delay.p50),
     ms('event loop late, 99 of 100', delay.p99, 50),
     ms('event loop late, at most', delay.max, 250),

@@ -2,6 +2,7 @@
  * Loaded into the server that is measured, before the server itself (`node --import`): watches its event loop and its
  * collector from the inside and answers its parent. Each answer begins a new stretch of time.
  */
+import { existsSync, readFileSync } from 'node:fs';
 import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 
 /** Milliseconds between two looks at the event loop; a look that is late by so many says that nothing else ran. */
@@ -14,12 +15,23 @@ export interface Observation {
   readonly longestCollection: number;
   /** Milliseconds of processor time, all threads. */
   readonly processor: number;
+  /** Milliseconds in which the main thread could have run, and others had all processors; NaN where Linux doesn't count them. */
+  readonly waited: number;
+}
+
+/** From the scheduler's statistics of the main thread, which a kernel may do without. */
+function readWaited(): number {
+  const path = `/proc/self/task/${process.pid}/schedstat`;
+  if (!existsSync(path)) return Number.NaN;
+  const [, nanoseconds] = readFileSync(path, 'utf8').split(' ');
+  return Number(nanoseconds) / 1e6;
 }
 
 if (process.send !== undefined) {
   const delay = monitorEventLoopDelay({ resolution });
   let longestCollection = 0;
   let before = process.cpuUsage();
+  let waitedBefore = readWaited();
   const collections = new PerformanceObserver((list) => {
     for (const { duration } of list.getEntries()) longestCollection = Math.max(longestCollection, duration);
   });
@@ -32,11 +44,13 @@ if (process.send !== undefined) {
       delay: { p50: late(delay.percentile(50)), p99: late(delay.percentile(99)), max: late(delay.max) },
       longestCollection,
       processor: (user + system) / 1000,
+      waited: readWaited() - waitedBefore,
     };
     process.send?.(observation);
     delay.reset();
     longestCollection = 0;
     before = process.cpuUsage();
+    waitedBefore = readWaited();
   });
   // The server decides how long it lives.
   process.channel?.unref();
