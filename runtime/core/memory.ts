@@ -3,7 +3,7 @@ import { constants, type PerformanceEntry, PerformanceObserver } from 'node:perf
 import { type Clock, pause } from './clock.ts';
 import type { Component } from './component.ts';
 
-/** Milliseconds without a further request, so that one collection serves everything that happens together. */
+/** Milliseconds in which nothing went on, so that one collection serves everything that happens together. */
 const settleTime = 3000;
 
 /** Milliseconds after which a collection no longer waits for things to settle. */
@@ -23,9 +23,9 @@ export class MemoryTidier implements Component {
   readonly #clock: Clock;
   readonly #options: TidierOptions;
   #wake: () => void = () => undefined;
-  #requested = 0;
-  #served = 0;
-  #settling = false;
+  #requested = false;
+  /** When something last went on that a collection should not disturb. */
+  #lastAt = 0;
 
   constructor(clock: Clock, options: TidierOptions = {}) {
     this.#clock = clock;
@@ -34,13 +34,14 @@ export class MemoryTidier implements Component {
 
   /** Asks for a collection once things have settled. */
   request(): void {
-    this.#requested += 1;
+    this.#requested = true;
+    this.postpone();
     this.#wake();
   }
 
   /** Something goes on that a collection, if one is asked for, should not disturb. */
   postpone(): void {
-    if (this.#settling) this.#requested += 1;
+    this.#lastAt = this.#clock.monotonic();
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -49,15 +50,15 @@ export class MemoryTidier implements Component {
     while (!signal.aborted) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
-        if (this.#requested > this.#served || signal.aborted) resolve();
+        if (this.#requested || signal.aborted) resolve();
       });
-      this.#settling = true;
       const latest = this.#clock.monotonic() + longestSettleTime;
-      while (this.#served < this.#requested && this.#clock.monotonic() < latest && !signal.aborted) {
-        this.#served = this.#requested;
-        await pause(this.#clock, settleTime, signal);
+      while (!signal.aborted) {
+        const left = Math.min(this.#lastAt + settleTime, latest) - this.#clock.monotonic();
+        if (left <= 0) break;
+        await pause(this.#clock, left, signal);
       }
-      this.#settling = false;
+      this.#requested = false;
       const { mostBytes = Number.POSITIVE_INFINITY } = this.#options;
       if (live() > mostBytes) continue;
       // Any other collection keeps the pages that it empties.
