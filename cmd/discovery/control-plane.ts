@@ -245,7 +245,8 @@ function join(
   const leader = createLeader({ settings, client, logger, work: leaderWork, synced: source.synced });
   const { rehearsal, plaintext, tidier } = serving;
   const services = [admission, ...workloads.components, ...plaintext, secure, tidier];
-  return [source, certificateTime, authority, certificate, snapshots, rehearsal, ...services, leader];
+  // The rehearsal takes a port of its own, whichever is free: those that were asked for come first.
+  return [source, certificateTime, authority, certificate, snapshots, ...services, rehearsal, leader];
 }
 
 function buildClientCredentials(authority: CertificateAuthority, own: Identity): ChannelCredentials {

@@ -90,7 +90,7 @@ function joinParts(
         'invalid',
         `nobody could connect: name an address with --grpc-addr, or plug an authority into ${settings.pluggedCertificates}`,
       );
-    return [source, snapshots, rehearsal, ...plaintext, tidier];
+    return [source, snapshots, ...plaintext, rehearsal, tidier];
   }
 
   const caMetrics = declareCaMetrics(metrics);
@@ -116,7 +116,7 @@ function joinParts(
   certificate.onChange((pair) => monitoring?.useCertificate(pair));
   monitoring?.delegate('/debug', debug.handler);
   const port = secure({ authority, certificate, callers, caMetrics });
-  return [source, authority, certificate, snapshots, rehearsal, ...plaintext, port, tidier];
+  return [source, authority, certificate, snapshots, ...plaintext, port, rehearsal, tidier];
 }
 
 const noTokens: TokenVerifier = {

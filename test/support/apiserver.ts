@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request } from 'node:https';
-import { createServer } from 'node:net';
+import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -145,14 +145,21 @@ async function planApiServer(directory: string): Promise<ControlPlanePlan> {
   };
 }
 
-/** Ports that were free a moment ago, all different. */
+/** Who was given one may not have bound it yet, or bind it again. */
+const given = new Set<number>();
+
+/** Ports that were free a moment ago, all different, and given to nobody before. */
 export async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, loopback));
+  const servers: Server[] = [];
   const ports: number[] = [];
-  for (const server of servers) {
+  while (ports.length < count) {
+    const server = createServer().listen(0, loopback);
+    servers.push(server);
     if (!server.listening) await once(server, 'listening');
     const address = server.address();
     if (address === null || typeof address === 'string') throw new LateenError('internal', 'no port');
+    if (given.has(address.port)) continue;
+    given.add(address.port);
     ports.push(address.port);
   }
   await Promise.all(servers.map((server) => new Promise((closed) => server.close(closed))));
