@@ -27,5 +27,5 @@ export type {
   SnapshotSource,
   Subscription,
 } from './source.ts';
-export { parentOf } from './types.ts';
+export { CLUSTER, ENDPOINT, LISTENER, parentOf, ROUTE, VIRTUAL_HOST } from './types.ts';
 export type { HealthReport, WorkloadReception } from './workloads.ts';

@@ -40,7 +40,7 @@ export async function rehearseChanges({ clock, rounds }: ChangeRehearsalOptions,
   });
   mesh.onEdited((partial) => snapshots.edited(partial));
   const ledger = new DeliveryLedger<ServedResource>(REPLICA, createSourceIndex(snapshots, mesh.generations));
-  const progress = followProgress(ledger);
+  const progress = followProgress(ledger, until);
   const discovery = createDiscoveryService({
     ...{ source: snapshots, observer: progress.observer, clock },
     ...{ logger: silentLogger, metrics: createMetrics() },
@@ -62,11 +62,11 @@ export async function rehearseChanges({ clock, rounds }: ChangeRehearsalOptions,
   try {
     const port = await listening.promise;
     const leave = clients.map((client) => connectClient(`127.0.0.1:${port}`, describeNode(client), routes));
-    await progress.acknowledged(clients.length, mesh.graph.revision, until);
+    await progress.acknowledged(clients.length, mesh.graph.revision);
     for (let round = 1; round <= rounds && !until.aborted; round += 1) {
       for (const change of changes) {
         change(objects, round);
-        await progress.acknowledged(clients.length, mesh.graph.revision, until);
+        await progress.acknowledged(clients.length, mesh.graph.revision);
         if (until.aborted) break;
         ledger.report();
         made += 1;
@@ -81,9 +81,10 @@ export async function rehearseChanges({ clock, rounds }: ChangeRehearsalOptions,
 }
 
 /** Passes everything on, and tells when clients have acknowledged what they are to. */
-function followProgress(observer: DeliveryObserver) {
+function followProgress(observer: DeliveryObserver, signal: AbortSignal) {
   const acknowledged = new Map<string, number>();
   let check = (): void => undefined;
+  signal.addEventListener('abort', () => check(), { once: true });
   return {
     observer: {
       connected: (proxy, progress) => observer.connected(proxy, progress),
@@ -98,13 +99,12 @@ function followProgress(observer: DeliveryObserver) {
       disconnected: (connectionId) => observer.disconnected(connectionId),
     } satisfies DeliveryObserver,
     /** Resolves once so many clients are at this revision, or when the signal aborts. */
-    acknowledged(count: number, revision: number, signal: AbortSignal): Promise<void> {
+    acknowledged(count: number, revision: number): Promise<void> {
       return new Promise((resolve) => {
         check = () => {
           const there = [...acknowledged.values()].filter((at) => at >= revision).length;
           if (there >= count || signal.aborted) resolve();
         };
-        signal.addEventListener('abort', check, { once: true });
         check();
       });
     },

@@ -1,16 +1,11 @@
 /** A client of a discovery service that takes whatever it is sent: what an Envoy asks for, over a connection of its own. */
 import { Client, credentials } from '@grpc/grpc-js';
 import { decode, encode, type Message } from '#wire/index.ts';
+import { CLUSTER, ENDPOINT, LISTENER, ROUTE, VIRTUAL_HOST } from '#xds/index.ts';
 
 type Request = Message<'envoy.service.discovery.v3.DeltaDiscoveryRequest'>;
 
 const METHOD = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
-const API = 'type.googleapis.com/envoy.config';
-const CLUSTER = `${API}.cluster.v3.Cluster`;
-const ENDPOINT = `${API}.endpoint.v3.ClusterLoadAssignment`;
-const LISTENER = `${API}.listener.v3.Listener`;
-const ROUTE = `${API}.route.v3.RouteConfiguration`;
-const VIRTUAL_HOST = `${API}.route.v3.VirtualHost`;
 
 /** Connects to `address` (`host:port`); returns how to leave. What goes wrong on the way ends it silently. */
 export function connectClient(address: string, node: NonNullable<Request['node']>, routes: readonly string[]) {
