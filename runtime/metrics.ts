@@ -1,13 +1,16 @@
 /** The process's metrics in Prometheus form; a registry of our own, so that nothing registers itself behind our back. */
-import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { SeriesHistogram } from './histogram.ts';
 import { collectProcessMetrics } from './process-metrics.ts';
+import { CounterSeries, type Labels, SeriesIndex } from './series.ts';
 
-/** Values for the declared labels; all of them are given at every call. */
-export type Labels<L extends string> = Readonly<Record<L, string>>;
+export type { Labels } from './series.ts';
 
 export interface CounterMetric<L extends string> {
-  /** Adds `by` (default 1) to the series with these labels. */
+  /** Adds `by` (default 1) to the series with these labels. Throws when `by` is negative or no finite number. */
   increment(labels: Labels<L>, by?: number): void;
+  /** The series with these labels, for whoever counts often. It is shown from its first increment on. */
+  bind(labels: Labels<L>): { increment(by?: number): void };
 }
 
 export interface GaugeMetric<L extends string> {
@@ -18,7 +21,10 @@ export interface GaugeMetric<L extends string> {
 }
 
 export interface HistogramMetric<L extends string> {
+  /** Throws when the value is no finite number. */
   observe(labels: Labels<L>, value: number): void;
+  /** The series with these labels, for whoever observes often. It is shown from its first observation on. */
+  bind(labels: Labels<L>): { observe(value: number): void };
 }
 
 export interface MetricOptions<L extends string> {
@@ -56,34 +62,54 @@ export function createMetrics(options: { readonly process?: boolean } = {}): Met
     labelNames: [...(metric.labels ?? [])],
     registers: [registry],
   });
+  const tally: Metrics['tally'] = ({ read, ...metric }) => {
+    const counter: Counter = new Counter({
+      ...settings(metric),
+      collect: () => {
+        counter.reset();
+        for (const { labels, value } of read()) counter.inc(labels, value);
+      },
+    });
+  };
   return {
+    tally,
     counter: (metric) => {
-      const counter = new Counter(settings(metric));
-      return { increment: (labels, by = 1) => counter.inc(labels, by) };
+      const all: CounterSeries[] = [];
+      const index = new SeriesIndex(metric.labels ?? [], (labels) => new CounterSeries(labels, all));
+      tally<string>({ ...metric, read: () => all });
+      return {
+        increment: (labels, by) => index.find(labels).increment(by),
+        bind: (labels) => index.find(labels),
+      };
     },
     gauge: (metric) => {
-      const gauge = new Gauge(settings(metric));
+      const index = new SeriesIndex(metric.labels ?? [], (labels) => ({ labels, value: 0 }));
+      const gauge: Gauge = new Gauge({
+        ...settings(metric),
+        collect: () => {
+          gauge.reset();
+          for (const { labels, value } of index.values()) gauge.set(labels, value);
+        },
+      });
       return {
-        set: (labels, value) => gauge.set(labels, value),
-        add: (labels, by) => gauge.inc(labels, by),
-        remove: (labels) => gauge.remove(labels),
+        set: (labels, value) => {
+          index.find(labels).value = value;
+        },
+        add: (labels, by) => {
+          index.find(labels).value += by;
+        },
+        remove: (labels) => index.remove(labels),
       };
     },
     measure: ({ name, help, read }) => {
       const gauge: Gauge = new Gauge({ name, help, registers: [registry], collect: () => gauge.set(read()) });
     },
-    tally: ({ read, ...metric }) => {
-      const counter: Counter = new Counter({
-        ...settings(metric),
-        collect: () => {
-          counter.reset();
-          for (const { labels, value } of read()) counter.inc(labels, value);
-        },
-      });
-    },
     histogram: (metric) => {
-      const histogram = new Histogram({ ...settings(metric), buckets: [...metric.buckets] });
-      return { observe: (labels, value) => histogram.observe(labels, value) };
+      const { series } = new SeriesHistogram({ ...settings(metric), buckets: [...metric.buckets] });
+      return {
+        observe: (labels, value) => series.find(labels).observe(value),
+        bind: (labels) => series.find(labels),
+      };
     },
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() }),
   };

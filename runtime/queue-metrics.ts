@@ -25,12 +25,17 @@ export function declareQueueMetrics(metrics: Metrics): (queue: string) => QueueH
     help: 'Reconciliations that failed.',
     labels,
   });
-  return (queueID) => ({
-    depth: (waiting) => depth.set({ queueID }, waiting),
-    started: (_key, waitedMs) => latency.observe({ queueID }, waitedMs / 1000),
-    finished: (_key, tookMs, outcome) => {
-      duration.observe({ queueID }, tookMs / 1000);
-      if (outcome === 'retried' || outcome === 'terminal') failures.increment({ queueID });
-    },
-  });
+  return (queueID) => {
+    const queue = { queueID };
+    const waited = latency.bind(queue);
+    const took = duration.bind(queue);
+    return {
+      depth: (waiting) => depth.set(queue, waiting),
+      started: (_key, waitedMs) => waited.observe(waitedMs / 1000),
+      finished: (_key, tookMs, outcome) => {
+        took.observe(tookMs / 1000);
+        if (outcome === 'retried' || outcome === 'terminal') failures.increment(queue);
+      },
+    };
+  };
 }

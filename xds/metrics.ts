@@ -76,29 +76,36 @@ export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
   const perType = new Map(
     RESOURCE_TYPES.map(({ label }) => {
       const name = `pilot_xds_${label}_reject`;
-      return [
-        label,
-        metrics.gauge({ name, help: `Refusals of ${label} by proxies that are connected.`, labels: byNode }),
-      ];
+      const help = `Refusals of ${label} by proxies that are connected.`;
+      const type = { type: label };
+      const series = {
+        refusals: metrics.gauge({ name, help, labels: byNode }),
+        pushes: pushes.bind(type),
+        pushTime: pushTime.bind(type),
+        size: size.bind(type),
+      };
+      return [label, series];
     }),
   );
+  const converged = convergence.bind({});
   return {
     connected: (version) => clients.add({ version }, 1),
     disconnected: (version, node) => {
       clients.add({ version }, -1);
-      for (const gauge of perType.values()) gauge.remove({ node });
+      for (const { refusals } of perType.values()) refusals.remove({ node });
     },
     pushed: ({ label }, bytes, seconds) => {
-      pushes.increment({ type: label });
-      pushTime.observe({ type: label }, seconds);
-      size.observe({ type: label }, bytes);
+      const series = perType.get(label);
+      series?.pushes.increment();
+      series?.pushTime.observe(seconds);
+      series?.size.observe(bytes);
     },
     refused: ({ label }, node) => {
       rejects.increment({ type: label });
-      perType.get(label)?.add({ node }, 1);
+      perType.get(label)?.refusals.add({ node }, 1);
     },
     staleNonce: ({ label }) => stale.increment({ type: label }),
-    converged: (seconds) => convergence.observe({}, seconds),
+    converged: (seconds) => converged.observe(seconds),
     writeTimeout: () => timeouts.increment({}),
     exhausted: (holder) => exhausted.increment({ holder }),
     internalError: () => internalErrors.increment({}),
