@@ -1,5 +1,6 @@
 /** Builds that share the event loop: roots are computed in time slices on one revision, edits wait their turn. */
 import { LateenError } from '#runtime/core/index.ts';
+import { TimeSlice } from './slice.ts';
 import type { Edit, Graph, Root } from './types.ts';
 
 export interface BuildOptions {
@@ -36,20 +37,19 @@ export async function buildRoots<V>(
   const { sliceMs = 10, monotonic = () => performance.now(), yieldTurn = nextTurn, signal, restart } = options;
   const { revision } = graph;
   const results: RootResult<V>[] = [];
-  let sliceEnd = monotonic() + sliceMs;
-  const outOfTime = () => monotonic() >= sliceEnd;
+  const slice = new TimeSlice(sliceMs, monotonic);
   signal?.throwIfAborted();
   while (results.length < roots.length) {
     const root = roots[results.length];
     if (root === undefined) break;
-    const result = advance(graph, root, outOfTime);
+    const result = advance(graph, root, slice.isOver);
     if (result !== undefined) results.push(result);
-    if (result !== undefined && !outOfTime()) continue;
+    if (result !== undefined && !slice.isOver()) continue;
     await yieldTurn();
     signal?.throwIfAborted();
     if (graph.revision !== revision) throw new LateenError('internal', 'graph: edited while a build was running');
     if (restart?.()) return { kind: 'restart', revision };
-    sliceEnd = monotonic() + sliceMs;
+    slice.start();
   }
   return { kind: 'built', revision, results };
 }

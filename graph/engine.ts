@@ -72,24 +72,10 @@ export class Engine {
   /** Makes a node clean at the present revision. False: the time slice ended first; call again to go on. */
   settle(root: QueryNode, outOfTime?: OutOfTime): boolean {
     if (root.state === CLEAN) return true;
-    const waiting: { readonly node: QueryNode; readonly base: number }[] = [{ node: root, base: 0 }];
     this.#outOfTime = outOfTime;
     this.#progress = false;
     try {
-      for (let wait = waiting.at(-1); wait !== undefined; wait = waiting.at(-1)) {
-        if (this.#attempt(wait.node)) {
-          waiting.pop();
-          this.#unwind(waiting.at(-1)?.base ?? 0);
-          continue;
-        }
-        if (this.#suspended === 'time') return false;
-        const middle = (wait.base + this.#path.length) >> 1;
-        const next = this.#path[middle];
-        if (next === undefined) throw new LateenError('internal', 'graph: nothing to continue with');
-        this.#unwind(middle);
-        waiting.push({ node: next, base: middle });
-      }
-      return true;
+      return this.#settleFrom(root, 0);
     } finally {
       this.#unwind(0);
       this.#suspended = undefined;
@@ -107,6 +93,20 @@ export class Engine {
   freshStamp(): number {
     this.#stamp += 1;
     return this.#stamp;
+  }
+
+  /** Settles a node whose path starts at `base`. Where a chain is too deep its middle comes first. */
+  #settleFrom(node: QueryNode, base: number): boolean {
+    while (!this.#attempt(node)) {
+      if (this.#suspended === 'time') return false;
+      const middle = (base + this.#path.length) >> 1;
+      const next = this.#path[middle];
+      if (next === undefined) throw new LateenError('internal', 'graph: nothing to continue with');
+      this.#unwind(middle);
+      if (!this.#settleFrom(next, middle)) return false;
+      this.#unwind(base);
+    }
+    return true;
   }
 
   #attempt(node: QueryNode): boolean {
@@ -247,6 +247,7 @@ export class Engine {
   }
 
   #unwind(length: number): void {
+    if (this.#path.length === length) return;
     for (let at = length; at < this.#path.length; at += 1) {
       const node = this.#path[at];
       if (node === undefined) continue;
