@@ -7,17 +7,12 @@ import { type Built, createBuiltQueries } from './built.ts';
 import { createEntryQueries } from './entries.ts';
 import type { Entry } from './entry.ts';
 import { factsOf } from './facts.ts';
-import { joinSnapshot, ownSources } from './join.ts';
+import { FaultReports } from './fault-reports.ts';
+import { joinSnapshot, listSources } from './join.ts';
 import { sourcesOf } from './provenance.ts';
 import { SECRET_TYPE } from './resource.ts';
 import { createSecretQueries, resolveSecretKey, type SecretAuthorizer, SecretPermissions } from './secrets.ts';
-import {
-  type Combination,
-  createSnapshotQueries,
-  describeCombination,
-  type Part,
-  renderProxyKey,
-} from './snapshots.ts';
+import { type Combination, createSnapshotQueries, describeCombination, renderProxyKey } from './snapshots.ts';
 import { Wake } from './wake.ts';
 
 export interface SnapshotSourceOptions {
@@ -37,6 +32,13 @@ export interface SnapshotSourceOptions {
   readonly onServed?: (inputs: readonly string[]) => void;
 }
 
+export interface ServedFrom {
+  readonly revision: number;
+  readonly sources: readonly (readonly SourceRef[])[];
+  /** Of those, the ones that decide what the proxy is served and are behind no single resource. */
+  readonly deciding: readonly SourceRef[];
+}
+
 /** The source with what status and debugging ask of it. Ids are connection ids; unknown ones yield nothing. */
 export interface MeshSnapshotSource extends SnapshotSource, Component {
   /** The graph has a new revision; cheap. `partial`: what belongs to it is about to come, and may be built with it. */
@@ -45,16 +47,9 @@ export interface MeshSnapshotSource extends SnapshotSource, Component {
   prepare(proxy: MeshProxy, signal: AbortSignal): Promise<Snapshot | undefined>;
   /**
    * The user resources that contribute to what this proxy is served now, and the revision that this came in with. They
-   * come in lists that proxies share; none is in two of them.
+   * come in lists that proxies share; none is in two of them. The identical object while that is the same.
    */
-  snapshotOf(connectionId: string):
-    | {
-        readonly revision: number;
-        readonly sources: readonly (readonly SourceRef[])[];
-        /** Of those, the ones that decide what the proxy is served and are behind no single resource. */
-        readonly deciding: readonly SourceRef[];
-      }
-    | undefined;
+  snapshotOf(connectionId: string): ServedFrom | undefined;
   /** The user resources behind a resource that this proxy holds or is to hold; of a secret, those that name it. */
   sourcesOf(connectionId: string, resource: ServedResource): readonly SourceRef[];
   /** The user resources behind the named resources of one type, as served to this proxy. */
@@ -84,6 +79,8 @@ interface Subscriber {
   /** As of the last build. */
   built: Built | undefined;
   snapshot: Snapshot | undefined;
+  /** What was last said of built and snapshot; undefined once they are others. */
+  servedFrom: ServedFrom | undefined;
   watched: ReadonlySet<string>;
   /** What was last offered of the watched secrets. */
   secrets: ReadonlyMap<string, ServedResource | undefined>;
@@ -102,7 +99,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   const background = new Set<Promise<void>>();
   let settled = -1;
   let departed = 0;
-  let reported: ReadonlySet<string> = new Set();
+  const faults = new FaultReports(options.onFault);
 
   /** The user resources that name a secret which a proxy may ask for. */
   const usersOf = (subscriber: Subscriber | undefined, name: string): readonly SourceRef[] => {
@@ -128,6 +125,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     if (before === result.value) return false;
     const { view, own } = result.value;
     subscriber.built = result.value;
+    subscriber.servedFrom = undefined;
+    faults.note(before, result.value);
     if (before?.view.types === view.types && before.own.types === own.types) return false;
     const joined = joinSnapshot(view, own, revision);
     // A proxy that moves to another combination must not seem to have acknowledged what was there before it came.
@@ -135,26 +134,17 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     return true;
   };
 
+  /** Says whether a secret that the proxy watches is another. */
   const publishSecrets = (subscriber: Subscriber): boolean => {
-    if (subscriber.watched.size === 0) return false;
-    const offered = new Map([...subscriber.watched].map((name) => [name, secretOf(subscriber, name)]));
-    const changed = [...offered].some(([name, secret]) => subscriber.secrets.get(name) !== secret);
-    subscriber.secrets = offered;
-    return changed;
-  };
-
-  /** Tells about resources that a bug kept from being built, each message once as long as it lasts. */
-  const reportFaults = (faulty: ReadonlySet<Part>): void => {
-    if (faulty.size + reported.size === 0) return;
-    const current = new Set<string>();
-    for (const { summary } of faulty) {
-      for (const { name, fault } of summary.faults) {
-        const message = `${name}: ${fault.message}`;
-        if (!reported.has(message) && !current.has(message)) options.onFault(name, fault);
-        current.add(message);
-      }
+    const { watched, secrets: before } = subscriber;
+    let isSame = watched.size === before.size;
+    let isNews = false;
+    for (const name of watched) {
+      isSame &&= before.has(name);
+      isNews ||= before.get(name) !== secretOf(subscriber, name);
     }
-    reported = current;
+    if (!isSame || isNews) subscriber.secrets = new Map([...watched].map((name) => [name, secretOf(subscriber, name)]));
+    return isNews;
   };
 
   const build = async (signal: AbortSignal): Promise<void> => {
@@ -165,18 +155,17 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     const outcome = await builder.build(roots, { signal });
     if (outcome.kind !== 'built') return;
     settled = outcome.revision;
-    const faulty = new Set<Part>();
-    for (const [at, subscriber] of present.entries()) {
-      const result = outcome.results[at];
-      if (result === undefined || subscribers.get(subscriber.proxy.connectionId) !== subscriber) continue;
+    outcome.results.forEach((result, at) => {
+      const subscriber = present[at];
+      if (subscriber === undefined || subscribers.get(subscriber.proxy.connectionId) !== subscriber) return;
       const served = publish(subscriber, result, outcome.revision);
-      const offered = publishSecrets(subscriber);
-      isNews ||= served || offered;
-      if (served || offered) subscriber.onChange();
-      if (subscriber.built !== undefined) noteFaults(subscriber.built, faulty);
-    }
+      const offered = subscriber.watched.size > 0 && publishSecrets(subscriber);
+      if (!served && !offered) return;
+      isNews = true;
+      subscriber.onChange();
+    });
     if (isNews) options.onServed?.(changed);
-    reportFaults(faulty);
+    faults.report(subscribers.values());
     options.onSettled?.();
   };
 
@@ -242,6 +231,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
         root: { query: proxy.client === 'agent' ? built.agent : built.proxy, key },
         built: undefined,
         snapshot: undefined,
+        servedFrom: undefined,
         watched: new Set(),
         secrets: new Map(),
       };
@@ -265,6 +255,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
           if (subscribers.get(proxy.connectionId) !== subscriber) return;
           subscribers.delete(proxy.connectionId);
           watching.delete(subscriber);
+          faults.note(subscriber.built, undefined);
           departed += 1;
         },
       };
@@ -272,9 +263,14 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
     snapshotOf(connectionId) {
       const subscriber = subscriberOf(connectionId);
-      if (subscriber?.snapshot === undefined) return undefined;
-      const deciding = subscriber.built?.view.summary.deciding ?? [];
-      return { revision: subscriber.snapshot.revision, sources: listSources(subscriber), deciding };
+      if (subscriber?.snapshot === undefined || subscriber.built === undefined) return undefined;
+      const { snapshot, built } = subscriber;
+      subscriber.servedFrom ??= {
+        revision: snapshot.revision,
+        sources: listSources(built.view, built.own),
+        deciding: built.view.summary.deciding ?? NOTHING,
+      };
+      return subscriber.servedFrom;
     },
 
     sourcesOf(connectionId, resource) {
@@ -296,7 +292,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
     affected(source) {
       return [...subscribers.values()]
-        .filter((subscriber) => listSources(subscriber).some((list) => hasSource(list, source)))
+        .filter(({ built }) => built !== undefined && isServedFrom(built, source))
         .map(({ proxy }) => proxy.connectionId);
     },
 
@@ -324,16 +320,7 @@ function rootKeyOf(proxy: MeshProxy): string {
   return renderProxyKey(proxy.client === 'grpc' ? 'grpc' : proxy.virtualHosts ? 'split' : 'whole', facts);
 }
 
-function noteFaults({ view, own }: Built, faulty: Set<Part>): void {
-  if (view.summary.faults.length > 0) faulty.add(view);
-  if (own.summary.faults.length > 0) faulty.add(own);
-}
-
-function listSources({ built }: Subscriber): readonly (readonly SourceRef[])[] {
-  if (built === undefined) return [];
-  const { view, own } = built;
-  return [view.summary.sources, ownSources(view.summary, own.summary)];
-}
+const NOTHING: readonly SourceRef[] = [];
 
 /** Being told to stop in the middle of a build is no fault. */
 function unlessAborted(signal: AbortSignal): (error: unknown) => void {
@@ -342,12 +329,14 @@ function unlessAborted(signal: AbortSignal): (error: unknown) => void {
   };
 }
 
-function hasSource(
-  sources: readonly SourceRef[],
+function isServedFrom(
+  { view, own }: Built,
   wanted: Pick<SourceRef, 'cluster' | 'kind' | 'namespace' | 'name'>,
 ): boolean {
-  return sources.some(
-    ({ cluster, kind, namespace, name }) =>
-      cluster === wanted.cluster && kind === wanted.kind && namespace === wanted.namespace && name === wanted.name,
+  return listSources(view, own).some((sources) =>
+    sources.some(
+      ({ cluster, kind, namespace, name }) =>
+        cluster === wanted.cluster && kind === wanted.kind && namespace === wanted.namespace && name === wanted.name,
+    ),
   );
 }
