@@ -23,6 +23,7 @@ export {
 export {
   DeliveryLedger,
   type DeliveryReports,
+  type KnownSource,
   type LedgerSource,
   type Progress,
   type SourceIndex,

@@ -16,6 +16,7 @@ type Arrival = Omit<GenerationEntry, 'revision'>;
 export class Generations {
   readonly #entries = new Map<string, GenerationEntry>();
   #arrived: Arrival[] = [];
+  #list: readonly GenerationEntry[] | undefined;
 
   /** Notes what an edit in progress brings; a generation that is already in force stays as it was. */
   note(arrival: Arrival): void {
@@ -30,7 +31,7 @@ export class Generations {
   }): void {
     const key = renderEntry(resource);
     this.#arrived = this.#arrived.filter((arrival) => renderEntry(arrival) !== key);
-    this.#entries.delete(key);
+    if (this.#entries.delete(key)) this.#list = undefined;
   }
 
   /** Stamps everything noted since the last call. Called after each edit, with the graph's revision then. */
@@ -40,8 +41,9 @@ export class Generations {
       const known = this.#entries.get(key);
       if (known?.uid === arrival.uid && known.generation === arrival.generation) continue;
       this.#entries.set(key, { ...arrival, revision });
+      this.#list = undefined;
     }
-    this.#arrived = [];
+    if (this.#arrived.length > 0) this.#arrived = [];
   }
 
   /** Key `Kind/cluster/namespace/name`. */
@@ -49,8 +51,10 @@ export class Generations {
     return this.#entries.get(key);
   }
 
-  values(): Iterable<GenerationEntry> {
-    return this.#entries.values();
+  /** The identical list while none of them changes. */
+  values(): readonly GenerationEntry[] {
+    this.#list ??= [...this.#entries.values()];
+    return this.#list;
   }
 }
 

@@ -230,6 +230,30 @@ describe('the delivery ledger', () => {
     expect(fact('ratings')?.rejection).to.deep.equal({ proxy: 'a.shop', message: 'no' });
   });
 
+  it('gives the identical report while it says the same, and looks at no user resource while no proxy lacks anything', () => {
+    const { index, ledger, moveTo, sessions } = start(['reviews', 'ratings'], ['web', 'shop']);
+    ledger.acknowledged('web-1', 1);
+    ledger.acknowledged('shop-1', 1);
+    const first = ledger.report();
+    moveTo(2);
+    const [web] = sessions;
+    if (web !== undefined) web.lists = [[left(served())]];
+    expect(ledger.report(), 'something is left, and made of no user resource').to.equal(first);
+    for (const name of ['web', 'shop']) ledger.acknowledged(`${name}-1`, 2);
+    index.sourcesOf = () => {
+      throw new Error('asked');
+    };
+    expect(ledger.report()).to.equal(first);
+    ledger.disconnected('web-1');
+    const second = ledger.report();
+    expect(second.facts.map(({ affected }) => affected)).to.deep.equal([1, 1]);
+    index.sources = [...index.sources, { source: source('late'), enteredAt: 3 }];
+    expect(ledger.report(), 'not yet in force').to.equal(second);
+    index.settled = 3;
+    expect(ledger.report().facts).to.have.length(3);
+    expect(ledger.report().facts[0]).to.equal(second.facts[0]);
+  });
+
   it('adds up replicas, and says nothing while one of them lags', () => {
     const key = renderSourceKey(source('reviews'));
     const fact = { source: key, uid: 'uid-reviews', waitingFor: [] };

@@ -1,18 +1,16 @@
 import type { DeliveryFact, DeliveryReport, SourceKey } from './facts.ts';
 import { renderSourceKey } from './facts.ts';
-import {
-  type Outstanding,
-  type ServedFrom,
-  type SourceIdentity,
-  type Standing,
-  type Tally,
-  tallySources,
-} from './tally.ts';
+import { Count, type Outstanding, type ServedFrom, type SourceIdentity, type Standing, type Tally } from './tally.ts';
 
 /** A user resource in force: one incarnation at one generation. */
 export interface LedgerSource extends SourceIdentity {
   readonly uid: string;
   readonly generation: number;
+}
+
+export interface KnownSource {
+  readonly source: LedgerSource;
+  readonly enteredAt: number;
 }
 
 /** What the ledger asks of the translation, which serves resources `R`; joined in cmd/. */
@@ -23,8 +21,11 @@ export interface SourceIndex<R> {
   sourcesOf(connectionId: string, resource: R): readonly SourceIdentity[];
   /** What to call a resource that is refused, where that is not what its sources are; else empty. */
   describe(resource: R): string;
-  /** Every user resource in force, whether or not a proxy uses it, with the graph revision at which this generation came in. */
-  known(): Iterable<{ readonly source: LedgerSource; readonly enteredAt: number }>;
+  /**
+   * Every user resource in force, whether or not a proxy uses it, with the graph revision at which this generation came in;
+   * the identical list while that is the same.
+   */
+  known(): readonly KnownSource[];
   /** Every snapshot has been rebuilt at this revision or later. */
   settledRevision(): number;
 }
@@ -43,6 +44,8 @@ export interface Progress<R> {
 export type DeliveryReports = Pick<DeliveryLedger<object>, 'onChange' | 'report'>;
 
 interface Connection<R> {
+  readonly connectionId: string;
+  /** `POD.NAMESPACE`. */
   readonly proxy: string;
   readonly progress: Progress<R>;
   /** Everything up to it was acknowledged or refused; -1: nothing yet. */
@@ -50,6 +53,14 @@ interface Connection<R> {
   waitingFor: readonly string[];
   /** The revision at which it last refused something; undefined once it has acknowledged a later one without. */
   refusedAt: number | undefined;
+}
+
+/** A report and what it came of. */
+interface Reported<R extends object> {
+  readonly report: DeliveryReport;
+  readonly known: readonly KnownSource[];
+  readonly count: Count<R>;
+  readonly facts: ReadonlyMap<SourceKey, DeliveryFact>;
 }
 
 /**
@@ -62,7 +73,7 @@ export class DeliveryLedger<R extends object> {
   readonly #index: SourceIndex<R>;
   readonly #connections = new Map<string, Connection<R>>();
   readonly #listeners = new Set<() => void>();
-  #said: ReadonlyMap<SourceKey, DeliveryFact> = new Map();
+  #last: Reported<R> | undefined;
 
   constructor(replica: string, index: SourceIndex<R>) {
     this.#replica = replica;
@@ -85,6 +96,7 @@ export class DeliveryLedger<R extends object> {
     progress: Progress<R>,
   ): void {
     this.#connections.set(proxy.connectionId, {
+      connectionId: proxy.connectionId,
       proxy: `${proxy.podName}.${proxy.namespace}`,
       progress,
       acknowledgedRevision: -1,
@@ -125,47 +137,59 @@ export class DeliveryLedger<R extends object> {
     if (this.#connections.delete(connectionId)) this.touch();
   }
 
-  /** The facts of this moment, for every user resource in force; one that says what it said last time is the identical object. */
+  /**
+   * The facts of this moment, for every user resource in force; one that says what it said last time is the identical
+   * object, and so is a report of which all do.
+   */
   report(): DeliveryReport {
+    const last = this.#last;
+    const count = this.#count();
+    const known = this.#index.known();
+    // A resource of which the last report said nothing may be in force by now.
+    if (last?.known === known && last.facts.size === known.length && count.isSame(last.count)) return last.report;
+    const facts = this.#resolveFacts(known, count);
+    const isSame =
+      last !== undefined &&
+      facts.size === last.facts.size &&
+      facts.values().every((fact) => last.facts.get(fact.source) === fact);
+    const report = isSame ? last.report : { replica: this.#replica, facts: [...facts.values()] };
+    this.#last = { report, known, count, facts };
+    return report;
+  }
+
+  #resolveFacts(known: readonly KnownSource[], count: Count<R>): ReadonlyMap<SourceKey, DeliveryFact> {
     const settled = this.#index.settledRevision();
-    const tallies = tallySources(this.#standings(), (id, resource) => this.#index.sourcesOf(id, resource));
-    const said = new Map<SourceKey, DeliveryFact>();
-    for (const { source, enteredAt } of this.#index.known()) {
+    const tallies = count.resolve();
+    const facts = new Map<SourceKey, DeliveryFact>();
+    for (const { source, enteredAt } of known) {
       if (settled < enteredAt) continue;
       const key = keyOf(source);
       const tally = tallies.get(key);
-      const before = this.#said.get(key);
-      if (before !== undefined && saysSame(before, source, tally)) {
-        said.set(key, before);
+      const before = this.#last?.facts.get(key);
+      facts.set(key, before !== undefined && saysSame(before, source, tally) ? before : renderFact(key, source, tally));
+    }
+    return facts;
+  }
+
+  #count(): Count<R> {
+    const count = new Count<R>((id, resource) => this.#index.sourcesOf(id, resource));
+    for (const connection of this.#connections.values()) {
+      const { connectionId, proxy, progress, acknowledgedRevision, waitingFor, refusedAt } = connection;
+      const served = this.#index.snapshotOf(connectionId);
+      if (served === undefined) continue;
+      if (acknowledgedRevision >= served.revision && refusedAt === undefined) {
+        count.addComplete(served);
         continue;
       }
-      said.set(key, {
-        source: key,
-        uid: source.uid,
-        generation: source.generation,
-        affected: tally?.affected ?? 0,
-        acknowledged: tally?.acknowledged ?? 0,
-        waitingFor: listWaiting(tally),
-        ...(tally?.rejection === undefined ? {} : { rejection: tally.rejection }),
-      });
+      const refused = refusedAt === undefined ? [] : progress.refused().map((one) => this.#name(one));
+      count.add({ connectionId, proxy, served, waitingFor, refused, outstanding: readOutstanding(connection, served) });
     }
-    this.#said = said;
-    return { replica: this.#replica, facts: [...said.values()] };
+    return count;
   }
 
   #name(refused: { readonly resource: R; readonly message: string }) {
     const name = this.#index.describe(refused.resource);
     return name === '' ? refused : { ...refused, message: `${name}: ${refused.message}` };
-  }
-
-  *#standings(): Iterable<Standing<R>> {
-    for (const [connectionId, connection] of this.#connections) {
-      const served = this.#index.snapshotOf(connectionId);
-      if (served === undefined) continue;
-      const { proxy, waitingFor, refusedAt, progress } = connection;
-      const refused = refusedAt === undefined ? [] : progress.refused().map((one) => this.#name(one));
-      yield { connectionId, proxy, served, waitingFor, refused, outstanding: readOutstanding(connection, served) };
-    }
   }
 }
 
@@ -176,6 +200,18 @@ function readOutstanding<R>(
 ): Standing<R>['outstanding'] {
   if (acknowledgedRevision >= revision) return [];
   return acknowledgedRevision === -1 || progress.revision() !== revision ? 'everything' : progress.outstanding();
+}
+
+function renderFact(key: SourceKey, { uid, generation }: LedgerSource, tally: Tally | undefined): DeliveryFact {
+  return {
+    source: key,
+    uid,
+    generation,
+    affected: tally?.affected ?? 0,
+    acknowledged: tally?.acknowledged ?? 0,
+    waitingFor: listWaiting(tally),
+    ...(tally?.rejection === undefined ? {} : { rejection: tally.rejection }),
+  };
 }
 
 function saysSame(fact: DeliveryFact, { uid, generation }: LedgerSource, tally: Tally | undefined): boolean {

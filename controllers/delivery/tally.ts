@@ -13,7 +13,10 @@ export interface SourceIdentity {
   readonly name: string;
 }
 
-/** The user resources behind one proxy's snapshot: proxies that have a list in common share it, none is in two of one's lists. */
+/**
+ * The user resources behind one proxy's snapshot: proxies that have a list in common share it, those that have all lists in
+ * common the list of them; none is in two of one's lists.
+ */
 export interface ServedFrom {
   readonly revision: number;
   readonly sources: readonly (readonly SourceIdentity[])[];
@@ -66,41 +69,69 @@ interface Lacking {
   refusal?: string;
 }
 
-export function tallySources<R extends object>(
-  standings: Iterable<Standing<R>>,
-  sourcesOf: SourcesOf<R>,
-): ReadonlyMap<SourceKey, Tally> {
-  const lists = new Map<readonly SourceIdentity[], Tally>();
-  const states = new Map<string, State<R>>();
-  for (const standing of standings) {
+/**
+ * What all proxies together are to be counted as. Those that have everything are no more than a number for each list of
+ * lists that they are served from, so that where nothing is left two counts are soon compared.
+ */
+export class Count<R extends object> {
+  /** By what proxies are served from. */
+  readonly #served = new Map<ServedFrom['sources'], Tally>();
+  readonly #states = new Map<string, State<R>>();
+  readonly #sourcesOf: SourcesOf<R>;
+
+  constructor(sourcesOf: SourcesOf<R>) {
+    this.#sourcesOf = sourcesOf;
+  }
+
+  /** A proxy that has everything and refuses nothing. */
+  addComplete({ sources }: ServedFrom): void {
+    const tally = findTally(this.#served, sources);
+    tally.affected += 1;
+    tally.acknowledged += 1;
+  }
+
+  add(standing: Standing<R>): void {
     const { served, outstanding, waitingFor, refused } = standing;
-    for (const list of served.sources) {
-      if (list.length === 0) continue;
-      const tally = findTally(lists, list);
-      tally.affected += 1;
-      if (outstanding !== 'everything') tally.acknowledged += 1;
-      else noteWaiting(tally, waitingFor);
-    }
+    const tally = findTally(this.#served, served.sources);
+    tally.affected += 1;
+    if (outstanding !== 'everything') tally.acknowledged += 1;
+    else noteWaiting(tally, waitingFor);
     const left = outstanding === 'everything' ? NOTHING : outstanding;
-    if (left.length + refused.length === 0) continue;
+    if (left.length + refused.length === 0) return;
     const words = refused.map(({ resource, message }) => `${idOf(resource)} ${message}`);
     const name = [outstanding === 'everything', ...[...served.sources, ...left].map(idOf), ...words].join();
-    const state = states.get(name);
+    const state = this.#states.get(name);
     if (state === undefined)
-      states.set(name, { first: standing, lacking: resolveLacking(standing, left, sourcesOf), proxies: 1 });
+      this.#states.set(name, { first: standing, lacking: resolveLacking(standing, left, this.#sourcesOf), proxies: 1 });
     else state.proxies += 1;
   }
-  const tallies = new Map<SourceKey, Tally>();
-  for (const [list, { affected, acknowledged, waitingFor }] of lists) {
-    for (const key of renderKeys(list)) {
-      const tally = findTally(tallies, key);
-      tally.affected += affected;
-      tally.acknowledged += acknowledged;
-      noteWaiting(tally, waitingFor);
+
+  /** Whether it comes to the same as another, as far as that can be told without looking at user resources. */
+  isSame(other: Count<R>): boolean {
+    if (this.#states.size + other.#states.size > 0 || this.#served.size !== other.#served.size) return false;
+    for (const [sources, tally] of this.#served) {
+      const before = other.#served.get(sources);
+      if (before?.affected !== tally.affected || before.acknowledged !== tally.acknowledged) return false;
+      if (before.waitingFor !== undefined || tally.waitingFor !== undefined) return false;
     }
+    return true;
   }
-  for (const state of states.values()) takeOff(state, tallies);
-  return tallies;
+
+  /** By user resource. */
+  resolve(): ReadonlyMap<SourceKey, Tally> {
+    const lists = new Map<readonly SourceIdentity[], Tally>();
+    for (const [sources, tally] of this.#served) for (const list of sources) addTally(findTally(lists, list), tally);
+    const tallies = new Map<SourceKey, Tally>();
+    for (const [list, tally] of lists) for (const key of renderKeys(list)) addTally(findTally(tallies, key), tally);
+    for (const state of this.#states.values()) takeOff(state, tallies);
+    return tallies;
+  }
+}
+
+function addTally(tally: Tally, { affected, acknowledged, waitingFor }: Tally): void {
+  tally.affected += affected;
+  tally.acknowledged += acknowledged;
+  noteWaiting(tally, waitingFor);
 }
 
 const NOTHING: readonly never[] = [];
