@@ -26,6 +26,9 @@ const retryMs = 1_000;
 /** A replica says nothing for as long as nothing changes, so one that is gone says as much. */
 const usualKeepAlive = { silentMs: 30_000, answerMs: 10_000 };
 
+/** A replica that has not answered yet counts as one that knows nothing, so that nothing is claimed too early. */
+const unanswered: DeliveryReport = { replica: '', facts: [] };
+
 interface Replica {
   report?: DeliveryReport;
   readonly stop: AbortController;
@@ -41,8 +44,7 @@ export function createDeliveryClient(options: DeliveryClientOptions): DeliveryFa
       const replicas = new Map<string, Replica>();
       const publish = () => {
         const others = [...replicas.values()];
-        // A replica that has not answered yet counts as one that knows nothing, so that nothing is claimed too early.
-        const reports = others.map((replica) => replica.report ?? { replica: '', facts: [] });
+        const reports = others.map((replica) => replica.report ?? unanswered);
         onReports([options.ledger.report(), ...reports]);
       };
       const schedule = createCoalescer(options.clock, signal, reportEveryMs, publish);

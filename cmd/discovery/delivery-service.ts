@@ -5,7 +5,7 @@ import { type Clock, createCoalescer } from '#runtime/core/index.ts';
 
 /**
  * The service through which the lease holder reads every replica's delivery facts: one server stream, JSON reports, a
- * new one after each change. Served on the secure port; only istiod's own identity may read it.
+ * new one after each change of what it says. Served on the secure port; only istiod's own identity may read it.
  */
 export const deliveryDefinition = {
   Watch: {
@@ -54,9 +54,15 @@ function stream(call: ServerWritableStream<Empty, DeliveryReport>, ledger: Deliv
   const ended = new AbortController();
   let blocked = false;
   let pending = false;
+  let sent: DeliveryReport | undefined;
   const send = () => {
     pending = blocked;
-    if (!blocked) blocked = !call.write(ledger.report());
+    if (blocked) return;
+    const report = ledger.report();
+    // It is about every user resource there is, and says the same after most changes.
+    if (report === sent) return;
+    sent = report;
+    blocked = !call.write(report);
   };
   const stop = ledger.onChange(createCoalescer(clock, ended.signal, reportEveryMs, send));
   call.on('drain', () => {

@@ -1,6 +1,6 @@
 import { type Diagnostic, honoured as honouredFields, type Kind, unhonouredFields } from '#api/index.ts';
 import { parseSourceKey, renderSourceKey, type StatusSubject, type StatusSubjects } from '#controllers/index.ts';
-import type { Graph } from '#graph/index.ts';
+import { type Graph, sameMembers } from '#graph/index.ts';
 import { type MeshInputs, type MeshKind, type MeshQueries, renderStandIn, type StatusFact } from '#model/index.ts';
 import type { GenerationEntry, Generations } from '#registry/index.ts';
 
@@ -60,6 +60,21 @@ export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubj
     };
   });
 
+  /** One value for all of them, so that to see that none changed costs nothing for each. */
+  const allFindings = graph.query<readonly unknown[]>(
+    'status.allFindings',
+    (reader) => {
+      const ofKinds = Object.entries(inputs.configs).flatMap(([kind, input]) =>
+        reader.keys(input).map((path) => `${kind}/${path}`),
+      );
+      const keys = new Set([...ofKinds, ...reader.keys(inputs.invalidConfigs)]);
+      return [...keys]
+        .filter((key) => splitKey(key).path.startsWith(`${clusterId}/`))
+        .map((key) => reader.read(findings, key));
+    },
+    { equal: sameMembers },
+  );
+
   /** Of each entry what was found last, so that a subject that did not change is the identical object. */
   const known = new WeakMap<GenerationEntry, { readonly found: Findings; readonly subject: StatusSubject }>();
   const resolve = (entry: GenerationEntry): StatusSubject | undefined => {
@@ -74,17 +89,24 @@ export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubj
     return subject;
   };
 
+  let last: {
+    readonly entries: readonly GenerationEntry[];
+    readonly found: readonly unknown[];
+    readonly subjects: readonly StatusSubject[];
+  } = { entries: [], found: [], subjects: [] };
+
   return {
     find: (key) => {
       const { cluster, kind, namespace, name } = parseSourceKey(key);
       const entry = generations.get(`${kind}/${cluster}/${namespace}/${name}`);
       return entry === undefined ? undefined : resolve(entry);
     },
-    all: function* () {
-      for (const entry of generations.values()) {
-        const subject = resolve(entry);
-        if (subject !== undefined) yield subject;
-      }
+    all: () => {
+      const entries = generations.values();
+      const found = graph.read(allFindings, '');
+      if (last.entries !== entries || last.found !== found)
+        last = { entries, found, subjects: entries.flatMap((entry) => resolve(entry) ?? []) };
+      return last.subjects;
     },
     onChange: onEdited,
   };

@@ -38,7 +38,10 @@ export interface DeliveryReport {
 
 /** The port the status controller needs: the reports of every replica of this revision, again after each change. */
 export interface DeliveryFacts {
-  /** Calls `onReports` with the newest report of every reachable replica, at first and after changes, until aborted. */
+  /**
+   * Calls `onReports` with the newest report of every reachable replica, at first and after changes, until aborted. A report
+   * that says what it said before may be the identical object.
+   */
   watch(onReports: (reports: readonly DeliveryReport[]) => void, signal: AbortSignal): Promise<void>;
 }
 

@@ -12,6 +12,7 @@ import {
 import {
   type DeliveryFact,
   type DeliveryFacts,
+  type DeliveryReport,
   indexFacts,
   resolveDelivery,
   type SourceKey,
@@ -58,8 +59,11 @@ export function createStatusController(options: StatusControllerOptions): Compon
   const fieldManager = `lateen-${revision}/status`;
   const standing = new Map<SourceKey, { readonly uid: string; readonly conditions: readonly StatusCondition[] }>();
   const settled = new Map<SourceKey, Settled>();
+  let reported: readonly DeliveryReport[] = [];
   let facts: ReadonlyMap<SourceKey, readonly DeliveryFact[]> = new Map();
   let replicas = 0;
+  /** The subjects that were looked at last, with the facts of then; undefined once there are others. */
+  let looked: readonly StatusSubject[] | undefined;
   /** Since the subjects were looked at last. */
   let edited = false;
 
@@ -115,11 +119,22 @@ export function createStatusController(options: StatusControllerOptions): Compon
     }
   }
 
+  function takeOver(reports: readonly DeliveryReport[]): void {
+    if (sameMembers(reported, reports)) return;
+    reported = reports;
+    facts = indexFacts(reports);
+    if (replicas !== reports.length) settled.clear();
+    replicas = reports.length;
+    looked = undefined;
+  }
+
   function enqueueChanged(): void {
     edited = false;
+    const all = subjects.all();
+    if (all === looked) return;
     const present = new Set<SourceKey>();
     const now = renderTime(clock.now());
-    for (const subject of subjects.all()) {
+    for (const subject of all) {
       present.add(subject.key);
       const own = facts.get(subject.key) ?? NO_FACTS;
       const before = settled.get(subject.key);
@@ -134,6 +149,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
     }
     for (const key of standing.keys()) if (!present.has(key)) standing.delete(key);
     for (const key of settled.keys()) if (!present.has(key)) settled.delete(key);
+    looked = all;
   }
 
   /** Until it has been read: a replica often comes to lead while the API server is on its way up or down. */
@@ -160,7 +176,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
     const byName = new Map<string, SourceKey>();
     for (const subject of subjects.all())
       byName.set(`${subject.kind}/${subject.namespace}/${subject.name}`, subject.key);
-    for (const kind of new Set([...subjects.all()].map((subject) => subject.kind))) {
+    for (const kind of new Set(subjects.all().map((subject) => subject.kind))) {
       await client.readPages<StatusObject>(resourceOf(kind), pages, (objects) => {
         for (const { metadata, status } of objects) {
           const key = byName.get(`${kind}/${metadata.namespace ?? ''}/${metadata.name}`);
@@ -186,9 +202,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
         await Promise.all([
           queue.run(signal),
           delivery.watch((reports) => {
-            facts = indexFacts(reports);
-            if (replicas !== reports.length) settled.clear();
-            replicas = reports.length;
+            takeOver(reports);
             enqueueChanged();
           }, signal),
         ]);
@@ -201,8 +215,12 @@ export function createStatusController(options: StatusControllerOptions): Compon
 
 const NO_FACTS: readonly DeliveryFact[] = [];
 
+function sameMembers(a: readonly unknown[], b: readonly unknown[]): boolean {
+  return a.length === b.length && a.every((member, at) => member === b[at]);
+}
+
 function saysNothingNew({ facts, programmed }: Settled, now: readonly DeliveryFact[]): boolean {
-  if (facts.length === now.length && facts.every((fact, at) => fact === now[at])) return true;
+  if (sameMembers(facts, now)) return true;
   return programmed && !now.some(({ rejection }) => rejection !== undefined);
 }
 

@@ -12,7 +12,8 @@ export interface StatusSubject extends Omit<ConditionFacts, 'delivery'> {
 
 /** The port through which the status controller sees the mesh; joined to the graph in cmd/. */
 export interface StatusSubjects {
-  all(): Iterable<StatusSubject>;
+  /** The identical list while none of them changes, nor any that is in it. */
+  all(): readonly StatusSubject[];
   find(key: SourceKey): StatusSubject | undefined;
   /** Calls the listener after each change of any subject; returns how to stop. */
   onChange(listener: () => void): () => void;
