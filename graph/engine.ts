@@ -23,6 +23,9 @@ import {
 /** Nested computations before the evaluation is unwound and continued from the middle of the chain. */
 const DEPTH_LIMIT = 100;
 
+/** So many places of the engine's stacks are kept from one evaluation to the next, with what stood in them last. */
+const PLACES_KEPT = 64;
+
 /** Says that the present time slice is used up. */
 export type OutOfTime = () => boolean;
 
@@ -37,11 +40,14 @@ export class Engine {
   /** The computation that is running, if any. */
   running: QueryNode | undefined = undefined;
 
+  // The stacks have their heights beside them: an array that is emptied gives its memory back, to take it again at once.
   /** What running computations have read, each one's reads behind those of the one that asked for it. */
   readonly #reads: Source[] = [];
+  #readCount = 0;
   /** Nodes being verified or computed, outermost first, and for each the next dependency to verify. */
   readonly #path: QueryNode[] = [];
   readonly #cursors: number[] = [];
+  #pathLength = 0;
   #pass = 0;
   #stamp = 0;
   #depth = 0;
@@ -53,7 +59,8 @@ export class Engine {
   record(source: Source): void {
     if (source.stamp === this.#pass) return;
     source.stamp = this.#pass;
-    this.#reads.push(source);
+    this.#reads[this.#readCount] = source;
+    this.#readCount += 1;
   }
 
   /** The value of a node for the running computation. */
@@ -80,6 +87,11 @@ export class Engine {
       this.#unwind(0);
       this.#suspended = undefined;
       this.#outOfTime = undefined;
+      if (this.#reads.length > PLACES_KEPT) this.#reads.length = 0;
+      if (this.#path.length > PLACES_KEPT) {
+        this.#path.length = 0;
+        this.#cursors.length = 0;
+      }
     }
   }
 
@@ -99,8 +111,8 @@ export class Engine {
   #settleFrom(node: QueryNode, base: number): boolean {
     while (!this.#attempt(node)) {
       if (this.#suspended === 'time') return false;
-      const middle = (base + this.#path.length) >> 1;
-      const next = this.#path[middle];
+      const middle = (base + this.#pathLength) >> 1;
+      const next = middle < this.#pathLength ? this.#path[middle] : undefined;
       if (next === undefined) throw new LateenError('internal', 'graph: nothing to continue with');
       this.#unwind(middle);
       if (!this.#settleFrom(next, middle)) return false;
@@ -122,14 +134,14 @@ export class Engine {
   }
 
   #refresh(root: QueryNode): void {
-    const base = this.#path.length;
+    const base = this.#pathLength;
     this.#enter(root);
-    while (this.#path.length > base) {
-      const top = this.#path.length - 1;
+    while (this.#pathLength > base) {
+      const top = this.#pathLength - 1;
       const node = this.#path[top];
       if (node === undefined) throw new LateenError('internal', 'graph: the evaluation path is broken');
       if (this.#unchanged(node, top)) this.#leave(node);
-      else if (top === this.#path.length - 1) {
+      else if (top === this.#pathLength - 1) {
         if (this.#outOfTime !== undefined && this.#progress && this.#outOfTime()) this.#suspend('time');
         this.#compute(node);
         this.#leave(node);
@@ -156,7 +168,7 @@ export class Engine {
   }
 
   #compute(node: QueryNode): void {
-    const start = this.#reads.length;
+    const start = this.#readCount;
     const { running } = this;
     const pass = this.#pass;
     this.running = node;
@@ -174,7 +186,7 @@ export class Engine {
     this.#pass = pass;
     this.running = running;
     if (this.#suspended !== undefined) {
-      this.#reads.length = start;
+      this.#readCount = start;
       throw UNWINDING;
     }
     this.#progress = true;
@@ -185,13 +197,14 @@ export class Engine {
   /** Replaces the node's dependencies by what was read since `start`. */
   #remember(node: QueryNode, start: number): void {
     const reads = this.#reads;
+    const end = this.#readCount;
     const before = node.dependencies;
-    if (!sameFrom(before, reads, start)) {
+    if (!sameSlice(before, reads, start, end)) {
       const known = this.freshStamp();
       for (const source of before) source.stamp = known;
       const kept = this.freshStamp();
       let repeats = 0;
-      for (let at = start; at < reads.length; at += 1) {
+      for (let at = start; at < end; at += 1) {
         const source = reads[at];
         if (source === undefined) continue;
         if (source.stamp === kept) {
@@ -202,12 +215,12 @@ export class Engine {
         source.stamp = kept;
         reads[at - repeats] = source;
       }
-      const after = reads.slice(start, reads.length - repeats);
+      const after = reads.slice(start, end - repeats);
       this.edges += after.length - before.length;
       for (const source of before) if (source.stamp === known) removeDependent(source, node);
       node.dependencies = after;
     }
-    reads.length = start;
+    this.#readCount = start;
   }
 
   #publish(node: QueryNode, next: unknown, threw: boolean): void {
@@ -235,28 +248,26 @@ export class Engine {
 
   #enter(node: QueryNode): void {
     node.state = ACTIVE;
-    this.#path.push(node);
-    this.#cursors.push(0);
+    this.#path[this.#pathLength] = node;
+    this.#cursors[this.#pathLength] = 0;
+    this.#pathLength += 1;
   }
 
   #leave(node: QueryNode): void {
     node.state = CLEAN;
     node.verifiedAt = this.revision;
-    this.#path.pop();
-    this.#cursors.pop();
+    this.#pathLength -= 1;
   }
 
   #unwind(length: number): void {
-    if (this.#path.length === length) return;
-    for (let at = length; at < this.#path.length; at += 1) {
+    for (let at = length; at < this.#pathLength; at += 1) {
       const node = this.#path[at];
       if (node === undefined) continue;
       node.state = STALE;
       // Only members of a cycle can have become clean before a node that they read.
       markReadersStale(node);
     }
-    this.#path.length = length;
-    this.#cursors.length = length;
+    this.#pathLength = length;
   }
 
   #suspend(reason: 'depth' | 'time'): never {
@@ -266,7 +277,7 @@ export class Engine {
 
   /** The cycle is named from its alphabetically first member, so that the words don't depend on who asked first. */
   #cycle(node: QueryNode): LateenError {
-    const labels = this.#path.slice(this.#path.indexOf(node)).map((member) => member.label);
+    const labels = this.#path.slice(this.#path.indexOf(node), this.#pathLength).map((member) => member.label);
     const first = labels.indexOf([...labels].sort()[0] ?? '');
     const turn = [...labels.slice(first), ...labels.slice(0, first), labels[first]];
     return new LateenError('internal', `cycle of queries: ${turn.join(' -> ')}`);
@@ -276,18 +287,16 @@ export class Engine {
 /** Keeps the invariant that the readers of a stale node are stale, which is why the walk may stop at one. */
 function markReadersStale(source: Source): void {
   const pending: Source[] = [source];
-  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
-    if (at.dependents === undefined) continue;
-    for (const node of at.dependents) {
-      if (node.state !== CLEAN) continue;
-      node.state = STALE;
-      pending.push(node);
-    }
-  }
+  const mark = (node: QueryNode): void => {
+    if (node.state !== CLEAN) return;
+    node.state = STALE;
+    pending.push(node);
+  };
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) at.dependents?.forEach(mark);
 }
 
-function sameFrom(before: readonly Source[], reads: readonly Source[], start: number): boolean {
-  if (before.length !== reads.length - start) return false;
+function sameSlice(before: readonly Source[], reads: readonly Source[], start: number, end: number): boolean {
+  if (before.length !== end - start) return false;
   for (let at = 0; at < before.length; at += 1) if (before[at] !== reads[start + at]) return false;
   return true;
 }
