@@ -49,6 +49,26 @@ describe('a wake', () => {
     expect(wake.take()).to.equal(false);
   });
 
+  it('keeps a sleep for those who wait later, who sleep no shorter and no longer for it', async () => {
+    const { clock, wake, stopping, state } = sleeper();
+    await settled();
+    for (let round = 0; round < 10; round += 1) {
+      wake.up();
+      await settled();
+      expect(wake.take()).to.equal(true);
+      state.awake = false;
+      void wake.wait(1_000, stopping.signal).then(() => {
+        state.awake = true;
+      });
+      await clock.advance(90);
+    }
+    expect(clock.sleeping).to.equal(1);
+    await clock.advance(909);
+    expect([state.awake, clock.sleeping]).to.deep.equal([false, 1]);
+    await clock.advance(1);
+    expect([state.awake, clock.sleeping]).to.deep.equal([true, 0]);
+  });
+
   it('lets a sleep end when its time is over or it is aborted, without being up', async () => {
     const late = sleeper();
     await late.clock.advance(1_000);
