@@ -26,11 +26,16 @@ const nothing: Part = { types: new Map(), summary: { sources: [], faults: [] } }
 export function createBuiltQueries(graph: Graph, model: MeshQueries, queries: SnapshotQueries): BuiltQueries {
   const names = createNameTableQueries(graph, model);
   const equal = (a: Built, b: Built) => a.combination === b.combination && a.view === b.view && a.own === b.own;
-  /** Parsed once: long keys that are made anew are slow to look up. */
-  const keys = graph.query('translate.combinationKeys', (reader, key) => {
-    const combination = reader.read(queries.combination, key);
-    return { combination, ...parseCombination(combination) };
+  /** The key of a view, the identical string for all combinations that have it. */
+  const viewKey = graph.query('translate.viewKey', (_reader, key) => key);
+  /** Long keys that are made anew are slow to look up: parsed once for all proxies of a combination, which share them. */
+  const parsed = graph.query('translate.parsedCombination', (reader, combination) => {
+    const { view, own } = parseCombination(combination);
+    return { combination, view: reader.read(viewKey, view), own };
   });
+  const keys = graph.query('translate.combinationKeys', (reader, key) =>
+    reader.read(parsed, reader.read(queries.combination, key)),
+  );
   const proxy = graph.query<Built>(
     'translate.proxy',
     (reader, key) => {

@@ -21,30 +21,42 @@ function joinOwn(view: Types, own: Types): Types {
   return types;
 }
 
-/** Whether two views have the same of what a proxy's own part is joined with. */
-function sameBeside(own: Types, before: Types, after: Types): boolean {
-  for (const type of own.keys()) if (before.get(type) !== after.get(type)) return false;
-  return true;
+/** The types that the later of two views has otherwise; once for all proxies that go from the one to the other. */
+const changedTypes = rememberPairs((before: Types, after: Types): readonly string[] => {
+  const types = new Set([...before.keys(), ...after.keys()]);
+  return [...types].filter((type) => before.get(type) !== after.get(type));
+});
+
+function hasAny(types: Types, wanted: readonly string[]): boolean {
+  for (const type of wanted) if (types.has(type)) return true;
+  return false;
 }
 
+/** What a proxy's own part was joined with last, and what came of it. */
 interface Joined {
-  readonly view: Types;
-  readonly own: Types;
-  readonly snapshot: Snapshot;
+  view: Types;
+  /** The types of the own part. */
+  own: Types;
+  snapshot: Snapshot;
 }
 
-/** The snapshot that a proxy's own part was joined in last, and with which view: the latter changes more often. */
+/** By a proxy's own part: its view changes more often. */
 const latest = new WeakMap<Types, Joined>();
 
 /** Proxies of one view and class share one snapshot, whose revision is the one at which this content was first seen. */
-export function joinSnapshot(view: Part, own: Part, revision: number): Snapshot {
-  const known = latest.get(own.types);
-  if (known?.view === view.types) return known.snapshot;
-  const isSame = known !== undefined && sameBeside(own.types, known.view, view.types);
-  const joined = isSame ? known.own : joinOwn(view.types, own.types);
-  const snapshot = { revision, types: new JoinedTypes(view.types, joined) };
-  latest.set(own.types, { view: view.types, own: joined, snapshot });
-  return snapshot;
+export function joinSnapshot({ types: view }: Part, { types: ownTypes }: Part, revision: number): Snapshot {
+  const known = latest.get(ownTypes);
+  if (known?.view === view) return known.snapshot;
+  if (known === undefined) {
+    const own = joinOwn(view, ownTypes);
+    const snapshot = { revision, types: new JoinedTypes(view, own) };
+    latest.set(ownTypes, { view, own, snapshot });
+    return snapshot;
+  }
+  if (hasAny(ownTypes, changedTypes(known.view, view))) known.own = joinOwn(view, ownTypes);
+  known.view = view;
+  known.snapshot = { revision, types: new JoinedTypes(view, known.own) };
+  return known.snapshot;
 }
 
 const NO_SOURCES: readonly SourceRef[] = [];

@@ -1,5 +1,5 @@
 /** What one proxy may hold: its view, and its own listeners and clusters beside it. */
-import { createIntern, type Graph, type Query, type Reader, sameMembers } from '#graph/index.ts';
+import { createIntern, type Graph, type Query, type Reader, sameEntries, sameMembers } from '#graph/index.ts';
 import type { MeshQueries, ProxyKeys, SourceRef } from '#model/index.ts';
 import type { Resources } from '#xds/source.ts';
 import { type Collection, collect, createViewCollections } from './collections.ts';
@@ -130,7 +130,7 @@ function defineParts(
       const all = new Set(shapeOf(key).map(([type]) => type));
       return new Map([...all].map((type) => [type, reader.read(ofType, `${type}\n${key}`)]));
     },
-    { equal: (a, b) => a.size === b.size && [...b].every(([type, resources]) => a.get(type) === resources) },
+    { equal: sameEntries },
   );
   const summary = graph.query(
     `translate.${name}.summary`,

@@ -84,6 +84,8 @@ interface Subscriber {
   watched: ReadonlySet<string>;
   /** What was last offered of the watched secrets. */
   secrets: ReadonlyMap<string, ServedResource | undefined>;
+  /** Closed, or another of the same connection has come. */
+  isGone: boolean;
 }
 
 export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapshotSource {
@@ -157,7 +159,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     settled = outcome.revision;
     outcome.results.forEach((result, at) => {
       const subscriber = present[at];
-      if (subscriber === undefined || subscribers.get(subscriber.proxy.connectionId) !== subscriber) return;
+      if (subscriber === undefined || subscriber.isGone) return;
       const served = publish(subscriber, result, outcome.revision);
       const offered = subscriber.watched.size > 0 && publishSecrets(subscriber);
       if (!served && !offered) return;
@@ -234,7 +236,10 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
         servedFrom: undefined,
         watched: new Set(),
         secrets: new Map(),
+        isGone: false,
       };
+      const before = subscribers.get(proxy.connectionId);
+      if (before !== undefined) before.isGone = true;
       subscribers.set(proxy.connectionId, subscriber);
       wake.up();
       return {
@@ -252,7 +257,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
           wake.up();
         },
         close() {
-          if (subscribers.get(proxy.connectionId) !== subscriber) return;
+          if (subscriber.isGone) return;
+          subscriber.isGone = true;
           subscribers.delete(proxy.connectionId);
           watching.delete(subscriber);
           faults.note(subscriber.built, undefined);
