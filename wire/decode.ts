@@ -7,13 +7,27 @@ const maxDepth = 100;
 
 /** Decodes bytes into the object form: absent fields are absent, unknown fields are dropped. Throws LateenError (`invalid`). */
 export function decodeMessage(type: MessageType, bytes: Uint8Array): Record<string, unknown> {
-  const reader = Reader.create(bytes);
+  const reader = open(bytes);
   try {
     return readMessage(type, reader, reader.len, 0, undefined);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new LateenError('invalid', `not a ${type.fullName}: ${reason}`, { cause: error });
   }
+}
+
+/**
+ * All buffers are read by one reader: it need not be made for each message, and while an object of its kind is there, a
+ * collection to save memory doesn't throw away the code that was compiled for it.
+ */
+const bufferReader = Reader.create(Buffer.alloc(0));
+
+function open(bytes: Uint8Array): Reader {
+  if (!Buffer.isBuffer(bytes)) return Reader.create(bytes);
+  bufferReader.buf = bytes;
+  bufferReader.pos = 0;
+  bufferReader.len = bytes.length;
+  return bufferReader;
 }
 
 /**

@@ -8,16 +8,31 @@ import { type Field, type MapFields, type MessageType, wireTypeOf } from './desc
  * they throw a LateenError (`internal`) that names the path.
  */
 export function encodeMessage(type: MessageType, value: object): Uint8Array {
-  const writer = Writer.create();
+  const writer = keptWriter === undefined ? Writer.create() : keptWriter.reset();
+  keptWriter = undefined;
   const path: (string | number)[] = [];
   try {
     writeMessage(type, value, writer, path);
   } catch (error) {
+    // Not the one that was left in the middle of something.
+    keptWriter = Writer.create();
     if (error instanceof LateenError) throw error;
     throw new LateenError('internal', `${type.fullName}${render(path)}: ${String(error)}`, { cause: error });
   }
-  return writer.finish();
+  const bytes = writer.finish();
+  if (bytes.length > MOST_LEFT) writer.reset();
+  keptWriter = writer;
+  return bytes;
 }
+
+/**
+ * Writes all messages, but those that are encoded in the middle of another. What it made of the last small one it keeps: while
+ * objects of their kinds are there, a collection to save memory doesn't throw away the code that was compiled for them.
+ */
+let keptWriter: Writer | undefined = Writer.create();
+
+/** Of messages of up to so many bytes. */
+const MOST_LEFT = 4_096;
 
 /** A wrong value on its way up to where the path is known. */
 class Mismatch extends Error {
