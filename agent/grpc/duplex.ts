@@ -1,8 +1,7 @@
 /** A gRPC stream in both directions on a connection of its own. */
 import { connect, type SecureClientSessionOptions } from 'node:http2';
-import { LateenError } from '#runtime/core/index.ts';
+import { buildFrame, FrameReader, LateenError } from '#runtime/core/index.ts';
 import { connectionError, onStreamEnd, openStream } from './connection.ts';
-import { buildFrame, FrameReader } from './frame.ts';
 import { Pulse } from './pulse.ts';
 
 export interface DuplexCall {

@@ -1,8 +1,7 @@
 /** One gRPC call on a connection of its own: for a client that speaks rarely, nothing is worth keeping open. */
 import { type ClientHttp2Session, connect, type SecureClientSessionOptions } from 'node:http2';
-import { LateenError } from '#runtime/core/index.ts';
+import { buildFrame, FrameReader, LateenError } from '#runtime/core/index.ts';
 import { connectionError, onStreamEnd, openStream } from './connection.ts';
-import { buildFrame, FrameReader } from './frame.ts';
 
 export interface UnaryCall {
   /** `https://host:port` or, for plaintext, `http://host:port`. */

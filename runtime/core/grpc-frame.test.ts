@@ -1,6 +1,6 @@
 import { expect } from 'chai';
 import fc from 'fast-check';
-import { buildFrame, FrameReader } from './frame.ts';
+import { buildFrame, FrameReader } from './grpc-frame.ts';
 
 describe('gRPC frames', () => {
   it('come out as they went in, however the bytes are cut', () => {

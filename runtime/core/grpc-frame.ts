@@ -1,5 +1,5 @@
 /** gRPC's message framing over HTTP/2: one byte of flags, four bytes of length, the message. */
-import { LateenError } from '#runtime/core/index.ts';
+import { LateenError } from './errors.ts';
 
 const headerLength = 5;
 
@@ -24,6 +24,8 @@ export class FrameReader {
 
   /** The messages that are complete with this chunk, in order. They are views into what was received. */
   push(chunk: Buffer): readonly Uint8Array[] {
+    if (this.#buffered === 0 && chunk.length <= this.#limit && isOneMessage(chunk))
+      return [chunk.subarray(headerLength)];
     this.#chunks.push(chunk);
     this.#buffered += chunk.length;
     const messages: Uint8Array[] = [];
@@ -55,4 +57,9 @@ export class FrameReader {
     this.#chunks = [joined];
     return joined;
   }
+}
+
+/** What nearly every chunk of a stream of small messages is. */
+function isOneMessage(chunk: Buffer): boolean {
+  return chunk.length >= headerLength && chunk[0] === 0 && chunk.readUInt32BE(1) === chunk.length - headerLength;
 }
