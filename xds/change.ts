@@ -12,9 +12,9 @@ export interface Change {
 export interface Batch {
   readonly changes: readonly Change[];
   /** The steps that all of it consists of, when others are sent the same. */
-  readonly steps?: readonly Step[];
+  readonly steps?: readonly Step[] | undefined;
   /** From where to where it takes a client that holds nothing beside. */
-  readonly move?: { readonly from: Resources; readonly to: Resources };
+  readonly move?: { readonly from: Resources; readonly to: Resources } | undefined;
 }
 
 /** A response that was sent. */

@@ -158,8 +158,7 @@ export class Channel {
   }
 
   answer(nonce: string, refusal: string | undefined): Answer {
-    const at = this.inFlight.findIndex((sent) => sent.nonce === nonce);
-    const [sent] = at === -1 ? [] : this.inFlight.splice(at, 1);
+    const sent = this.#answered(nonce);
     if (sent === undefined) return { kind: 'stale' };
     if (refusal === undefined) {
       this.acknowledgedNonce = nonce;
@@ -176,6 +175,12 @@ export class Channel {
     if (alone) this.refusals.refuse(sent.changes, refusal);
     else this.refusals.suspect(units, this.introduced);
     return { kind: 'refused', sent, alone };
+  }
+
+  #answered(nonce: string): Sent | undefined {
+    if (this.inFlight[0]?.nonce === nonce) return this.inFlight.shift();
+    const at = this.inFlight.findIndex((sent) => sent.nonce === nonce);
+    return at === -1 ? undefined : this.inFlight.splice(at, 1)[0];
   }
 
   /** What the client is to be sent to hold the target, apart from what waits for its turn alone. Sorted by name. */
@@ -210,6 +215,7 @@ export class Channel {
       for (const change of changes) this.#acknowledge(change);
       return replaced;
     }
+    if (this.forced.size === 0) return replaced;
     // Asked for meanwhile: a client that has arrived holds all that it asks for, but for these.
     for (const [name, reason] of this.forced) {
       if (reason === 'asked' && this.holdings.held(name) !== undefined) this.holdings.record(name, undefined);

@@ -2,7 +2,7 @@
 import { type Server as Acceptor, createServer, type ListenOptions, type Socket } from 'node:net';
 import { Server, type ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
 import { type Component, LateenError, type Logger } from '#runtime/index.ts';
-import { shareResponseBytes } from './sharing.ts';
+import { MOST_REQUEST_BYTES, shareResponseBytes } from './sharing.ts';
 
 /** The connections of a port, by the address of the other end as calls name it (`address:port`). */
 export interface Connections {
@@ -34,7 +34,7 @@ const CHANNEL_OPTIONS: ServerOptions = {
   'grpc.keepalive_time_ms': 30_000,
   'grpc.keepalive_timeout_ms': 10_000,
   'grpc.max_concurrent_streams': 1_000,
-  'grpc.max_receive_message_length': 16 << 20,
+  'grpc.max_receive_message_length': MOST_REQUEST_BYTES,
   'grpc.max_send_message_length': -1,
   // Counts every message of every stream, for nobody.
   'grpc.enable_channelz': 0,

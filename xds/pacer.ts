@@ -15,8 +15,10 @@ export interface PacerOptions extends SliceOptions {
 export interface Pacer {
   /** Runs the turn now, or when bytes have drained. Returns how to withdraw it. */
   turn(priority: Priority, run: () => void): () => void;
-  /** So many bytes were handed to a socket. Returns what to call when they are drained or lost; once counts. */
-  handed(bytes: number): () => void;
+  /** So many bytes were handed to a socket. */
+  handed(bytes: number): void;
+  /** So many of them are drained or lost. */
+  drained(bytes: number): void;
   readonly pendingBytes: number;
 }
 
@@ -53,15 +55,13 @@ class TurnPacer implements Pacer {
     return () => this.#queues[priority].delete(entry);
   }
 
-  handed(bytes: number): () => void {
+  handed(bytes: number): void {
     this.#pendingBytes += bytes;
-    let drained = false;
-    return () => {
-      if (drained) return;
-      drained = true;
-      this.#pendingBytes -= bytes;
-      this.#work();
-    };
+  }
+
+  drained(bytes: number): void {
+    this.#pendingBytes -= bytes;
+    this.#work();
   }
 
   /** Nobody waits, and nothing has to be waited for: what nearly every turn finds. */

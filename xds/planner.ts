@@ -63,25 +63,28 @@ export class Planner {
 
   /** How the clients of this type are led that go the same way. */
   pace({ type }: Channel): Pace {
-    const { parent, removal } = type;
-    return { chunkBytes: this.#bounds.chunkBytes, removals: removal === 'send', byParent: parent !== undefined };
+    return paceOf(type, this.#bounds.chunkBytes);
   }
 
   /** When something may have become due although nothing happened. */
   deadline(now: number): number {
+    const last = this.#state.clusters.inFlight.at(-1);
+    const isIdle = this.#retention.isIdle(now);
+    // As it is for nearly all clients, twice for each change.
+    if (isIdle && last === undefined && this.#busy.size === 0) return Number.POSITIVE_INFINITY;
     let deadline = Number.POSITIVE_INFINITY;
     const consider = (at: number) => {
       if (at > now) deadline = Math.min(deadline, at);
     };
     for (const gate of this.#busy) consider(gate.deadline);
-    const last = this.#state.clusters.inFlight.at(-1);
     if (last !== undefined) consider(last.sentAt + OVERLAP_AFTER_MS);
-    if (!this.#retention.isIdle(now)) for (const at of this.#retention.deadlines(now)) consider(at);
+    if (!isIdle) for (const at of this.#retention.deadlines(now)) consider(at);
     return deadline;
   }
 
   /** Clusters that routes or listeners wait for, or went without. */
   waitingFor(): readonly string[] {
+    if (this.#busy.size === 0) return NONE;
     let clusters: Set<string> | undefined;
     for (const gate of this.#busy) {
       if (gate.idle) {
@@ -220,4 +223,15 @@ export class Planner {
     const last = channel.inFlight.at(-1);
     return last !== undefined && (this.#state.warmth.hasPassed(last) || now >= last.sentAt + OVERLAP_AFTER_MS);
   }
+}
+
+const paces = new Map<ResourceType, Pace>();
+
+/** The same for all clients, as long as they have the same bounds. */
+function paceOf(type: ResourceType, chunkBytes: number): Pace {
+  const known = paces.get(type);
+  if (known?.chunkBytes === chunkBytes) return known;
+  const pace = { chunkBytes, removals: type.removal === 'send', byParent: type.parent !== undefined };
+  paces.set(type, pace);
+  return pace;
 }

@@ -26,16 +26,44 @@ const RESOURCE_ALIAS = field(4);
 const ANY_TYPE_URL = field(1);
 const ANY_VALUE = field(2);
 
+/** A byte that says "not compressed" and four of length, before each message of gRPC. */
+const HEAD_BYTES = 5;
+
+/** Messages of up to so many bytes are written in one piece: a write of its own for each part costs more. */
+const SMALL_BYTES = 4_000;
+
 /** A response in parts: bytes that other streams are sent too, and the stream's own. */
 export class EncodedResponse {
   /** None is empty. */
   readonly parts: readonly Buffer[];
   /** Bytes of all of it. */
   readonly size: number;
+  #frame: Buffer | undefined;
 
   constructor(parts: readonly Buffer[]) {
     this.parts = parts;
-    this.size = parts.reduce((size, part) => size + part.length, 0);
+    let size = 0;
+    for (const { length } of parts) size += length;
+    this.size = size;
+  }
+
+  /** It is written in one piece, which streams that are sent the same in the same words share. */
+  get isSmall(): boolean {
+    return this.size <= SMALL_BYTES;
+  }
+
+  /** What gRPC puts before the message. */
+  head(): Buffer {
+    const head = Buffer.allocUnsafe(HEAD_BYTES);
+    head[0] = 0;
+    head.writeUInt32BE(this.size, 1);
+    return head;
+  }
+
+  /** Head and message in one buffer, made once. */
+  frame(): Buffer {
+    this.#frame ??= Buffer.concat([this.head(), ...this.parts], HEAD_BYTES + this.size);
+    return this.#frame;
   }
 }
 
@@ -56,10 +84,18 @@ interface Kept {
   readonly usedAt: number;
 }
 
+/** The small responses of one type that were encoded last, by nonce: clients that came together have the same ones. */
+interface Recent {
+  readonly steps: readonly Step[];
+  readonly revision: number;
+  readonly byNonce: Map<string, EncodedResponse>;
+}
+
 /** Keeps up to `cacheBytes` of the bodies that were used last. `monotonic`: milliseconds on a clock that never goes back. */
 export function createResponseEncoder(cacheBytes: number, monotonic = () => performance.now()): ResponseEncoder {
   /** By the step that they are of, or by what is in them; those used last come last. */
   const bodies = new Map<Step | string, Kept>();
+  const recent = new Map<string, Recent>();
   const ids = new WeakMap<ServedResource, number>();
   let nextId = 0;
   let cached = 0;
@@ -91,19 +127,33 @@ export function createResponseEncoder(cacheBytes: number, monotonic = () => perf
     }
     return body;
   };
+  const encodeSteps = (protocol: Protocol, steps: readonly Step[], response: Outgoing): EncodedResponse => {
+    const { type, revision, nonce } = response;
+    let last = recent.get(type.typeUrl);
+    if (last?.steps !== steps || last.revision !== revision) {
+      last = { steps, revision, byNonce: new Map() };
+      recent.set(type.typeUrl, last);
+    }
+    const known = last.byNonce.get(nonce);
+    if (known !== undefined) return known;
+    const found = steps.map((step) => find(step, protocol, step));
+    const encoded = joinParts(found, response);
+    if (encoded.isSmall) last.byNonce.set(nonce, encoded);
+    return encoded;
+  };
   return {
     encode(protocol, response) {
-      const { resources, removed, steps } = response;
-      const found = steps?.map((step) => find(step, protocol, step)) ?? [
-        find(
-          `${protocol} ${resources.map(idOf).join()} ${removed.map((name) => `-${name}`).join()}`,
-          protocol,
-          response,
-        ),
-      ];
-      return new EncodedResponse([...found.filter(({ length }) => length > 0), encodeTail(response)]);
+      const { steps } = response;
+      if (steps !== undefined) return encodeSteps(protocol, steps, response);
+      const { resources, removed } = response;
+      const key = `${protocol} ${resources.map(idOf).join()} ${removed.map((name) => `-${name}`).join()}`;
+      return joinParts([find(key, protocol, response)], response);
     },
   };
+}
+
+function joinParts(bodies: readonly Buffer[], response: Outgoing): EncodedResponse {
+  return new EncodedResponse([...bodies.filter(({ length }) => length > 0), encodeTail(response)]);
 }
 
 /** The whole message in one buffer. */

@@ -203,15 +203,11 @@ export class Session {
     const { changes, steps } = batch;
     const { delta } = this.#state;
     const whole = !delta && type.wholeState;
-    const content = () =>
-      whole
-        ? buildWorld(channel, changes)
-        : changes.flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
-    const resources = steps === undefined ? content() : NOTHING_APART;
-    const absent = channel.absentNames(changes);
+    const content = steps === undefined ? this.#describe(channel, batch, whole, nonce, revision) : undefined;
     channel.sent({
-      ...batch,
       changes: whole ? withUnanswered(channel, changes) : changes,
+      steps,
+      move: batch.move,
       nonce,
       sentAt: now,
       revision,
@@ -222,7 +218,17 @@ export class Session {
       this.#state.stir(belonging);
       belonging.introduce(changes.flatMap(({ name, resource }) => (resource === undefined ? [] : [name])));
     }
-    if (steps !== undefined) return describeSteps(type, steps, nonce, revision);
+    return content ?? new SteppedResponse(type, steps ?? [], nonce, revision);
+  }
+
+  /** What is sent to this client alone. Before it counts as sent. */
+  #describe(channel: Channel, { changes }: Batch, whole: boolean, nonce: string, revision: number): Outgoing {
+    const { type } = channel;
+    const resources = whole
+      ? buildWorld(channel, changes)
+      : changes.flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
+    const absent = channel.absentNames(changes);
+    const { delta } = this.#state;
     const gone = delta ? changes.filter(({ resource }) => resource === undefined).map(({ name }) => name) : [];
     if (absent.size === 0) return { type, resources, removed: gone, nonce, revision };
     return { type, resources, removed: gone.filter((name) => !absent.has(name)), absent: [...absent], nonce, revision };
@@ -241,18 +247,28 @@ export class Session {
 }
 
 const NOTHING_REFUSED: readonly Rejection[] = [];
-const NOTHING_APART: readonly ServedResource[] = [];
 
 /** What is sent in steps is encoded step by step: who wants all of it in one list has it made. */
-function describeSteps(type: ResourceType, steps: readonly Step[], nonce: string, revision: number): Outgoing {
-  return {
-    type,
-    get resources() {
-      return joined(steps, 'resources');
-    },
-    removed: joined(steps, 'removed'),
-    ...{ steps, nonce, revision },
-  };
+class SteppedResponse implements Outgoing {
+  readonly type: ResourceType;
+  readonly steps: readonly Step[];
+  readonly nonce: string;
+  readonly revision: number;
+
+  constructor(type: ResourceType, steps: readonly Step[], nonce: string, revision: number) {
+    this.type = type;
+    this.steps = steps;
+    this.nonce = nonce;
+    this.revision = revision;
+  }
+
+  get resources(): readonly ServedResource[] {
+    return joined(this.steps, 'resources');
+  }
+
+  get removed(): readonly string[] {
+    return joined(this.steps, 'removed');
+  }
 }
 
 /**

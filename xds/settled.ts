@@ -11,6 +11,7 @@ import { CLUSTER } from './types.ts';
 export function isSettled(state: ClientState, planner: Planner, principal: string): boolean {
   if (state.snapshot === undefined) return false;
   if (!state.channel(principal).open) return false;
+  if (state.isAtRest) return state.holdsNamedRoutes();
   return state.everyRestless((channel) => hasArrived(state, planner, channel)) && state.holdsNamedRoutes();
 }
 

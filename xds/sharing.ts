@@ -1,14 +1,14 @@
 /**
- * Writes responses without copying them. grpc-js puts every message into a buffer of its own, behind the head of its frame:
- * 3 MB for each proxy that connects, of bytes that are the same for hundreds of them. The HTTP/2 stream below takes a
- * message in parts just as well, and the parts go to the socket as they are.
+ * Messages of a call go to and come from its HTTP/2 stream directly. grpc-js puts each response into a buffer of its own,
+ * behind the head of its frame: 3 MB for each proxy that connects, of bytes that are the same for hundreds of them. The
+ * stream takes a message in parts just as well, and the parts go to the socket as they are. And each request passes two
+ * queues, two promises and a pause of the stream on its way through grpc-js, which is more than all else that an
+ * acknowledgement costs.
  */
 import { Duplex } from 'node:stream';
 import { Metadata, ServerInterceptingCall, type ServerInterceptor, status } from '@grpc/grpc-js';
+import { FrameReader, LateenError } from '#runtime/core/index.ts';
 import { EncodedResponse } from './response.ts';
-
-/** Messages of up to so many bytes are copied: a write of its own for each part costs more. */
-const SMALL_BYTES = 4_000;
 
 /**
  * So many bytes are handed at once to a connection that is encrypted. Node keeps a buffer for each as large as the largest
@@ -16,14 +16,34 @@ const SMALL_BYTES = 4_000;
  */
 const SLICE_BYTES = 32 << 10;
 
-/** A byte that says "not compressed" and four of length, before each message of gRPC. */
-const HEAD_BYTES = 5;
+/** No request may have more bytes. */
+export const MOST_REQUEST_BYTES = 16 << 20;
 
-/** Other messages than encoded responses are left alone. */
+/** Other messages than encoded responses are left alone, and requests until somebody takes them. */
 export const shareResponseBytes: ServerInterceptor = (_method, call) => {
   const stream = http2StreamOf(call);
   return stream === undefined ? new ServerInterceptingCall(call) : new SharingCall(call, stream);
 };
+
+/** A call below what grpc-js makes of it. */
+export interface DirectCall {
+  /**
+   * From now on messages go to `take` and no longer to the call, which still tells of its end. Whoever asks for it is the
+   * first to read. False: they are compressed, which is left to grpc-js.
+   */
+  takeMessages(take: (message: Uint8Array) => void): boolean;
+  /**
+   * Writes a small message, behind all that were written before; `written` is called once it has drained. False: it is
+   * not small, or waits behind one that is still on its way in slices, and is to be written to the call.
+   */
+  writeSmall(message: EncodedResponse, written: () => void): boolean;
+}
+
+/** Undefined where the call's HTTP/2 stream can't be found. */
+export function directCallOf(call: object): DirectCall | undefined {
+  const { call: next } = call as { call?: unknown };
+  return next instanceof SharingCall ? next : undefined;
+}
 
 type NextCall = Parameters<ServerInterceptor>[1];
 
@@ -36,20 +56,58 @@ function http2StreamOf(call: NextCall): Http2Stream | undefined {
   return stream instanceof Duplex && 'headersSent' in stream ? (stream as Http2Stream) : undefined;
 }
 
-class SharingCall extends ServerInterceptingCall {
+class SharingCall extends ServerInterceptingCall implements DirectCall {
   readonly #stream: Http2Stream;
+  readonly #compressed: boolean;
+  /** Messages that the call was given to write, and that have not gone. */
+  #onTheirWay = 0;
 
   constructor(call: NextCall, stream: Http2Stream) {
     super(call);
     this.#stream = stream;
+    this.#compressed = (call as { incomingEncoding?: unknown }).incomingEncoding !== 'identity';
+  }
+
+  takeMessages(take: (message: Uint8Array) => void): boolean {
+    const stream = this.#stream;
+    if (this.#compressed || stream.listenerCount('data') !== 1) return false;
+    const reader = new FrameReader(MOST_REQUEST_BYTES);
+    stream.removeAllListeners('data');
+    stream.on('data', (chunk: Buffer) => {
+      let messages: readonly Uint8Array[];
+      try {
+        messages = reader.push(chunk);
+      } catch (thrown) {
+        // What comes behind bytes that are no message is none either.
+        stream.removeAllListeners('data').resume();
+        this.sendStatus({ code: status.RESOURCE_EXHAUSTED, details: LateenError.from(thrown).message });
+        return;
+      }
+      for (const message of messages) take(message);
+    });
+    return true;
+  }
+
+  writeSmall(message: EncodedResponse, written: () => void): boolean {
+    if (!message.isSmall || this.#onTheirWay > 0) return false;
+    this.#write(message, written);
+    return true;
   }
 
   override sendMessage(message: unknown, callback: () => void): void {
-    const stream = this.#stream;
     if (!(message instanceof EncodedResponse)) {
       super.sendMessage(message, callback);
       return;
     }
+    this.#onTheirWay += 1;
+    this.#write(message, () => {
+      this.#onTheirWay -= 1;
+      callback();
+    });
+  }
+
+  #write(message: EncodedResponse, callback: () => void): void {
+    const stream = this.#stream;
     // Cancelled; the call hears of it by itself.
     if (stream.destroyed) return;
     if (!stream.headersSent) this.sendMetadata(new Metadata());
@@ -57,12 +115,12 @@ class SharingCall extends ServerInterceptingCall {
       if (error) this.sendStatus({ code: status.INTERNAL, details: 'internal error' });
       else callback();
     };
-    if (message.size <= SMALL_BYTES) {
-      stream.write(frame(message, message.parts), written);
+    if (message.isSmall) {
+      stream.write(message.frame(), written);
       return;
     }
     const slices = stream.session?.encrypted ? cutSlices(message.parts, SLICE_BYTES) : [message.parts];
-    writeSlices(stream, [[frame(message, []), ...(slices[0] ?? [])], ...slices.slice(1)], written);
+    writeSlices(stream, [[message.head(), ...(slices[0] ?? [])], ...slices.slice(1)], written);
   }
 }
 
@@ -99,17 +157,4 @@ function cutSlices(parts: readonly Buffer[], most: number): readonly (readonly B
     }
   }
   return slices;
-}
-
-/** The head of a message with these of its parts behind it. */
-function frame({ size }: EncodedResponse, parts: readonly Buffer[]): Buffer {
-  const bytes = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, HEAD_BYTES));
-  bytes[0] = 0;
-  bytes.writeUInt32BE(size, 1);
-  let at = HEAD_BYTES;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }

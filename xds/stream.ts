@@ -21,6 +21,7 @@ import {
 } from './request.ts';
 import { currentSecrets } from './secrets.ts';
 import { type Outgoing, Session } from './session.ts';
+import { directCallOf } from './sharing.ts';
 import type { Proxy as MeshProxy, Subscription } from './source.ts';
 import { LISTENER, NAME_TABLE, SECRET } from './types.ts';
 import type { HealthReport } from './workloads.ts';
@@ -78,11 +79,17 @@ export class DiscoveryStream {
     this.#turn = () => {
       this.#ran = true;
       this.#withdrawTurn = undefined;
-      this.#guard(() => this.#pump());
+      try {
+        this.#pump();
+      } catch (thrown) {
+        this.#fault(thrown);
+      }
     };
     this.#alarm = new Alarm(context.clock, () => this.#guard(() => this.#due()));
     const { inbox } = context;
-    call.on('data', (bytes: Buffer) => inbox.take(() => this.#guard(() => this.#received(bytes))));
+    const take = (bytes: Uint8Array) => inbox.take(() => this.#received(bytes));
+    if (directCallOf(call)?.takeMessages(take) === true) call.resume();
+    else call.on('data', take);
     call.on('end', () => inbox.take(() => this.#end(() => call.end())));
     call.on('error', () => this.#end());
     call.on('cancelled', () => this.#end());
@@ -111,13 +118,17 @@ export class DiscoveryStream {
     this.#end(() => this.#call.emit('error', { code, details }));
   }
 
-  #received(bytes: Buffer): void {
+  #received(bytes: Uint8Array): void {
     if (this.#closed) return;
-    const parsed = parseRequest(this.#protocol, bytes);
-    this.#node ??= parsed.node;
-    if ('question' in parsed) this.#ask(parsed.question);
-    else if ('report' in parsed) this.#reportHealth(parsed.report);
-    else this.#request(parsed.request);
+    try {
+      const parsed = parseRequest(this.#protocol, bytes);
+      this.#node ??= parsed.node;
+      if ('question' in parsed) this.#ask(parsed.question);
+      else if ('report' in parsed) this.#reportHealth(parsed.report);
+      else this.#request(parsed.request);
+    } catch (thrown) {
+      this.#fault(thrown);
+    }
   }
 
   #request(request: ClientRequest): void {
@@ -161,7 +172,7 @@ export class DiscoveryStream {
     const { source, clock, session: settings } = this.#context;
     const proxy = this.#identify();
     const since = clock.monotonic();
-    const subscription = source.subscribe(proxy, () => this.#guard(() => this.#changed()));
+    const subscription = source.subscribe(proxy, () => this.#changed());
     const session = new Session(this.#protocol, settings, proxy.client === 'agent' ? NAME_TABLE : LISTENER);
     const report = new ClientReport(proxy, session, this.#protocol, since, this.#context);
     return { proxy, session, subscription, report };
@@ -170,9 +181,13 @@ export class DiscoveryStream {
   /** The source has something new. */
   #changed(): void {
     if (this.#closed) return;
-    this.#client?.report.behind();
-    this.#aim();
-    if (!this.#schedule()) this.#client?.report.progress();
+    try {
+      this.#client?.report.behind();
+      this.#aim();
+      if (!this.#schedule()) this.#client?.report.progress();
+    } catch (thrown) {
+      this.#fault(thrown);
+    }
   }
 
   #aim(): void {
@@ -266,24 +281,29 @@ export class DiscoveryStream {
     this.#arm();
   }
 
-  /** Runs a reaction to something from outside: whatever it throws ends this stream and nothing else. */
+  /** Runs a reaction to something from outside. Those to each change and message do the same without a function for each. */
   #guard(react: () => void): void {
     try {
       react();
     } catch (thrown) {
-      const { logger, firstSeen } = this.#context;
-      const error = LateenError.from(thrown);
-      const fields = { proxy: this.#client?.proxy.connectionId, peer: this.#call.getPeer(), reason: error.message };
-      if (error.code === 'internal') {
-        this.#context.metrics.internalError();
-        logger.error('discovery stream failed', { ...fields, error });
-        this.fail(status.INTERNAL, 'internal error');
-        return;
-      }
-      if (!(error instanceof UnknownTypeError) || firstSeen(error.typeUrl))
-        logger.warn('discovery stream refused', fields);
-      this.fail(STATUSES[error.code] ?? status.INVALID_ARGUMENT, error.message);
+      this.#fault(thrown);
     }
+  }
+
+  /** Whatever a reaction to something from outside throws ends this stream and nothing else. */
+  #fault(thrown: unknown): void {
+    const { logger, firstSeen, metrics } = this.#context;
+    const error = LateenError.from(thrown);
+    const fields = { proxy: this.#client?.proxy.connectionId, peer: this.#call.getPeer(), reason: error.message };
+    if (error.code === 'internal') {
+      metrics.internalError();
+      logger.error('discovery stream failed', { ...fields, error });
+      this.fail(status.INTERNAL, 'internal error');
+      return;
+    }
+    if (!(error instanceof UnknownTypeError) || firstSeen(error.typeUrl))
+      logger.warn('discovery stream refused', fields);
+    this.fail(STATUSES[error.code] ?? status.INVALID_ARGUMENT, error.message);
   }
 
   #end(finish?: () => void): void {

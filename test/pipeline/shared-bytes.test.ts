@@ -1,7 +1,11 @@
-/** Responses reach the socket without a copy: grpc-js, whose streams we write to directly, is held to what that needs. */
+/**
+ * Responses reach the socket without a copy, and requests come from it without a detour: grpc-js, whose streams we write to
+ * and read from directly, is held to what that needs.
+ */
 import {
   type ChannelCredentials,
   Client,
+  compressionAlgorithms,
   credentials,
   type Server,
   ServerCredentials,
@@ -15,6 +19,7 @@ import { MemoryStore } from '#ca/testsupport/store.ts';
 import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import { createGrpcListener } from '#xds/index.ts';
 import { EncodedResponse } from '#xds/response.ts';
+import { directCallOf, MOST_REQUEST_BYTES } from '#xds/sharing.ts';
 
 const path = '/test.Sharing/Talk';
 const serverName = 'istiod.istio-system.svc';
@@ -63,14 +68,85 @@ for (const tls of [false, true]) {
       expect(received).to.have.length(1);
       expect(written).to.equal(1);
     });
+
+    it('keep their order, whether they go to the stream or wait in the call', async () => {
+      const received = await talk(tls, (call) => {
+        const direct = directCallOf(call);
+        const small = (text: string) => new EncodedResponse([Buffer.from(text)]);
+        const write = (response: EncodedResponse) =>
+          direct?.writeSmall(response, () => undefined) === true || call.write(response);
+        expect(direct?.writeSmall(new EncodedResponse([Buffer.alloc(1 << 20)]), () => undefined)).to.equal(false);
+        expect(direct?.writeSmall(small('one'), () => undefined)).to.equal(true);
+        write(new EncodedResponse([Buffer.alloc(1 << 20), Buffer.from('.')]));
+        expect(direct?.writeSmall(small('overtaking'), () => undefined)).to.equal(false);
+        write(small('two'));
+        write(small('three'));
+        call.end();
+      });
+      const texts = received.map((bytes) => (bytes.length > 100 ? 'large' : bytes.toString()));
+      expect(texts).to.deep.equal(['one', 'large', 'two', 'three']);
+    });
+  });
+
+  describe(`requests${tls ? ', over TLS' : ''}`, () => {
+    it('come in whole and in order past grpc-js, which tells when there are no more', async () => {
+      const sent = [Buffer.from('first'), Buffer.alloc(0), Buffer.alloc(300_000, 'x'), Buffer.from('last')];
+      const taken: Buffer[] = [];
+      let passed = 0;
+      await talk(
+        tls,
+        (call) => {
+          expect(directCallOf(call)?.takeMessages((message) => taken.push(Buffer.from(message)))).to.equal(true);
+          call.on('data', () => {
+            passed += 1;
+          });
+          call.on('end', () => call.end());
+        },
+        status.OK,
+        { sent },
+      );
+      expect(taken.map(({ length }) => length)).to.deep.equal(sent.map(({ length }) => length));
+      expect(Buffer.concat(taken).equals(Buffer.concat(sent))).to.equal(true);
+      expect(passed).to.equal(0);
+    });
+
+    it('that are compressed are left to grpc-js', async () => {
+      const received: string[] = [];
+      await talk(
+        tls,
+        (call) => {
+          expect(directCallOf(call)?.takeMessages(() => received.push('taken'))).to.equal(false);
+          call.on('data', (message: Buffer) => received.push(message.toString()));
+          call.on('end', () => call.end());
+        },
+        status.OK,
+        { sent: [Buffer.from('squeezed')], compressed: true },
+      );
+      expect(received).to.deep.equal(['squeezed']);
+    });
+
+    it('that are larger than any may be end the call', async () => {
+      const taken: Uint8Array[] = [];
+      await talk(
+        tls,
+        (call) => {
+          directCallOf(call)?.takeMessages((message) => taken.push(message));
+          call.resume();
+        },
+        status.RESOURCE_EXHAUSTED,
+        { sent: [Buffer.alloc(MOST_REQUEST_BYTES + 1)] },
+      );
+      expect(taken).to.have.length(0);
+    });
   });
 }
 
-/** What a client receives of a call that is answered like this, until it ends with this status. */
+/** What a client receives of a call that is answered like this, until it ends with this status; what it sends before. */
 async function talk(
   tls: boolean,
   answer: (call: ServerDuplexStream<Buffer, EncodedResponse>) => void,
   ending: status = status.OK,
+  { sent = [], compressed = false }: { readonly sent?: readonly Buffer[]; readonly compressed?: boolean } = {},
 ): Promise<readonly Buffer[]> {
   const identity = tls ? await createIdentity() : undefined;
   const stopping = new AbortController();
@@ -87,12 +163,15 @@ async function talk(
   const client = new Client(`127.0.0.1:${await listening.promise}`, identity?.client ?? credentials.createInsecure(), {
     'grpc.max_receive_message_length': -1,
     'grpc.ssl_target_name_override': serverName,
+    ...(compressed ? { 'grpc.default_compression_algorithm': compressionAlgorithms.gzip } : {}),
   });
   try {
     const call = client.makeBidiStreamRequest<Buffer, Buffer>(path, same, same);
     const received: Buffer[] = [];
     call.on('data', (bytes: Buffer) => received.push(bytes));
     call.on('error', () => undefined);
+    for (const message of sent) call.write(message);
+    if (sent.length > 0) call.end();
     const ended = await new Promise<StatusObject>((resolve) => call.on('status', resolve));
     expect(ended.code).to.equal(ending);
     return received;
