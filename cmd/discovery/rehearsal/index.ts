@@ -27,7 +27,7 @@ export interface RehearsalOptions {
 /** Readiness does not wait any longer, in milliseconds. */
 const LONGEST_MS = 20_000;
 /** After so many changes of each kind nearly all of what they run is compiled. */
-const ROUNDS = 60;
+const ROUNDS = 100;
 /** For all of these, in milliseconds. */
 const LONGEST_CHANGES_MS = 5_000;
 
