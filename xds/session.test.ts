@@ -1,7 +1,7 @@
 import { expect } from 'chai';
 import { TestClient } from './testing/client.ts';
 import { cluster, endpoints, listener, route, snapshot } from './testing/resources.ts';
-import { SECRET } from './types.ts';
+import { LISTENER, SECRET } from './types.ts';
 
 describe('session, delta', () => {
   describe('subscriptions', () => {
@@ -151,6 +151,17 @@ describe('session, delta', () => {
       expect(client.subscribe('eds', ['a'], { a: '1' })).to.deep.equal(['eds a@1']);
     });
 
+    it('sends routes that have changed since, and nothing of those that are gone until they are there again', () => {
+      const client = new TestClient();
+      client.aim(snapshot(5, route('80', [], '2'), route('90', [], '1')));
+      const brought = { 80: '1', 90: '1', gone: '1', unasked: '1' };
+      expect(client.subscribe('rds', ['80', '90', 'gone'], brought)).to.deep.equal(['rds 80@2']);
+      client.ack('rds');
+      expect(client.aim(snapshot(6, route('80', [], '2'), route('90', [], '1'), route('gone', [], '2')))).to.deep.equal(
+        ['rds gone@2'],
+      );
+    });
+
     it('removes no cluster before it can know what the routes of the client name', () => {
       const client = new TestClient();
       client.aim(snapshot(5, cluster('a'), route('80', ['a'], '2')));
@@ -245,6 +256,33 @@ describe('session, delta', () => {
       client.aim(snapshot(2, listener('a', [], '1'), listener('b', [], '1')));
       client.aim(snapshot(3));
       expect(client.nack('lds')).to.deep.equal(['lds -a -b']);
+    });
+
+    it('leave the listener with its rules that was acknowledged, whatever else goes on, until it changes', () => {
+      const client = new TestClient().start(
+        snapshot(1, cluster('a'), route('80', ['a']), listener('in', [], 'strict'), listener('out', [], '1')),
+        { rds: ['80'] },
+      );
+      const held = () => client.session.state.channel(LISTENER).holdings.held('in');
+      const more = [cluster('b'), route('80', ['b']), listener('in', [], 'strict, refused')];
+      expect(client.aim(snapshot(2, cluster('a'), ...more, listener('out', [], '1')))).to.deep.equal([
+        'cds b@1',
+        'lds in@strict, refused',
+      ]);
+      expect(client.nack('lds')).to.deep.equal([]);
+      expect(held()).to.include({ version: 'strict' }).and.not.have.property('doubts');
+      expect(client.ack('cds')).to.deep.equal(['rds 80@b']);
+      expect(client.ack('rds')).to.deep.equal([]);
+      expect(client.aim(snapshot(3, cluster('a'), ...more, listener('out', [], '2')))).to.deep.equal(['lds out@2']);
+      expect(client.ack('lds')).to.deep.equal([]);
+      expect(client.wait(600_000)).to.deep.equal([]);
+      expect(held()).to.include({ version: 'strict' });
+      expect(client.session.rejections().map(({ resources }) => resources)).to.deep.equal([['in']]);
+      const mended = [cluster('a'), cluster('b'), route('80', ['b']), listener('in', [], 'strict, mended')];
+      expect(client.aim(snapshot(4, ...mended, listener('out', [], '2')))).to.deep.equal(['lds in@strict, mended']);
+      client.ack('lds');
+      expect(held()).to.include({ version: 'strict, mended' });
+      expect(client.session.rejections()).to.deep.equal([]);
     });
 
     it('of one type stop no other type', () => {
@@ -346,12 +384,38 @@ describe('session, state of the world', () => {
     expect(client.answer('lds', '1')).to.equal('acknowledged');
   });
 
+  it('takes no names from a request with a nonce of the past, and loses none that the next one repeats', () => {
+    const client = new TestClient('sotw');
+    client.aim(snapshot(1, endpoints('a'), endpoints('b')));
+    client.subscribe('eds', ['a']);
+    client.ack('eds', ['a']);
+    expect(client.aim(snapshot(2, endpoints('a', '2'), endpoints('b')))).to.deep.equal(['eds a@2']);
+    expect(client.answer('eds', '1', ['a', 'b'])).to.equal('stale');
+    expect(client.answer('eds', '1', [])).to.equal('stale');
+    expect(client.pump()).to.deep.equal([]);
+    expect(client.ack('eds', ['a', 'b'])).to.deep.equal(['eds b@1']);
+    expect(client.ack('eds', ['a', 'b'])).to.deep.equal([]);
+  });
+
   it('keeps a held-back listener in its acknowledged version', () => {
     const client = new TestClient('sotw').start(
       snapshot(1, cluster('a'), listener('x', ['a']), listener('y', [], '1')),
     );
     const next = snapshot(2, cluster('a'), listener('x', ['a', 'missing']), listener('y', [], '2'));
     expect(client.aim(next)).to.deep.equal(['lds x@va y@2']);
+  });
+
+  it('repeats the rules that were acknowledged where the next version of their listener is refused', () => {
+    const client = new TestClient('sotw').start(snapshot(1, listener('in', [], 'strict'), listener('out', [], '1')));
+    const next = (revision: number, out: string) =>
+      snapshot(revision, listener('in', [], 'strict, refused'), listener('out', [], out));
+    expect(client.aim(next(2, '1'))).to.deep.equal(['lds in@strict, refused out@1']);
+    expect(client.nack('lds')).to.deep.equal([]);
+    expect(client.aim(next(3, '2'))).to.deep.equal(['lds in@strict out@2']);
+    expect(client.ack('lds')).to.deep.equal([]);
+    expect(client.wait(600_000)).to.deep.equal([]);
+    const mended = snapshot(4, listener('in', [], 'strict, mended'), listener('out', [], '2'));
+    expect(client.aim(mended)).to.deep.equal(['lds in@strict, mended out@2']);
   });
 
   it('isolates the culprit of a refusal among the resources that are held', () => {

@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
 import { freePort, type RunningEnvoy } from '#test/support/envoy.ts';
 import { eventually } from '#test/support/eventually.ts';
-import { type Answer, startUpstream, type Upstream } from '#test/support/upstream.ts';
+import { type Answer, request, startUpstream, type Upstream } from '#test/support/upstream.ts';
 import { brokenListener, edsCluster, endpoint, httpListener, routeTo, startXdsEnvoy } from '#test/support/xdsenvoy.ts';
 
 for (const protocol of ['delta', 'sotw'] as const) {
@@ -148,6 +148,37 @@ for (const protocol of ['delta', 'sotw'] as const) {
       await answers('blue');
       const { text } = await server.metrics.render();
       expect(text).to.contain('pilot_total_xds_rejects{type="lds"} 1\n');
+    });
+
+    it('keeps the rule of a listener whose next version it refuses, until a version that it takes', async () => {
+      const rest = [
+        ...[edsCluster('blue'), endpoint('blue', blue.port)],
+        ...[edsCluster('green'), endpoint('green', green.port)],
+      ];
+      const guarded = (...denied: readonly string[]) => httpListener('http', port, { denied });
+      const statusOf = async (path: string) => (await request(port, path, {})).status;
+      const becomes = (path: string, expected: number) =>
+        eventually(
+          () => statusOf(path),
+          (status) => expect(status).to.equal(expected),
+        );
+      await acknowledged(server.source.publish(...rest, routeTo('blue'), guarded('/admin')));
+      await becomes('/admin', 403);
+      // One more rule, and one that is none.
+      const broken = guarded('/admin', '/private', '(');
+      await acknowledged(server.source.publish(...rest, routeTo('green'), broken));
+      await answers('green');
+      expect([await statusOf('/admin'), await statusOf('/private')]).to.deep.equal([403, 200]);
+      const rejections = server.observer.events.filter((event) => event.startsWith('rejected'));
+      expect(rejections[0]).to.match(/^rejected web http: /);
+      // What else changes is taken, and what was refused is not tried again.
+      await acknowledged(server.source.publish(...rest, routeTo('blue'), broken));
+      await answers('blue');
+      expect([await statusOf('/admin'), await statusOf('/private')]).to.deep.equal([403, 200]);
+      expect((await server.metrics.render()).text).to.contain('pilot_total_xds_rejects{type="lds"} 1\n');
+      await acknowledged(server.source.publish(...rest, routeTo('blue'), guarded('/admin', '/private')));
+      await becomes('/private', 403);
+      expect(await statusOf('/admin')).to.equal(403);
     });
 
     it('goes on serving while the control plane is away, and takes changes when it is back', async () => {

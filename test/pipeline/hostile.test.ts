@@ -7,12 +7,13 @@ import {
   LISTENER_URL,
   named,
   openDelta,
+  openWorld,
   sidecarNode,
 } from '#test/support/adsclient.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { serve } from '#test/support/snapshots.ts';
-import { encode } from '#wire/index.ts';
+import { decode, encode } from '#wire/index.ts';
 
 const listener = (name: string, statPrefix = '') =>
   serve('envoy.config.listener.v3.Listener', name, { name, statPrefix });
@@ -35,7 +36,7 @@ function field(number: number, value: Uint8Array): Buffer {
 describe('discovery server and hostile clients', () => {
   let server: DiscoveryServer;
   let good: DeltaStream;
-  const streams: DeltaStream[] = [];
+  const streams: { close(): void }[] = [];
   let changes = 0;
 
   const open = (): DeltaStream => {
@@ -115,6 +116,93 @@ describe('discovery server and hostile clients', () => {
     expect((await server.metrics.render()).text).to.contain('pilot_xds_expired_nonce{type="lds"} 104');
     await expectServed();
     expect(named(await stream.next())).to.deep.equal(['http']);
+  });
+
+  it('goes by the nonce in the state of the world, whatever version a request says that it has', async () => {
+    const stream = openWorld(server.port);
+    streams.push(stream);
+    const take = async () => {
+      const { resources = [], ...response } = await stream.next();
+      const prefixes = resources.map(
+        ({ value = new Uint8Array() }) => decode('envoy.config.listener.v3.Listener', value).statPrefix ?? '',
+      );
+      return { ...response, prefixes };
+    };
+    const say = (versionInfo: string | undefined, responseNonce: string | undefined, error?: string) =>
+      stream.send({
+        ...{ typeUrl: LISTENER_URL, versionInfo, responseNonce },
+        ...(error === undefined ? {} : { errorDetail: { code: 3, message: error } }),
+      });
+    // As if it had been another server's, or our own before.
+    stream.send({ node: sidecarNode('replayer'), typeUrl: LISTENER_URL, versionInfo: '77', responseNonce: '999' });
+    const first = await take();
+    expect(first.prefixes).to.deep.equal(['']);
+    await expectServed();
+    say('77', first.nonce);
+    const second = await take();
+    expect(second.prefixes).to.deep.equal([`change ${changes}`]);
+    // Neither the present version nor a refusal makes an answer of what answers nothing that is under way.
+    for (const version of [second.versionInfo, first.versionInfo, '77', undefined]) {
+      say(version, first.nonce);
+      say(version, '999', 'no');
+      say(version, undefined);
+    }
+    await eventually(
+      async () => (await server.metrics.render()).text,
+      (text) => expect(text).to.match(/^pilot_xds_expired_nonce\{type="lds"\} 12$/m),
+    );
+    expect(server.observer.events.filter((event) => event.startsWith('acknowledged replayer'))).to.deep.equal([]);
+    say(first.versionInfo, second.nonce);
+    await eventually(
+      () => server.observer.events,
+      (events) => expect(events).to.include('acknowledged replayer 2'),
+    );
+    // The answer once more, with versions old and new: no request for anything, and no refusal of what was taken.
+    for (const version of [second.versionInfo, first.versionInfo, '77', undefined]) {
+      say(version, second.nonce);
+      say(version, second.nonce, 'no');
+    }
+    // A stream is read in order: what is sent for this comes after whatever was sent for those.
+    stream.send({ typeUrl: CLUSTER_URL });
+    const clusters = await take();
+    expect(clusters.typeUrl).to.equal(CLUSTER_URL);
+    stream.send({ typeUrl: CLUSTER_URL, responseNonce: clusters.nonce });
+    await expectServed();
+    const third = await take();
+    expect(third.prefixes).to.deep.equal([`change ${changes}`]);
+    say(first.versionInfo, third.nonce);
+    await eventually(
+      () => server.observer.events,
+      (events) => expect(events).to.include('acknowledged replayer 3'),
+    );
+    expect(server.observer.events.filter((event) => event.startsWith('rejected'))).to.deep.equal([]);
+    expect(stream.waiting).to.deep.equal([]);
+  });
+
+  it('sends anew what a client brought along in another version, and takes away what never was', async () => {
+    server.source.publish(listener('changed'), listener('http'));
+    const fresh = open();
+    fresh.send({ node: sidecarNode('fresh'), typeUrl: LISTENER_URL });
+    const { resources = [] } = await fresh.next();
+    const versions = Object.fromEntries(resources.map(({ name = '', version = '' }) => [name, version]));
+    expect(Object.keys(versions)).to.deep.equal(['changed', 'http']);
+    const stream = open();
+    stream.send({
+      ...{ node: sidecarNode('returning'), typeUrl: LISTENER_URL },
+      initialResourceVersions: { ...versions, changed: versions.http ?? '', 'never-was': versions.http ?? '' },
+    });
+    const first = await stream.next();
+    expect(named(first)).to.deep.equal(['changed', '-never-was']);
+    expect(first.resources?.map(({ version }) => version)).to.deep.equal([versions.changed]);
+    // Only the first request for a type says what was there before the stream.
+    stream.send({
+      ...{ typeUrl: LISTENER_URL, responseNonce: first.nonce },
+      initialResourceVersions: { http: 'of the past', changed: 'of the past', 'never-was-either': '1' },
+    });
+    stream.send({ typeUrl: CLUSTER_URL });
+    expect((await stream.next()).typeUrl).to.equal(CLUSTER_URL);
+    server.source.publish(listener('http'));
+    expect(named(await stream.next())).to.deep.equal(['-changed']);
   });
 
   it('keeps of a client no more than a proxy says of itself and holds', async () => {

@@ -12,6 +12,7 @@ import {
   ROUTE_URL,
   SECRET_URL,
   sidecarNode,
+  type WorldStream,
 } from '#test/support/adsclient.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -277,11 +278,15 @@ describe('discovery server with identities', () => {
       return { ok: true, identity: { trustDomain: 'cluster.local', namespace, serviceAccount } };
     },
   };
-  const secret = serve('envoy.extensions.transport_sockets.tls.v3.Secret', 'kubernetes://cert', {
-    name: 'kubernetes://cert',
-  });
+  const secretType = 'envoy.extensions.transport_sockets.tls.v3.Secret';
+  const holding = (inlineString: string) =>
+    serve(secretType, 'kubernetes://cert', {
+      name: 'kubernetes://cert',
+      validationContext: { trustedCa: { inlineString } },
+    });
+  const secret = holding('roots');
   let server: DiscoveryServer;
-  let streams: DeltaStream[];
+  let streams: (DeltaStream | WorldStream)[];
 
   beforeEach(async () => {
     streams = [];
@@ -346,6 +351,33 @@ describe('discovery server with identities', () => {
     });
   });
 
+  it('serves secrets in the state of the world to the proven identity, and again when they change', async () => {
+    server.source.publish(cluster('a'));
+    server.source.setSecret(secret);
+    const stream = openWorld(server.port, { token: 'default/default' });
+    streams.push(stream);
+    const resourceNames = ['kubernetes://cert', 'kubernetes://of-others'];
+    const take = async () => {
+      const { resources = [], ...response } = await stream.next();
+      expect(response.typeUrl).to.equal(SECRET_URL);
+      stream.send({ typeUrl: SECRET_URL, responseNonce: response.nonce, resourceNames });
+      return resources.map(({ value = new Uint8Array() }) => {
+        const { name, validationContext } = decode(secretType, value);
+        return [name, validationContext?.trustedCa?.inlineString];
+      });
+    };
+    stream.send({ node: sidecarNode('web'), typeUrl: SECRET_URL, resourceNames });
+    expect(await take()).to.deep.equal([['kubernetes://cert', 'roots']]);
+    server.source.setSecret(holding('new roots'));
+    expect(await take()).to.deep.equal([['kubernetes://cert', 'new roots']]);
+    // What may not be read is never spoken of, and holds nothing else up.
+    stream.send({ typeUrl: CLUSTER_URL });
+    expect((await stream.next()).typeUrl).to.equal(CLUSTER_URL);
+    expect(server.source.proxies.map(({ identity }) => identity)).to.deep.equal([
+      { trustDomain: 'cluster.local', namespace: 'default', serviceAccount: 'default' },
+    ]);
+  });
+
   it('serves no secrets to anyone on a port without identities', async () => {
     const plain = await startDiscovery();
     try {
@@ -357,6 +389,12 @@ describe('discovery server with identities', () => {
       stream.send({ typeUrl: CLUSTER_URL });
       expect((await stream.next()).typeUrl).to.equal(CLUSTER_URL);
       expect(stream.waiting).to.deep.equal([]);
+      const world = openWorld(plain.port);
+      streams.push(world);
+      world.send({ node: sidecarNode('web'), typeUrl: SECRET_URL, resourceNames: ['kubernetes://cert'] });
+      world.send({ typeUrl: CLUSTER_URL });
+      expect((await world.next()).typeUrl).to.equal(CLUSTER_URL);
+      expect(world.waiting).to.deep.equal([]);
     } finally {
       await plain.stop();
     }

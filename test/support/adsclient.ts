@@ -22,6 +22,7 @@ export const CLUSTER_URL = 'type.googleapis.com/envoy.config.cluster.v3.Cluster'
 export const ENDPOINT_URL = 'type.googleapis.com/envoy.config.endpoint.v3.ClusterLoadAssignment';
 export const LISTENER_URL = 'type.googleapis.com/envoy.config.listener.v3.Listener';
 export const ROUTE_URL = 'type.googleapis.com/envoy.config.route.v3.RouteConfiguration';
+export const EXTENSION_URL = 'type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig';
 export const SECRET_URL = 'type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret';
 
 /** The node of a sidecar as Istio's agent describes it. */

@@ -114,13 +114,38 @@ export function brokenVirtualHost(host: string): ServedResource {
   );
 }
 
-/** With `onDemand` it asks for the virtual host of a request that no route matches. */
-export function httpListener(name: string, port: number, { onDemand = false } = {}): ServedResource {
+interface HttpListenerOptions {
+  /** It asks for the virtual host of a request that no route matches. */
+  readonly onDemand?: boolean;
+  /** Regular expressions of paths that it lets nobody ask for. Envoy refuses it when one is none. */
+  readonly denied?: readonly string[];
+}
+
+export function httpListener(
+  name: string,
+  port: number,
+  { onDemand = false, denied = [] }: HttpListenerOptions = {},
+): ServedResource {
+  const denying = {
+    name: 'deny',
+    typedConfig: pack('envoy.extensions.filters.http.rbac.v3.RBAC', {
+      rules: {
+        action: 'DENY',
+        policies: {
+          paths: {
+            permissions: denied.map((regex) => ({ urlPath: { path: { safeRegex: { regex } } } })),
+            principals: [{ any: true }],
+          },
+        },
+      },
+    }),
+  };
   const asking = { name: 'ask', typedConfig: pack('envoy.extensions.filters.http.on_demand.v3.OnDemand', {}) };
   const manager = pack('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager', {
     statPrefix: name,
     rds: { routeConfigName: 'web', configSource: ADS },
     httpFilters: [
+      ...(denied.length > 0 ? [denying] : []),
       ...(onDemand ? [asking] : []),
       { name: 'router', typedConfig: pack('envoy.extensions.filters.http.router.v3.Router', {}) },
     ],

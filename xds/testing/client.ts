@@ -46,8 +46,8 @@ export class TestClient {
   }
 
   /** Answers with a nonce of the test's choice; says how the session took it. */
-  answer(label: Label, nonce: string): string {
-    return this.#request(label, { nonce }).kind;
+  answer(label: Label, nonce: string, names: readonly string[] = []): string {
+    return this.#request(label, { nonce, names }).kind;
   }
 
   aim(snapshot: Snapshot, secrets: readonly ServedResource[] = []): readonly string[] {
