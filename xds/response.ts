@@ -3,6 +3,7 @@
  * streams are built once, and what differs per stream (version, nonce) is appended. Protobuf allows fields in any order.
  * Field numbers: envoy/service/discovery/v3/discovery.proto.
  */
+import { systemClock } from '#runtime/index.ts';
 import type { Protocol } from './request.ts';
 import type { Outgoing } from './session.ts';
 import type { ServedResource } from './source.ts';
@@ -92,7 +93,7 @@ interface Recent {
 }
 
 /** Keeps up to `cacheBytes` of the bodies that were used last. `monotonic`: milliseconds on a clock that never goes back. */
-export function createResponseEncoder(cacheBytes: number, monotonic = () => performance.now()): ResponseEncoder {
+export function createResponseEncoder(cacheBytes: number, monotonic = systemClock.monotonic): ResponseEncoder {
   /** By the step that they are of, or by what is in them; those used last come last. */
   const bodies = new Map<Step | string, Kept>();
   const recent = new Map<string, Recent>();

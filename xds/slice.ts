@@ -1,4 +1,5 @@
 /** How much of a turn of the event loop one kind of work may take: what is left over is for the turns that follow. */
+import { systemClock } from '#runtime/index.ts';
 
 export interface SliceOptions {
   /** Longest stretch without yielding to the event loop, in milliseconds. Default 10. */
@@ -13,7 +14,7 @@ export interface SliceOptions {
 
 /** Says before each piece of work whether there is time for it. `goOn` is called in the turn after each in which it was asked. */
 export function createSlice(options: SliceOptions, goOn: () => void): () => boolean {
-  const { sliceMs = 10, monotonic = () => performance.now(), defer = (run) => void setImmediate(run) } = options;
+  const { sliceMs = 10, monotonic = systemClock.monotonic, defer = (run) => void setImmediate(run) } = options;
   const { shared } = options;
   const kind = {};
   /** Undefined: none has begun in this turn of the event loop. */
