@@ -11,7 +11,7 @@ import { agentMemory } from './agent.ts';
 import { parseArguments } from './arguments.ts';
 import { changeCost } from './change-cost.ts';
 import { dns } from './dns.ts';
-import { hostile } from './hostile.ts';
+import { hostile } from './hostile/index.ts';
 import { install } from './install.ts';
 import { large } from './large/index.ts';
 import { type Benchmark, type Measurement, renderTable, summarize } from './measurement.ts';

@@ -58,7 +58,7 @@ describe('a control plane with many proxies', function () {
     const server = await startOurs(mesh.api);
     const fleet = new Fleet(options.program);
     try {
-      const target = await resolveTarget(server, { ...options, tls: false, serial: 3 });
+      const target = await resolveTarget(server, { ...options, tls: false });
       await fleet.connect(target);
       await fleet.disconnect();
       await mesh.changeRule(0, 7);

@@ -52,6 +52,7 @@ export interface Convergence {
   /** Milliseconds over all changes and proxies. */
   readonly p50: number;
   readonly p99: number;
+  readonly max: number;
   /** Pairs of a proxy and a service whose last change did not come. */
   readonly wrong: number;
 }

@@ -113,7 +113,7 @@ export async function runAgainst(start: StartServer, options: RoundOptions): Pro
 /** Where proxies connect, who they are, and what they show. */
 export async function resolveTarget(
   server: MeasuredServer,
-  { mesh, proxies, tls }: RoundOptions,
+  { mesh, proxies, tls }: Pick<RoundOptions, 'mesh' | 'proxies' | 'tls'>,
 ): Promise<FleetTarget> {
   const { size } = mesh;
   const nodes = Array.from({ length: proxies }, (_, at) => ({

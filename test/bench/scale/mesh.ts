@@ -4,6 +4,7 @@ import {
   createKubeClient,
   createKubeconfigConnection,
   type KubeClient,
+  type KubeObject,
   type Resource,
   resources,
 } from '#kube/index.ts';
@@ -90,26 +91,51 @@ export class ScaleMesh {
 
   /** Gives a service's last endpoint another address. */
   async moveEndpoint(service: number, last: string): Promise<void> {
-    await this.#edit(describeSlice(service, this.size, { last }), 'endpoints');
+    await this.edit(describeSlice(service, this.size, { last }), 'endpoints');
   }
 
   async changeRoute(service: number, version: number): Promise<void> {
-    await this.#edit(describeRoute(service, this.size, version), 'spec');
+    await this.edit(describeRoute(service, this.size, version), 'spec');
   }
 
   async changeRule(service: number, version: number): Promise<void> {
-    await this.#edit(describeRule(service, this.size, version), 'spec');
+    await this.edit(describeRule(service, this.size, version), 'spec');
   }
 
   async addService(service: number): Promise<void> {
-    await this.#create(describeService(service, this.size));
-    await this.#create(describeSlice(service, this.size));
+    await this.#createOne(describeService(service, this.size));
+    await this.#createOne(describeSlice(service, this.size));
   }
 
   async removeService(service: number): Promise<void> {
-    const namespace = namespaceOf(service, this.size);
-    await this.#client.delete(resources.endpointSlices, { namespace, name: `s${service}-1` });
-    await this.#client.delete(resources.services, { namespace, name: `s${service}` });
+    await this.remove(describeSlice(service, this.size));
+    await this.remove(describeService(service, this.size));
+  }
+
+  /** Makes objects, many at once. */
+  async create(objects: readonly KubernetesObject[], signal: AbortSignal): Promise<void> {
+    const left = [...objects].reverse();
+    const worker = async () => {
+      for (let object = left.pop(); object !== undefined; object = left.pop()) {
+        signal.throwIfAborted();
+        await this.#createOne(object);
+      }
+    };
+    await Promise.all(Array.from({ length: atOnce }, worker));
+  }
+
+  /** What the API server has of an object. */
+  async read<T extends KubeObject>(object: KubernetesObject): Promise<T> {
+    return this.#client.get<T>(findResource(object), object.metadata);
+  }
+
+  /** Replaces one field of an object. */
+  async edit(object: KubernetesObject, field: string): Promise<void> {
+    await this.#client.patch(findResource(object), object.metadata, { [field]: object[field] });
+  }
+
+  async remove(object: KubernetesObject): Promise<void> {
+    await this.#client.delete(findResource(object), object.metadata);
   }
 
   async #fill(signal: AbortSignal): Promise<void> {
@@ -124,17 +150,10 @@ export class ScaleMesh {
       describeRoute(service, this.size, 1),
       describeRule(service, this.size, 1),
     ]);
-    const left = [...describeMesh(this.size), ...rules.flat()].reverse();
-    const worker = async () => {
-      for (let object = left.pop(); object !== undefined; object = left.pop()) {
-        signal.throwIfAborted();
-        await this.#create(object);
-      }
-    };
-    await Promise.all(Array.from({ length: atOnce }, worker));
+    await this.create([...describeMesh(this.size), ...rules.flat()], signal);
   }
 
-  async #create(object: KubernetesObject): Promise<void> {
+  async #createOne(object: KubernetesObject): Promise<void> {
     const resource = findResource(object);
     const { status, ...draft } = admissible(object);
     await this.#client.create(resource, draft);
@@ -146,10 +165,6 @@ export class ScaleMesh {
       contentType: 'application/merge-patch+json',
       body: { status },
     });
-  }
-
-  async #edit(object: KubernetesObject, field: string): Promise<void> {
-    await this.#client.patch(findResource(object), object.metadata, { [field]: object[field] });
   }
 }
 

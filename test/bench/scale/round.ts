@@ -21,7 +21,7 @@ export interface Pace {
   readonly changesWithin: number;
   /** Milliseconds without any change before memory is read. */
   readonly idle: number;
-  /** Milliseconds of steady endpoint changes. */
+  /** Milliseconds of steady endpoint changes, 50 a second. */
   readonly churn: number;
 }
 
@@ -42,7 +42,7 @@ export interface RoundResult {
   readonly differences: readonly string[];
 }
 
-const changesPerSecond = 50;
+const churnPerSecond = 50;
 const servicesInChurn = 200;
 /** So many changes of one kind has a round at most; versions and markers of rounds do not overlap. */
 const versionsPerRound = 5_000;
@@ -65,7 +65,10 @@ export async function runRound(setting: RoundSetting): Promise<RoundResult> {
     await repeat(setting, 'a DestinationRule', changeRule),
     await repeat(setting, 'a service comes and goes', addService),
   ];
-  const churn = await makeChurn(setting);
+  const churn = await makeChurn(setting, {
+    count: Math.round((pace.churn * churnPerSecond) / 1000),
+    perSecond: churnPerSecond,
+  });
   await fleet.quiet();
   const { peak } = await readCost(setting.serverPid);
   await fleet.disconnect();
@@ -212,16 +215,18 @@ async function repeat<Name extends string>(setting: RoundSetting, name: Name, de
 }
 
 /** Changes endpoints of many services, one after the other, at a steady rate, whether the proxies keep up or not. */
-async function makeChurn({ mesh, fleet, serverPid, pace, serial, signal }: RoundSetting) {
+export async function makeChurn(
+  { mesh, fleet, serverPid, serial, signal }: Omit<RoundSetting, 'target' | 'pace'>,
+  { count, perSecond }: { readonly count: number; readonly perSecond: number },
+) {
   const services = Math.min(servicesInChurn, mesh.size.services);
   await fleet.track(Array.from({ length: services }, (_, service) => cluster(service, mesh)));
   const before = await readCost(serverPid);
   const changes: EndpointChange[] = [];
   const writes: Promise<void>[] = [];
-  const count = Math.round((pace.churn * changesPerSecond) / 1000);
   const started = wallClock();
   for (let made = 0; made < count; made += 1) {
-    const ahead = started + (made * 1000) / changesPerSecond - wallClock();
+    const ahead = started + (made * 1000) / perSecond - wallClock();
     if (ahead > 0) await sleep(ahead, undefined, { signal });
     const service = made % services;
     const marker = firstChurned + serial * versionsPerRound + made;
@@ -229,7 +234,7 @@ async function makeChurn({ mesh, fleet, serverPid, pace, serial, signal }: Round
     writes.push(mesh.moveEndpoint(service, markerAddress(marker)));
   }
   await Promise.all(writes);
-  const { p50, p99, wrong } = await fleet.converged(changes);
+  const { wrong, ...took } = await fleet.converged(changes);
   const after = await readCost(serverPid);
-  return { p50, p99, wrong, processorOfEach: (after.processor - before.processor) / count };
+  return { ...took, wrong, processorOfEach: (after.processor - before.processor) / count };
 }

@@ -1,0 +1,111 @@
+/** What clients do that misbehave, each on streams of its own, until their process ends. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  CLUSTER_URL,
+  type DeltaStream,
+  ENDPOINT_URL,
+  LISTENER_URL,
+  openDelta,
+  sidecarNode,
+} from '#test/support/adsclient.ts';
+import { askWithoutReading } from '#test/support/sleeper.ts';
+
+/** Begins it against the server at a port; `done` is told of every act. */
+export type Mischief = (port: number, done: () => void) => void;
+
+/** Longest that an answer is waited for, in milliseconds. */
+const patience = 2_000;
+
+const node = (pod: string) => sidecarNode(pod, 'ns0');
+
+export const mischiefs = {
+  'up to 1,000 reconnects a second': (port, done) =>
+    repeat(1_000, (serial) => {
+      const stream = openDelta(port);
+      stream.send({ node: node(`storm-${serial}`), typeUrl: LISTENER_URL });
+      leaveOnceAnswered(stream, done);
+    }),
+  '500 requests a second for types that nobody serves': (port, done) =>
+    repeat(500, (serial) => {
+      const stream = openDelta(port);
+      stream.send({ node: node('explorer'), typeUrl: `type.googleapis.com/invented.Type${serial}` });
+      leaveOnceAnswered(stream, done);
+    }),
+  '500 malformed requests a second': (port, done) =>
+    repeat(500, () => {
+      const stream = openDelta(port);
+      stream.sendBytes(Buffer.from('ffffffffff', 'hex'));
+      leaveOnceAnswered(stream, done);
+    }),
+  '1,000 replayed nonces a second': (port, done) => {
+    const stream = openDelta(port);
+    stream.send({ node: node('replayer'), typeUrl: LISTENER_URL });
+    void stream.next().then(({ nonce: first = '' }) =>
+      repeat(1_000, (serial) => {
+        const refusal = { responseNonce: `${serial}`, errorDetail: { code: 3, message: 'no' } };
+        stream.send({ typeUrl: LISTENER_URL, ...(serial % 2 === 0 ? { responseNonce: first } : refusal) });
+        done();
+      }),
+    );
+  },
+  '20 streams a second with 1,000 invented versions': (port, done) => {
+    const versions = Object.fromEntries(invent(0).map((name) => [name, 'invented']));
+    repeat(20, (serial) => {
+      const stream = openDelta(port);
+      stream.send({ node: node(`liar-${serial}`), typeUrl: CLUSTER_URL, initialResourceVersions: versions });
+      leaveOnceAnswered(stream, done);
+    });
+  },
+  '10,000 names on one stream, asked for again each second': (port, done) => {
+    const stream = openDelta(port);
+    const parts = Array.from({ length: 10 }, (_, part) => invent(part));
+    stream.send({ node: node('curious'), typeUrl: ENDPOINT_URL });
+    void acknowledge(stream, ENDPOINT_URL);
+    repeat(10, (serial) => {
+      stream.send({ typeUrl: ENDPOINT_URL, resourceNamesSubscribe: parts[serial % parts.length] ?? [] });
+      done();
+    });
+  },
+  '50 clients that never read': (port, done) => {
+    for (let at = 0; at < 50; at += 1) askWithoutReading(port, `sleeper-${at}`).once('connect', done);
+  },
+} as const satisfies Readonly<Record<string, Mischief>>;
+
+/** Acts this many times a second, and the sooner again after having been late. */
+function repeat(perSecond: number, act: (serial: number) => void): void {
+  void (async () => {
+    const started = performance.now();
+    for (let serial = 0; ; serial += 1) {
+      const ahead = (serial * 1000) / perSecond - (performance.now() - started);
+      if (ahead > 1) await sleep(ahead);
+      else if (serial % 10 === 0) await sleep(0);
+      act(serial);
+    }
+  })();
+}
+
+/** A thousand names of assignments that there are none of. */
+function invent(part: number): readonly string[] {
+  return Array.from({ length: 1_000 }, (_, at) => `outbound|80||invented-${part * 1_000 + at}.ns0.svc.cluster.local`);
+}
+
+/** Ends a stream with its first response, or as soon as the server ends it. */
+function leaveOnceAnswered(stream: DeltaStream, done: () => void): void {
+  const late = setTimeout(() => stream.close(), patience);
+  // It rejects when the server ends the stream, which is an answer too.
+  void stream
+    .next()
+    .catch(() => undefined)
+    .then(() => {
+      clearTimeout(late);
+      stream.close();
+      done();
+    });
+}
+
+async function acknowledge(stream: DeltaStream, typeUrl: string): Promise<void> {
+  for (;;) {
+    const { nonce } = await stream.next();
+    stream.send({ typeUrl, responseNonce: nonce });
+  }
+}
