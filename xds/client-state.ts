@@ -5,6 +5,7 @@
 import type { Change } from './change.ts';
 import { Channel } from './channel.ts';
 import { differingTypes, NO_RESOURCES, needingNames, type Resources, routesNamedIn } from './difference.ts';
+import type { Holdings } from './holdings.ts';
 import type { Naming } from './retention.ts';
 import type { Snapshot } from './source.ts';
 import {
@@ -148,6 +149,25 @@ export class ClientState {
       wanted ||= holdings.baseNeeds(cluster);
     }
     return wanted ? 'wanted' : 'nothing';
+  }
+
+  /**
+   * Tells of any cluster whether what the client holds or may be taking up names it: as `naming`, after one look at all of
+   * it instead of one for each cluster. Good until something happens on a channel.
+   */
+  findNamed(): (cluster: string) => boolean {
+    const passing = new Set<string>();
+    const all: Holdings[] = [];
+    let isKnown = true;
+    for (const type of TYPES_NAMING_CLUSTERS) {
+      const { holdings, inFlight } = this.channel(type.typeUrl);
+      holdings.rebase(this.target(type));
+      all.push(holdings);
+      isKnown &&= holdings.addExceptionNeeds(passing);
+      for (const { changes } of inFlight)
+        for (const { resource } of changes) for (const cluster of resource?.needs ?? []) passing.add(cluster);
+    }
+    return (cluster) => !isKnown || passing.has(cluster) || all.some((holdings) => holdings.baseNeeds(cluster));
   }
 
   /** Whether the client has all the route configurations that its listeners ask for. */

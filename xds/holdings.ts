@@ -183,6 +183,17 @@ export class Holdings {
     return false;
   }
 
+  /** Adds the clusters that exceptions from the base name; false when what one of them names isn't known. */
+  addExceptionNeeds(clusters: Set<string>): boolean {
+    for (const [name, held] of this.#overlay) {
+      if (held === null || !this.subscribed(name)) continue;
+      if (held.needs === undefined) return false;
+      for (const cluster of held.needs) clusters.add(cluster);
+      for (const resource of held.doubts ?? []) for (const cluster of resource?.needs ?? []) clusters.add(cluster);
+    }
+    return true;
+  }
+
   /** Whether something that the client holds as it stands in the base names this cluster. */
   baseNeeds(cluster: string): boolean {
     return needingNames(this.#base, cluster).some((name) => this.subscribed(name) && !this.#overlay.has(name));

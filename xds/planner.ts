@@ -85,19 +85,13 @@ export class Planner {
   /** Clusters that routes or listeners wait for, or went without. */
   waitingFor(): readonly string[] {
     if (this.#busy.size === 0) return NONE;
-    let clusters: Set<string> | undefined;
-    for (const gate of this.#busy) {
-      if (gate.idle) {
-        this.#busy.delete(gate);
-        continue;
-      }
-      const missing = gate.missingClusters(
-        (cluster) => this.#state.holdsCluster(cluster),
-        (cluster) => this.#state.naming(cluster) !== 'nothing',
-      );
-      clusters = new Set([...(clusters ?? []), ...missing]);
-    }
-    return clusters === undefined ? NONE : [...clusters].sort();
+    for (const gate of this.#busy) if (gate.idle) this.#busy.delete(gate);
+    if (this.#busy.size === 0) return NONE;
+    const isNamed = this.#state.findNamed();
+    const missing = [...this.#busy].map((gate) =>
+      gate.missingClusters((cluster) => this.#state.holdsCluster(cluster), isNamed),
+    );
+    return missing.length === 1 ? (missing[0] ?? NONE) : [...new Set(missing.flat())].sort();
   }
 
   /** Nothing waits for clusters or was sent without them. */

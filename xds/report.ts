@@ -90,7 +90,7 @@ export class ClientReport {
     }
     this.#moved = false;
     const waiting = session.waitingFor();
-    if (waiting.length + this.#waiting.length === 0 || waiting.join() === this.#waiting.join()) return;
+    if (sameNames(waiting, this.#waiting)) return;
     this.#waiting = waiting;
     observer.waiting(connectionId, waiting);
   }
@@ -107,6 +107,10 @@ export class ClientReport {
     for (const rejection of this.#session.rejections())
       this.#context.observer.rejected(this.#proxy.connectionId, rejection);
   }
+}
+
+function sameNames(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((name, at) => name === b[at]);
 }
 
 /** Agents write a log line of their own, so that nobody counts them among the proxies. */
