@@ -161,7 +161,8 @@ export class ClientState {
     let isKnown = true;
     for (const type of TYPES_NAMING_CLUSTERS) {
       const { holdings, inFlight } = this.channel(type.typeUrl);
-      holdings.rebase(this.target(type));
+      // At rest it holds what it asks for of its target, whatever that is compared with.
+      if ((this.#restless & type.bit) !== 0) holdings.rebase(this.target(type));
       all.push(holdings);
       isKnown &&= holdings.addExceptionNeeds(passing);
       for (const { changes } of inFlight)
