@@ -22,8 +22,8 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   // A third of what performance.now() takes, which hundreds of clients ask for several times each with every change.
   monotonic() {
-    const [seconds, nanoseconds] = process.hrtime();
-    return seconds * 1e3 + nanoseconds / 1e6;
+    const time = process.hrtime();
+    return time[0] * 1e3 + time[1] / 1e6;
   },
   sleep: (ms, signal) =>
     new Promise((resolve, reject) => {
