@@ -5,6 +5,7 @@
  * Invariants: queries hold no I/O, clock, randomness or memory of the past, and read only through their reader; a value
  * read at a revision equals the one a graph built from scratch would give; the readers of a stale node are stale.
  */
+export { sameMembers } from '#runtime/core/index.ts';
 export {
   type Batch,
   type Builder,
@@ -15,7 +16,7 @@ export {
   type RootResult,
 } from './build.ts';
 export { createGraph } from './graph.ts';
-export { createIntern, type Intern, sameEntries, sameMembers } from './intern.ts';
+export { createIntern, type Intern, sameEntries } from './intern.ts';
 export type {
   Edit,
   Equality,

@@ -22,13 +22,6 @@ export function createIntern<V extends object>(spell: (value: V) => string): Int
   };
 }
 
-/** Equality of two arrays by the identity of their members, in order: what collections of interned values compare with. */
-export function sameMembers(previous: readonly unknown[], next: readonly unknown[]): boolean {
-  if (previous === next) return true;
-  if (previous.length !== next.length) return false;
-  return previous.every((member, at) => Object.is(member, next[at]));
-}
-
 /** Equality of two maps by keys and the identity of their values; the order of insertion does not count. */
 export function sameEntries<K>(previous: ReadonlyMap<K, unknown>, next: ReadonlyMap<K, unknown>): boolean {
   if (previous === next) return true;

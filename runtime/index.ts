@@ -14,6 +14,7 @@ export {
   LateenError,
   MemoryTidier,
   pause,
+  sameMembers,
   systemClock,
   TerminalError,
   untilAborted,

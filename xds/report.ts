@@ -1,4 +1,5 @@
 /** What is said of one client as it goes: to the delivery observer, the metrics and the log. */
+import { sameMembers } from '#runtime/core/index.ts';
 import type { StreamContext } from './context.ts';
 import type { Reaction } from './reaction.ts';
 import type { Protocol } from './request.ts';
@@ -90,7 +91,7 @@ export class ClientReport {
     }
     this.#moved = false;
     const waiting = session.waitingFor();
-    if (sameNames(waiting, this.#waiting)) return;
+    if (sameMembers(waiting, this.#waiting)) return;
     this.#waiting = waiting;
     observer.waiting(connectionId, waiting);
   }
@@ -107,10 +108,6 @@ export class ClientReport {
     for (const rejection of this.#session.rejections())
       this.#context.observer.rejected(this.#proxy.connectionId, rejection);
   }
-}
-
-function sameNames(a: readonly string[], b: readonly string[]): boolean {
-  return a.length === b.length && a.every((name, at) => name === b[at]);
 }
 
 /** Agents write a log line of their own, so that nobody counts them among the proxies. */

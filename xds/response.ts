@@ -3,7 +3,7 @@
  * streams are built once, and what differs per stream (version, nonce) is appended. Protobuf allows fields in any order.
  * Field numbers: envoy/service/discovery/v3/discovery.proto.
  */
-import { systemClock } from '#runtime/index.ts';
+import { buildFrameHead, systemClock } from '#runtime/core/index.ts';
 import type { Protocol } from './request.ts';
 import type { Outgoing } from './session.ts';
 import type { ServedResource } from './source.ts';
@@ -26,9 +26,6 @@ const RESOURCE_ALIAS = field(4);
 /** `google.protobuf.Any` */
 const ANY_TYPE_URL = field(1);
 const ANY_VALUE = field(2);
-
-/** A byte that says "not compressed" and four of length, before each message of gRPC. */
-const HEAD_BYTES = 5;
 
 /** Messages of up to so many bytes are written in one piece: a write of its own for each part costs more. */
 const SMALL_BYTES = 4_000;
@@ -55,15 +52,12 @@ export class EncodedResponse {
 
   /** What gRPC puts before the message. */
   head(): Buffer {
-    const head = Buffer.allocUnsafe(HEAD_BYTES);
-    head[0] = 0;
-    head.writeUInt32BE(this.size, 1);
-    return head;
+    return buildFrameHead(this.size);
   }
 
   /** Head and message in one buffer, made once. */
   frame(): Buffer {
-    this.#frame ??= Buffer.concat([this.head(), ...this.parts], HEAD_BYTES + this.size);
+    this.#frame ??= Buffer.concat([this.head(), ...this.parts]);
     return this.#frame;
   }
 }

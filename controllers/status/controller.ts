@@ -8,6 +8,7 @@ import {
   LateenError,
   type Logger,
   pause,
+  sameMembers,
 } from '#runtime/index.ts';
 import {
   type DeliveryFact,
@@ -214,10 +215,6 @@ export function createStatusController(options: StatusControllerOptions): Compon
 }
 
 const NO_FACTS: readonly DeliveryFact[] = [];
-
-function sameMembers(a: readonly unknown[], b: readonly unknown[]): boolean {
-  return a.length === b.length && a.every((member, at) => member === b[at]);
-}
 
 function saysNothingNew({ facts, programmed }: Settled, now: readonly DeliveryFact[]): boolean {
   if (sameMembers(facts, now)) return true;

@@ -3,12 +3,16 @@ import { LateenError } from './errors.ts';
 
 const headerLength = 5;
 
+/** What stands before a message of so many bytes that is not compressed. */
+export function buildFrameHead(length: number): Buffer {
+  const head = Buffer.allocUnsafe(headerLength);
+  head.writeUInt8(0, 0);
+  head.writeUInt32BE(length, 1);
+  return head;
+}
+
 export function buildFrame(message: Uint8Array): Buffer {
-  const frame = Buffer.allocUnsafe(headerLength + message.length);
-  frame.writeUInt8(0, 0);
-  frame.writeUInt32BE(message.length, 1);
-  frame.set(message, headerLength);
-  return frame;
+  return Buffer.concat([buildFrameHead(message.length), message]);
 }
 
 /** Puts messages together from the chunks of one stream; a message beyond `limit` bytes or a compressed one is an error. */
