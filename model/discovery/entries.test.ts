@@ -40,6 +40,23 @@ const http = 'ports: [{number: 80, name: http, protocol: HTTP}]';
 const cluster = (host: string, port = 80, subset = '') => `outbound|${port}|${subset}|${host}`;
 
 describe('hosts of ServiceEntries', () => {
+  it('share by weights whose sum Envoy would refuse as by smaller ones', () => {
+    const mesh = createTestMesh();
+    const endpoints = [4_294_967_295, 1, 4_294_967_295].map((weight, at) => ({
+      address: `10.9.0.${at + 1}`,
+      weight,
+      ...(at === 2 ? { locality: 'eu' } : {}),
+    }));
+    const spec = { hosts: ['big.example.com'], resolution: 'STATIC', ports: [{ number: 80, name: 'http' }], endpoints };
+    mesh.source.apply(entry('big', JSON.stringify(spec)));
+    expect(endpointsOf(mesh, cluster('big.example.com'))).to.deep.equal([
+      '10.9.0.1:80*2147483645',
+      '10.9.0.2:80',
+      'eu//*2147483645',
+      '10.9.0.3:80*2147483645',
+    ]);
+  });
+
   it('have the endpoints that they list, with ports, weights, localities and identities of their own', () => {
     const mesh = createTestMesh();
     mesh.source.apply(

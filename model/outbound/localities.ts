@@ -22,7 +22,7 @@ interface Group {
   readonly endpoints: Endpoint[];
 }
 
-/** Ranks become priorities without gaps, as Envoy wants them. */
+/** Ranks become priorities without gaps, as Envoy wants them; so do weights become ones whose sum it takes. */
 export function groupEndpoints(
   endpoints: readonly ServiceEndpoint[],
   grouping: Grouping,
@@ -48,16 +48,33 @@ export function groupEndpoints(
     });
   }
   const ranks = [...new Set([...groups.values()].map(({ rank }) => rank))].sort((a, b) => a - b);
-  return [...groups.keys()].sort().flatMap((name) => {
+  const localities = [...groups.keys()].sort().flatMap((name): readonly LocalityEndpoints[] => {
     const group = groups.get(name);
     if (group === undefined) return [];
     const { locality, rank, endpoints: members } = group;
     return [{ locality, endpoints: members, priority: ranks.indexOf(rank), weight: sumWeights(members) }];
   });
+  return sumWeights(localities) > MAX_TOTAL ? scaleDown(localities) : localities;
 }
 
-function sumWeights(endpoints: readonly Endpoint[]): number {
-  return endpoints.reduce((sum, endpoint) => sum + endpoint.weight, 0);
+/** Envoy refuses endpoints whose weights, or localities of one priority whose weights, add up to more than 32 bits hold. */
+const MAX_TOTAL = 0xffff_ffff;
+
+/** The same shares of a smaller sum; nobody's becomes nothing. */
+function scaleDown(localities: readonly LocalityEndpoints[]): readonly LocalityEndpoints[] {
+  const count = localities.reduce((sum, { endpoints }) => sum + endpoints.length, 0);
+  const factor = (MAX_TOTAL - count) / sumWeights(localities);
+  return localities.map((locality) => {
+    const endpoints = locality.endpoints.map((endpoint) => ({
+      ...endpoint,
+      weight: Math.max(1, Math.floor(endpoint.weight * factor)),
+    }));
+    return { ...locality, endpoints, weight: sumWeights(endpoints) };
+  });
+}
+
+function sumWeights(members: readonly { readonly weight: number }[]): number {
+  return members.reduce((sum, { weight }) => sum + weight, 0);
 }
 
 /** Names and sockets belong to no family. */

@@ -108,6 +108,48 @@ describe('ServiceEntries on a sidecar with real redirection, where nothing else 
     await eventually(() => askHost('static.example.com'), answered(`${A}:8080`));
   });
 
+  it('takes weights as big as the API allows, of endpoints and of destinations', async () => {
+    const big = 0xffff_ffff;
+    const endpoints = [A, B].map((address) => ({ address, weight: big, ports: { http: 8080 } }));
+    const destination = { host: 'big.example.com', port: { number: 80 } };
+    const weighed = (weights: number[]) => weights.map((weight) => ({ destination, weight }));
+    const most = 0x7fff_ffff;
+    mesh.pipeline.objects.apply(
+      [
+        entry(
+          'big',
+          `{hosts: [big.example.com], resolution: STATIC, ${http}, endpoints: ${JSON.stringify(endpoints)}}`,
+        ),
+        entry(
+          'bigger',
+          `{hosts: [bigger.example.com], addresses: [10.99.4.1], resolution: STATIC, ports: [{number: 80, name: http, protocol: HTTP}, {number: 7000, name: tcp, protocol: TCP}], endpoints: [{address: ${C}}]}`,
+        ),
+        `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: bigger, namespace: bookinfo}
+spec:
+  hosts: [bigger.example.com]
+  http: [{route: ${JSON.stringify(weighed([most, most, 1]))}}]
+  tcp: [{route: ${JSON.stringify(weighed([most, most, most]))}}]`,
+      ].join('\n'),
+    );
+    const seen = new Set<string | undefined>();
+    for (const target of [
+      () => askHost('big.example.com'),
+      () => askHost('bigger.example.com'),
+      () => ask('http://10.99.4.1:7000/'),
+    ])
+      await eventually(target, ({ status, at }) => {
+        expect(status).to.equal(200);
+        expect(at).to.be.oneOf([`${A}:8080`, `${B}:8080`]);
+      });
+    await eventually(
+      async () => seen.add((await askHost('big.example.com')).at),
+      () => expect(seen).to.include.all.keys(`${A}:8080`, `${B}:8080`),
+    );
+  });
+
   it('leads connections to its addresses and blocks of addresses', async () => {
     mesh.pipeline.objects.apply(
       entry(

@@ -23,18 +23,28 @@ export function checkRouteDestinations(route: readonly RouteDestination[] | unde
   ];
 }
 
+type Weighted = { readonly weight?: number | undefined };
+
 /** Weights are shares of their sum: none may be negative, and of several one must count. */
-export function checkWeights(
-  route: readonly { readonly weight?: number | undefined }[] | undefined,
-  path: Path,
-): Diagnostic[] {
+function checkWeights(route: readonly Weighted[] | undefined, path: Path): Diagnostic[] {
   const list = route ?? [];
-  const total = list.reduce((sum, { weight = 0 }) => sum + weight, 0);
   return [
     ...each(list, path, ({ weight = 0 }, at) => errorIf(weight < 0, [...at, 'weight'], 'must not be negative')),
-    ...errorIf(list.length > 1 && total === 0, path, 'the weights add up to 0'),
+    ...errorIf(list.length > 1 && sumWeights(list) === 0, path, 'the weights add up to 0'),
   ];
 }
+
+/** What Envoy takes as the sum of a route's weights; it adds up those of connections without a limit. */
+const maxTotal = 0xffff_ffff;
+
+/** Weights of an HTTP route: Envoy refuses the whole table for one route whose sum is more than 32 bits hold. */
+export function checkHttpWeights(route: readonly Weighted[] | undefined, path: Path): Diagnostic[] {
+  const total = sumWeights(route ?? []);
+  const message = `the weights add up to ${total}, more than ${maxTotal}`;
+  return [...checkWeights(route, path), ...errorIf(total > maxTotal, path, message)];
+}
+
+const sumWeights = (route: readonly Weighted[]): number => route.reduce((sum, { weight = 0 }) => sum + weight, 0);
 
 /** `namespace/name`, a name, or the old form with dots. */
 export function checkGatewayNames(gateways: readonly string[] | undefined, path: Path): Diagnostic[] {

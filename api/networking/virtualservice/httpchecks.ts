@@ -17,7 +17,7 @@ import {
   checkRetry,
   checkRewrite,
 } from './actionchecks.ts';
-import { checkDestination, checkGatewayNames, checkWeights } from './destinationchecks.ts';
+import { checkDestination, checkGatewayNames, checkHttpWeights } from './destinationchecks.ts';
 import type { HTTPMatchRequest } from './httpmatch.ts';
 import type { HTTPRoute } from './schema.ts';
 
@@ -30,7 +30,7 @@ export function checkHttpRoute(route: HTTPRoute, path: Path, delegated: boolean)
       ...checkDestination(destination, [...at, 'destination']),
       ...optionally(headers, [...at, 'headers'], checkHeaders),
     ]),
-    ...checkWeights(route.route, [...path, 'route']),
+    ...checkHttpWeights(route.route, [...path, 'route']),
     ...optionally(route.headers, [...path, 'headers'], checkHeaders),
     ...optionally(route.redirect, [...path, 'redirect'], (redirect, at) => checkRedirect(redirect, route.match, at)),
     ...optionally(route.directResponse, [...path, 'directResponse'], checkDirectResponse),
