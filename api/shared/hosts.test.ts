@@ -52,6 +52,13 @@ describe('host names', () => {
     assert.isUndefined(set.findOther('*.example.com'));
     assert.equal(new HostSet(['*', 'a']).findOther('a'), '*');
   });
+
+  it('are the same in upper and lower case', () => {
+    const set = new HostSet(['*.Example.com', 'a.example.ORG']);
+    assert.equal(set.findCover('A.example.org'), 'a.example.ORG');
+    assert.equal(set.findCover('*.a.EXAMPLE.com'), '*.Example.com');
+    assert.equal(set.findOther('a.example.COM'), '*.Example.com');
+  });
 });
 
 describe('regular expressions', () => {

@@ -1,30 +1,36 @@
-/** Many host names, asked which of them matches a name: as fast for a thousand as for one. */
+/** Many host names, asked which of them matches a name: as fast for a thousand as for one. Upper and lower case are the same. */
 
 /** A wildcard is `*` and a suffix; the suffix of another host lies within it when it ends so. */
 export class HostSet {
-  readonly #exact = new Set<string>();
-  readonly #suffixes = new Set<string>();
+  /** By name in lower case: as it was written. */
+  readonly #exact = new Map<string, string>();
+  /** By suffix in lower case. */
+  readonly #wildcards = new Map<string, string>();
 
   constructor(hosts: Iterable<string>) {
-    for (const host of hosts) (host.startsWith('*') ? this.#suffixes : this.#exact).add(host.replace(/^\*/, ''));
+    for (const host of hosts) {
+      const name = host.toLowerCase();
+      if (name.startsWith('*')) this.#wildcards.set(name.slice(1), host);
+      else this.#exact.set(name, host);
+    }
   }
 
-  /** A member, as it was written, that matches every name that `host` matches; `host` itself when it is a member. */
+  /** A member, as it was written, that matches every name that `host` matches; the same name when it is a member. */
   findCover(host: string): string | undefined {
-    if (!host.startsWith('*') && this.#exact.has(host)) return host;
-    return this.#findWildcard(host, 0);
+    const name = host.toLowerCase();
+    return this.#exact.get(name) ?? this.#findWildcard(name, 0);
   }
 
   /** Another member that matches every name that the member `host` matches. */
   findOther(host: string): string | undefined {
-    return this.#findWildcard(host, host.startsWith('*') ? 1 : 0);
+    return this.#findWildcard(host.toLowerCase(), host.startsWith('*') ? 1 : 0);
   }
 
-  #findWildcard(host: string, from: number): string | undefined {
-    const text = host.replace(/^\*/, '');
+  #findWildcard(name: string, from: number): string | undefined {
+    const text = name.replace(/^\*/, '');
     for (let start = from; start <= text.length; start += 1) {
-      const suffix = text.slice(start);
-      if (this.#suffixes.has(suffix)) return `*${suffix}`;
+      const wildcard = this.#wildcards.get(text.slice(start));
+      if (wildcard !== undefined) return wildcard;
     }
     return undefined;
   }

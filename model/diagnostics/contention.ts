@@ -4,7 +4,7 @@ import type { VirtualServiceSpec } from '../specs.ts';
 /** What one match asks for; a port of 0 is any. */
 interface Ask {
   readonly port: number;
-  /** Of TLS: its server names. */
+  /** Of TLS: its server names, in lower case. */
   readonly names?: readonly string[];
   /** Only some callers, or only some addresses: others are left to the next resource. */
   readonly partly: boolean;
@@ -35,7 +35,7 @@ function asksOf(routes: readonly { readonly match?: readonly Match[] | undefined
     if (match.length === 0) return [{ port: 0, partly: false }];
     return match.filter(isForMesh).map(({ port = 0, sniHosts, ...rest }) => ({
       port,
-      ...(sniHosts === undefined ? {} : { names: sniHosts }),
+      ...(sniHosts === undefined ? {} : { names: sniHosts.map((name) => name.toLowerCase()) }),
       partly:
         Object.keys(rest.sourceLabels ?? {}).length > 0 ||
         Boolean(rest.sourceNamespace) ||

@@ -96,6 +96,9 @@ describe('diagnostics', () => {
     mesh.source.apply(virtualService('young', 'v1').replace(/http: .*/, `tcp: [{match: [{port: 1}], ${to}}]`));
     expect(older(`tcp: [{${to}}]`)).to.equal(1);
     expect(older(`tcp: [{match: [{port: 2}, {destinationSubnets: [10.0.0.0/8]}], ${to}}]`)).to.equal(0);
+    const tls = (name: string) => `tls: [{match: [{sniHosts: [${name}]}], ${to}}]`;
+    mesh.source.apply(virtualService('young', 'v1').replace(/http: .*/, tls('REVIEWS')));
+    expect(older(tls('reviews'))).to.equal(1);
   });
 
   it('name matches that take nothing', () => {
