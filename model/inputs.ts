@@ -228,11 +228,17 @@ function testersOf(spec: VirtualServiceSpec): readonly string[] {
   return [...(boundToMesh(spec) ? ['tested'] : []), ...(byGateways ? ['tested by gateways'] : [])];
 }
 
-/** Whether its routes depend on where a call comes from. */
+/** Whether its routes may depend on where a call comes from. */
 export function testsSource(spec: VirtualServiceSpec): boolean {
-  const tests = (match: { sourceNamespace?: string | undefined; sourceLabels?: object | undefined }) =>
-    (match.sourceNamespace ?? '') !== '' || Object.keys(match.sourceLabels ?? {}).length > 0;
   return [...(spec.http ?? []), ...(spec.tcp ?? []), ...(spec.tls ?? [])].some(
-    (route) => route.match?.some(tests) ?? false,
+    (route) => route.match?.some(namesCallers) ?? false,
   );
 }
+
+interface CallerMatch {
+  readonly sourceNamespace?: string | undefined;
+  readonly sourceLabels?: object | undefined;
+}
+
+export const namesCallers = ({ sourceNamespace = '', sourceLabels = {} }: CallerMatch): boolean =>
+  sourceNamespace !== '' || Object.keys(sourceLabels).length > 0;

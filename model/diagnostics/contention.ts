@@ -1,4 +1,6 @@
 /** Whether one VirtualService takes from another what both ask for on a host. */
+import { namesGateways } from '../frontend/istio/httpmatch.ts';
+import { namesCallers } from '../inputs.ts';
 import type { VirtualServiceSpec } from '../specs.ts';
 
 /** What one match asks for; a port of 0 is any. */
@@ -25,21 +27,21 @@ interface Match {
  */
 export function contends(first: VirtualServiceSpec, later: VirtualServiceSpec): boolean {
   return (['http', 'tls', 'tcp'] as const).some((kind) => {
-    const wanted = asksOf(later[kind] ?? []);
-    return asksOf(first[kind] ?? []).some((ask) => !ask.partly && wanted.some((other) => meet(ask, other)));
+    const wanted = asksOf(kind, later[kind] ?? []);
+    return asksOf(kind, first[kind] ?? []).some((ask) => !ask.partly && wanted.some((other) => meet(ask, other)));
   });
 }
 
-function asksOf(routes: readonly { readonly match?: readonly Match[] | undefined }[]): readonly Ask[] {
+type Kind = 'http' | 'tls' | 'tcp';
+
+function asksOf(kind: Kind, routes: readonly { readonly match?: readonly Match[] | undefined }[]): readonly Ask[] {
   return routes.flatMap(({ match = [] }) => {
     if (match.length === 0) return [{ port: 0, partly: false }];
-    return match.filter(isForMesh).map(({ port = 0, sniHosts, ...rest }) => ({
-      port,
-      ...(sniHosts === undefined ? {} : { names: sniHosts.map((name) => name.toLowerCase()) }),
+    return match.filter(isForMesh).map((one) => ({
+      port: one.port ?? 0,
+      ...(one.sniHosts === undefined ? {} : { names: one.sniHosts.map((name) => name.toLowerCase()) }),
       partly:
-        Object.keys(rest.sourceLabels ?? {}).length > 0 ||
-        Boolean(rest.sourceNamespace) ||
-        (rest.destinationSubnets ?? []).length > 0,
+        (namesCallers(one) && !(kind === 'http' && namesGateways(one))) || (one.destinationSubnets ?? []).length > 0,
     }));
   });
 }

@@ -92,6 +92,7 @@ describe('diagnostics', () => {
     mesh.source.apply(virtualService('young', 'v1'));
     expect(older(`http: [{match: [{port: 9080}], ${to}}]`)).to.equal(1);
     expect(older(`http: [{match: [{port: 9080, sourceNamespace: far}], ${to}}]`)).to.equal(0);
+    expect(older(`http: [{match: [{gateways: [mesh], sourceNamespace: far}], ${to}}]`)).to.equal(1);
     expect(older(`tcp: [{${to}}]`)).to.equal(0);
     mesh.source.apply(virtualService('young', 'v1').replace(/http: .*/, `tcp: [{match: [{port: 1}], ${to}}]`));
     expect(older(`tcp: [{${to}}]`)).to.equal(1);
@@ -132,6 +133,37 @@ spec:
     ]);
     expect(factsOf(mesh, 'Gateway', 'g')).to.deep.equal([
       'NotHonoured spec.servers[0].hosts[0]: TLS servers are told apart by whole labels',
+    ]);
+  });
+
+  it('name what matches say of callers in vain', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata: {name: g, namespace: default}
+spec: {servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*"]}]}
+`);
+    const to = 'route: [{destination: {host: reviews}}]';
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a, namespace: default}
+spec:
+  hosts: [reviews]
+  gateways: [mesh, g]
+  http:
+  - match: [{sourceLabels: {app: web}}, {sourceNamespace: far}, {gateways: [g]}]
+    ${to}
+  - match: [{gateways: [mesh], sourceLabels: {app: web}}]
+    ${to}
+  tls: [{match: [{sniHosts: [reviews], sourceNamespace: far, gateways: [mesh]}], ${to}}]
+  tcp: [{match: [{port: 9000, sourceNamespace: far, gateways: [g]}], ${to}}]
+`);
+    expect(factsOf(mesh, 'VirtualService', 'a')).to.deep.equal([
+      'NotHonoured spec.http[1].match[0].sourceLabels: the gateways that the match names stand in its place',
+      'NotHonoured spec.tcp[0].match[0].sourceNamespace: gateways do not tell who connects',
     ]);
   });
 

@@ -1,10 +1,10 @@
 import type { Reader } from '#graph/types.ts';
 import { findService } from '../discovery/services.ts';
 import { chooseRule } from '../frontend/istio/destinationrules.ts';
-import { namesClaim } from '../frontend/istio/httpmatch.ts';
+import { namesClaim, namesGateways, type StaticMatch } from '../frontend/istio/httpmatch.ts';
 import { claimants, type VirtualServiceConfig } from '../frontend/istio/virtualservices.ts';
 import { isPartialWildcard, resolveHost } from '../hosts.ts';
-import { boundToMesh, resolveGateway } from '../inputs.ts';
+import { boundToMesh, namesCallers, resolveGateway } from '../inputs.ts';
 import { renderObjectKey } from '../keys.ts';
 import type { HTTPRouteDestination } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
@@ -20,6 +20,7 @@ export function virtualServiceFacts(reader: Reader, parts: DiagnosticParts, key:
     ...hostFacts(reader, parts, config),
     ...gatewayFacts(reader, parts, config),
     ...limitFacts(config),
+    ...callerFacts(config),
     ...destinationsOf(config).flatMap(([path, destination]) =>
       destinationFacts(reader, parts, config.namespace, path, destination),
     ),
@@ -77,6 +78,32 @@ function limitFacts({ spec }: VirtualServiceConfig): readonly StatusFact[] {
     ),
   );
   return [...claims, ...servers];
+}
+
+/** What matches say of callers that has no effect, as in Istio. */
+function callerFacts({ spec }: VirtualServiceConfig): readonly StatusFact[] {
+  return (['http', 'tls', 'tcp'] as const).flatMap((kind) =>
+    (spec[kind] ?? []).flatMap(({ match = [] }: { readonly match?: readonly CallerMatch[] | undefined }, at) =>
+      match.flatMap((one, index) => {
+        const reason = namesCallers(one) ? ignoredCallers(kind, one, spec) : undefined;
+        if (reason === undefined) return [];
+        const field = one.sourceNamespace ? 'sourceNamespace' : 'sourceLabels';
+        return [notHonoured(`spec.${kind}[${at}].match[${index}].${field}`, reason)];
+      }),
+    ),
+  );
+}
+
+type CallerMatch = Pick<StaticMatch, 'gateways' | 'sourceNamespace' | 'sourceLabels'>;
+
+function ignoredCallers(
+  kind: 'http' | 'tls' | 'tcp',
+  match: CallerMatch,
+  spec: VirtualServiceConfig['spec'],
+): string | undefined {
+  if (kind === 'http') return namesGateways(match) ? 'the gateways that the match names stand in its place' : undefined;
+  const inMesh = boundToMesh(spec) && (!namesGateways(match) || match.gateways?.includes('mesh'));
+  return inMesh ? undefined : 'gateways do not tell who connects';
 }
 
 /** Every destination of the resource with its path. */

@@ -400,6 +400,29 @@ spec:
     ]);
   });
 
+  it('do not ask who connects', () => {
+    const callers = 'sourceLabels: {app: web}, sourceNamespace: far';
+    const { mesh, gateway } = meshWithIngress(`
+${gatewayOf('raw')}
+  - {port: {number: 443, name: tls, protocol: TLS}, tls: {mode: PASSTHROUGH}, hosts: ["*"]}
+  - {port: {number: 9000, name: tcp, protocol: TCP}, hosts: ["*"]}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: raw, namespace: default}
+spec:
+  hosts: ["*"]
+  gateways: [raw]
+  tls: [{match: [{sniHosts: [a.example.com], ${callers}}], route: [{destination: {host: reviews}}]}]
+  tcp: [{match: [{port: 9000, ${callers}}], route: [{destination: {host: reviews}}]}]
+`);
+    const listeners = mesh.read(mesh.queries.gatewayListeners, gateway);
+    expect(listeners.map(({ filterChains }) => filterChains.map(({ match }) => match.serverNames))).to.deep.equal([
+      [['a.example.com']],
+      [undefined],
+    ]);
+  });
+
   it('never match the same connection twice, whatever several VirtualServices say', () => {
     const raw = (name: string, hosts: string) => `
 apiVersion: networking.istio.io/v1

@@ -128,6 +128,29 @@ spec:
     expect(chains()).to.deep.equal(['reviews.default:444|one', 'reviews.default:444|two', 'reviews.default:444|all']);
   });
 
+  it('route connections by their caller too, where a match names gateways as well', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['tcp:444'] }));
+    mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: callers, namespace: default}
+spec:
+  hosts: [reviews]
+  gateways: [mesh, g]
+  tcp:
+  - match: [{sourceLabels: {app: web}, gateways: [mesh]}]
+    route: [{destination: {host: reviews, subset: v1}}]
+`);
+    const subset = (labels: Readonly<Record<string, string>>) => {
+      const listener = listenersOf(mesh, { labels }).find(({ name }) => name === '10.96.0.10_444');
+      const handler = listener?.defaultFilterChain?.handler;
+      const cluster = handler?.kind === 'tcp' ? handler.clusters[0]?.cluster : undefined;
+      return cluster?.direction === 'outbound' ? cluster.subset : undefined;
+    };
+    expect([subset({ app: 'web' }), subset({})]).to.deep.equal(['v1', '']);
+  });
+
   it('name a server or a block once, however often and in whatever spelling routes say it', () => {
     const mesh = createTestMesh();
     mesh.source.apply(serviceObjects({ ...reviews, ports: ['tls:443', 'tcp:444'] }));

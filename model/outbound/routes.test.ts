@@ -207,6 +207,21 @@ describe('outbound routes', () => {
     expect(mesh.keysOf({ labels: { app: 'web', noise: '1' } }).view).to.match(/labels=app:web$/);
   });
 
+  it('take gateways that a match names in place of what it says of callers', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    const caller = 'sourceLabels: {app: web}, sourceNamespace: far';
+    const matching = (match: string) => {
+      mesh.source.apply(
+        route('a', to('a').replace('route: [', `match: [{${match}}], route: [`), 'gateways: [mesh, g]'),
+      );
+      return targets(routesOf(mesh, fqdn))[0]?.[0]?.split('|')[1];
+    };
+    expect(matching(caller)).to.equal('');
+    expect(matching(`${caller}, gateways: [g]`)).to.equal('');
+    expect(matching(`${caller}, gateways: [g, mesh]`)).to.equal('a');
+  });
+
   it('serve hosts of VirtualServices that are no service on port 80', () => {
     const mesh = createTestMesh();
     mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'http-b:80'] }));

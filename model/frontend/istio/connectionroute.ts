@@ -3,7 +3,7 @@ import { parseBlock } from '../../blocks.ts';
 import { matchServers } from '../../hosts.ts';
 import type { RouteDestination } from '../../specs.ts';
 import type { ClusterName, FilterChainMatch } from '../../types/resolved.ts';
-import { holdsIn, type RouteScope } from './httpmatch.ts';
+import { holdsForConnections, type RouteScope } from './httpmatch.ts';
 import type { FindCluster } from './httproute.ts';
 import type { VirtualServiceConfig } from './virtualservices.ts';
 
@@ -36,7 +36,7 @@ export function connectionRoutes(
 export function tlsRoutes(config: VirtualServiceConfig, context: ConnectionContext): readonly ConnectionRoute[] {
   return (config.spec.tls ?? []).flatMap((route) =>
     route.match
-      .filter((match) => holdsIn(match, context.scope, config.namespace))
+      .filter((match) => holdsForConnections(match, context.scope, config.namespace))
       .flatMap((match) => {
         const names = serverNames(match.sniHosts);
         if (names === undefined) return [];
@@ -51,7 +51,7 @@ export function tcpRoutes(config: VirtualServiceConfig, context: ConnectionConte
     const clusters = weigh(route.route ?? [], context.findCluster);
     if (route.match === undefined || route.match.length === 0) return [{ match: {}, clusters }];
     return route.match
-      .filter((match) => holdsIn(match, context.scope, config.namespace))
+      .filter((match) => holdsForConnections(match, context.scope, config.namespace))
       .map((match) => ({ match: prefixRanges(match.destinationSubnets), clusters }));
   });
 }

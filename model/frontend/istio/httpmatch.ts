@@ -23,15 +23,30 @@ export interface StaticMatch {
   readonly sourceLabels?: Readonly<Record<string, string>> | undefined;
 }
 
-/** Whether the conditions that are known while building hold. `owner`: namespace of the resource. */
+/**
+ * Whether the conditions of an HTTP match that are known while building hold. Gateways that it names stand in place of what
+ * it says about callers, as in Istio. `owner`: namespace of the resource.
+ */
 export function holdsIn(match: StaticMatch, scope: RouteScope, owner: string): boolean {
-  if (match.port !== undefined && match.port !== 0 && match.port !== scope.port) return false;
-  const gateways = match.gateways ?? [];
-  if (gateways.length > 0 && !gateways.some((name) => scope.gateways.includes(resolveGateway(name, owner))))
-    return false;
-  if (match.sourceNamespace && match.sourceNamespace !== scope.namespace) return false;
-  return selects(match.sourceLabels ?? {}, scope.labels);
+  if (!onPort(match, scope)) return false;
+  return namesGateways(match) ? atGateway(match, scope, owner) : isFrom(match, scope);
 }
+
+/** The same of a match of TLS or TCP: gateways do not tell callers apart, sidecars ask for all of it. */
+export function holdsForConnections(match: StaticMatch, scope: RouteScope, owner: string): boolean {
+  if (!onPort(match, scope) || (namesGateways(match) && !atGateway(match, scope, owner))) return false;
+  return !scope.gateways.includes('mesh') || isFrom(match, scope);
+}
+
+export const namesGateways = ({ gateways = [] }: Pick<StaticMatch, 'gateways'>): boolean => gateways.length > 0;
+
+const onPort = ({ port = 0 }: StaticMatch, scope: RouteScope): boolean => port === 0 || port === scope.port;
+
+const atGateway = ({ gateways = [] }: StaticMatch, scope: RouteScope, owner: string): boolean =>
+  gateways.some((name) => scope.gateways.includes(resolveGateway(name, owner)));
+
+const isFrom = ({ sourceNamespace, sourceLabels = {} }: StaticMatch, scope: RouteScope): boolean =>
+  (!sourceNamespace || sourceNamespace === scope.namespace) && selects(sourceLabels, scope.labels);
 
 export const matchAll: RouteMatch = {
   path: { kind: 'prefix', value: '/' },
