@@ -3,8 +3,8 @@
  * of ServiceEntries, WorkloadEntries of workloads that register themselves, and the status of mesh resources from delivery facts.
  * May import: api, model, kube, runtime; the operator's adapter alone also @dot-i/k8s-operator and client-node.
  * Invariants: level-triggered (a key says only that something may have changed); status is written through its
- * subresource by server-side apply, only when a status, a reason, the generation or what is wrong changed; of
- * specs only those of WorkloadEntries that registration makes are written.
+ * subresource by server-side apply, only when a status, a reason, the generation or what is wrong changed, or another writer
+ * took it away; of specs only those of WorkloadEntries that registration makes are written.
  * `controllers/operator/index.ts` is an entry of its own, because istiod must never load what it needs.
  */
 export { type AddressAllocatorOptions, addressManager, createAddressAllocator } from './addresses/allocator.ts';
@@ -35,7 +35,7 @@ export {
   rootCertificateManager,
 } from './rootcert/root-certificates.ts';
 export { createStatusController, type StatusControllerOptions } from './status/controller.ts';
-export type { StatusSubject, StatusSubjects } from './status/subjects.ts';
+export type { StatusObject, StatusSubject, StatusSubjects, StoredStatus } from './status/subjects.ts';
 export type { WorkloadClaim } from './workloads/claim.ts';
 export { declareRegistrationMetrics, type RegistrationMetrics } from './workloads/metrics.ts';
 export type { WorkloadEntryRecord, WorkloadGroupRecord, WorkloadRecords } from './workloads/records.ts';

@@ -14,7 +14,7 @@ import {
   type WatchTrouble,
   watchKind,
 } from '#kube/index.ts';
-import type { MeshInputs } from '#model/index.ts';
+import type { MeshInputs, MeshKind } from '#model/index.ts';
 import { type Clock, type Component, type Logger, runComponents } from '#runtime/index.ts';
 import type { OnEdited } from './after-edits.ts';
 import { meshKinds } from './decode/config.ts';
@@ -45,6 +45,8 @@ export interface ClusterSourceOptions {
   /** Keys (`cluster/namespace/name`) of the Secrets that gateways refer to now. Only those are ever read. */
   readonly referencedSecrets: () => readonly string[];
   readonly onEdited: OnEdited;
+  /** Called with each mesh resource as it is read, whole. Must be cheap. */
+  readonly onConfig?: (kind: MeshKind, object: KubeObject) => void;
   readonly logger: Logger;
   readonly clock: Clock;
   readonly random: () => number;
@@ -90,7 +92,7 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
   /** From then on it is known which namespaces are looked at; before, much would be written to be taken away again. */
   const selected = Promise.all([config.come, namespaces.come]);
 
-  const watch = (kind: ObjectKind, resource: Resource) => {
+  const watch = (kind: ObjectKind, resource: Resource, onRead: (object: KubeObject) => void = () => undefined) => {
     const arrival = kind === 'Namespace' ? namespaces : arrivals.expect();
     return watchKind<KubeObject>({
       client,
@@ -103,6 +105,7 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
         return {
           async take(objects) {
             if (kind !== 'Namespace') await selected;
+            objects.forEach(onRead);
             for (let at = 0; at < objects.length; at += pieceSize) {
               if (at > 0) await nextTurn();
               const piece = objects.slice(at, at + pieceSize) as readonly AnyObject[];
@@ -115,7 +118,10 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
           },
         };
       },
-      onBatch: (batch) => options.edit(planEdit(writer, kind, batch), isPartial(writer, kind, batch)),
+      onBatch: (batch) => {
+        options.edit(planEdit(writer, kind, batch), isPartial(writer, kind, batch));
+        if (batch.type === 'changes') for (const { type, object } of batch.changes) if (type === 'set') onRead(object);
+      },
       onTrouble: (trouble) => {
         logTrouble(logger, resource, trouble);
         if (!trouble.kindMissing) return;
@@ -151,7 +157,8 @@ export function createClusterSource(options: ClusterSourceOptions): ClusterSourc
     ...coreResources.map(([kind, resource]) => watch(kind, resource)),
     ...meshKinds.map((kind) => {
       const { group, storageVersion, plural, namespaced } = kinds[kind];
-      return watch(kind, { group, version: storageVersion, plural, kind, namespaced });
+      const resource = { group, version: storageVersion, plural, kind, namespaced };
+      return watch(kind, resource, (object) => options.onConfig?.(kind, object));
     }),
     configWatch,
   ];

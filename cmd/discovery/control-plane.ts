@@ -36,6 +36,7 @@ import { createReplicas } from './replicas.ts';
 import { createServing } from './serving.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createStatusSubjects } from './status-subjects.ts';
+import { createStatusReadings } from './stored-status.ts';
 import { createTrustDomains, meshConfigMap, readTrustDomain, revisioned } from './trust-domain.ts';
 import { createWorkloads } from './workloads.ts';
 
@@ -125,6 +126,7 @@ function join(
     namespace: settings.namespace,
     serviceAccount: settings.serviceAccount,
   });
+  const stored = createStatusReadings(settings.clusterId);
   const source = createClusterSource({
     client,
     inputs: mesh.inputs,
@@ -135,6 +137,7 @@ function join(
     meshConfig: { ...meshConfigMap(settings), onOutcome: (outcome) => meshConfigEvents.report(outcome) },
     referencedSecrets: () => mesh.graph.read(mesh.model.referencedSecrets, ''),
     onEdited: mesh.onEdited,
+    onConfig: stored.note,
     logger: scoped('registry'),
     clock,
     random,
@@ -212,6 +215,7 @@ function join(
     createStatusController({
       client,
       subjects,
+      stored,
       delivery: createDeliveryClient({
         ledger,
         addresses: replicas,

@@ -174,18 +174,32 @@ export function planConditions(
       lastTransitionTime: transition,
     };
   });
-  const own = previous.filter(({ type }) => type.startsWith(prefix) && ownTypes.has(type.slice(prefix.length)));
+  const own = ownConditions(previous, prefix);
   const same =
     own.length === next.length &&
     next.every((condition) => {
       const before = own.find(({ type }) => type === condition.type);
       return (
         before !== undefined &&
-        before.status === condition.status &&
-        before.reason === condition.reason &&
-        before.observedGeneration === condition.observedGeneration &&
+        sameVerdict(before, condition) &&
         (condition.type === `${prefix}Programmed` || before.message === condition.message)
       );
     });
   return same ? undefined : next;
+}
+
+/** Those that this control plane writes. */
+export function ownConditions(conditions: readonly StatusCondition[], prefix: string): readonly StatusCondition[] {
+  return conditions.filter(({ type }) => type.startsWith(prefix) && ownTypes.has(type.slice(prefix.length)));
+}
+
+/** Whether all of these are there as they were written. */
+export function hasConditions(found: readonly StatusCondition[], written: readonly StatusCondition[]): boolean {
+  return written.every((own) =>
+    found.some((one) => one.type === own.type && sameVerdict(one, own) && one.message === own.message),
+  );
+}
+
+function sameVerdict(a: StatusCondition, b: StatusCondition): boolean {
+  return a.status === b.status && a.reason === b.reason && a.observedGeneration === b.observedGeneration;
 }

@@ -1,5 +1,5 @@
 import { kinds } from '#api/index.ts';
-import { createBackoff, isExpired, type KubeClient, KubeError, type KubeObject, type Resource } from '#kube/index.ts';
+import { createBackoff, isExpired, type KubeClient, KubeError, type ObjectMeta, type Resource } from '#kube/index.ts';
 import {
   type Clock,
   type Component,
@@ -18,22 +18,27 @@ import {
   resolveDelivery,
   type SourceKey,
 } from '../delivery/facts.ts';
-import { type ConditionFacts, isProgrammed, planConditions, type StatusCondition } from './conditions.ts';
-import type { StatusSubject, StatusSubjects } from './subjects.ts';
+import {
+  type ConditionFacts,
+  isProgrammed,
+  ownConditions,
+  planConditions,
+  type StatusCondition,
+} from './conditions.ts';
+import { RepairPace } from './repair-pace.ts';
+import { StandingConditions } from './standing.ts';
+import type { StatusObject, StatusSubject, StatusSubjects, StoredStatus } from './subjects.ts';
 
 export interface StatusControllerOptions {
   readonly client: KubeClient;
   readonly subjects: StatusSubjects;
+  readonly stored: StoredStatus;
   readonly delivery: DeliveryFacts;
   /** `default`, or a revision's name; each revision keeps entries of its own. */
   readonly revision: string;
   readonly clock: Clock;
   readonly random: () => number;
   readonly logger: Logger;
-}
-
-interface StatusObject extends KubeObject {
-  readonly status?: { readonly conditions?: readonly StatusCondition[]; readonly observedGeneration?: number };
 }
 
 /**
@@ -52,13 +57,15 @@ interface Settled {
 
 /**
  * Writes the conditions of every mesh resource of its cluster. Runs only on the lease holder of its revision. It reads the
- * conditions that stand once, at the start; from then on it alone writes its entries.
+ * conditions that stand once, at the start; from then on it alone writes its entries, and those that another writer takes
+ * away are written again.
  */
 export function createStatusController(options: StatusControllerOptions): Component {
-  const { client, subjects, delivery, revision, clock, logger } = options;
+  const { client, subjects, stored, delivery, revision, clock, logger } = options;
   const prefix = revision === 'default' ? '' : `${revision}.istio.io/`;
   const fieldManager = `lateen-${revision}/status`;
-  const standing = new Map<SourceKey, { readonly uid: string; readonly conditions: readonly StatusCondition[] }>();
+  const standing = new StandingConditions();
+  const repairs = new RepairPace(clock);
   const settled = new Map<SourceKey, Settled>();
   let reported: readonly DeliveryReport[] = [];
   let facts: ReadonlyMap<SourceKey, readonly DeliveryFact[]> = new Map();
@@ -68,13 +75,8 @@ export function createStatusController(options: StatusControllerOptions): Compon
   /** Since the subjects were looked at last. */
   let edited = false;
 
-  function readStandingOf({ key, uid }: StatusSubject): readonly StatusCondition[] {
-    const known = standing.get(key);
-    return known?.uid === uid ? known.conditions : [];
-  }
-
   function plan(subject: StatusSubject, now: string): readonly StatusCondition[] | undefined {
-    const previous = readStandingOf(subject);
+    const previous = standing.read(subject.key, subject.uid);
     const resolved = resolveDelivery(facts.get(subject.key) ?? [], replicas, subject.uid, subject.generation);
     const input: ConditionFacts = { ...subject, ...(resolved === undefined ? {} : { delivery: resolved }) };
     return planConditions(input, previous, now, prefix);
@@ -90,33 +92,50 @@ export function createStatusController(options: StatusControllerOptions): Compon
     reconcile: async (key, signal) => {
       const subject = subjects.find(key);
       if (subject === undefined) {
-        standing.delete(key);
+        forget(key);
         return;
       }
-      const conditions = plan(subject, renderTime(clock.now()));
+      const conditions = plan(subject, renderTime(clock.now())) ?? standing.findLost(key, subject.uid);
       if (conditions === undefined) return;
-      if (await write(subject, conditions, signal)) standing.set(key, { uid: subject.uid, conditions });
+      if (await standing.write(key, conditions, () => write(subject, conditions, signal))) repair(key);
     },
   });
 
+  function forget(key: SourceKey): void {
+    standing.delete(key);
+    repairs.delete(key);
+  }
+
+  /** Another writer may replace the whole list of conditions, or edit one. */
+  function lookAtStored(key: SourceKey, { metadata, status }: StatusObject): void {
+    if (standing.observe(key, { metadata, conditions: status?.conditions ?? [] })) repair(key);
+  }
+
+  function repair(key: SourceKey): void {
+    const inMs = repairs.next(key);
+    if (inMs > 0) logger.warn('another writer takes the status of a resource away, again and again', { key, inMs });
+    queue.addAfter(key, inMs);
+  }
+
   /**
-   * False when the resource is gone: the watch will say so. Fails with `conflict` where it was made anew, or written by many
-   * others at once, and is tried again.
+   * What is stored then. Undefined when the resource is gone: the watch will say so. Fails with `conflict` where it was made
+   * anew, or written by many others at once, and is tried again.
    */
   async function write(
     subject: StatusSubject,
     conditions: readonly StatusCondition[],
     signal: AbortSignal,
-  ): Promise<boolean> {
+  ): Promise<ObjectMeta | undefined> {
     const status = prefix === '' ? { observedGeneration: subject.generation, conditions } : { conditions };
     const metadata = { namespace: subject.namespace, name: subject.name, uid: subject.uid };
     try {
-      await client.applyStatus(resourceOf(subject.kind), { metadata, status }, { fieldManager, force: true, signal });
-      return true;
+      const draft = { metadata, status };
+      const stored = await client.applyStatus(resourceOf(subject.kind), draft, { fieldManager, force: true, signal });
+      return stored.metadata;
     } catch (thrown) {
       if (!(thrown instanceof KubeError) || thrown.code !== 'not-found') throw thrown;
       logger.debug('a resource went before its status could be written', { key: subject.key });
-      return false;
+      return undefined;
     }
   }
 
@@ -141,14 +160,15 @@ export function createStatusController(options: StatusControllerOptions): Compon
       const before = settled.get(subject.key);
       if (before?.subject === subject && saysNothingNew(before, own)) continue;
       if (plan(subject, now) === undefined) {
-        const programmed = isProgrammed(readStandingOf(subject), prefix, subject.generation);
+        const conditions = standing.read(subject.key, subject.uid);
+        const programmed = isProgrammed(conditions, prefix, subject.generation);
         settled.set(subject.key, { subject, facts: own, programmed });
       } else {
         settled.delete(subject.key);
         queue.add(subject.key);
       }
     }
-    for (const key of standing.keys()) if (!present.has(key)) standing.delete(key);
+    for (const key of standing.keys()) if (!present.has(key)) forget(key);
     for (const key of settled.keys()) if (!present.has(key)) settled.delete(key);
     looked = all;
   }
@@ -181,7 +201,8 @@ export function createStatusController(options: StatusControllerOptions): Compon
       await client.readPages<StatusObject>(resourceOf(kind), pages, (objects) => {
         for (const { metadata, status } of objects) {
           const key = byName.get(`${kind}/${metadata.namespace ?? ''}/${metadata.name}`);
-          if (key !== undefined) standing.set(key, { uid: metadata.uid ?? '', conditions: status?.conditions ?? [] });
+          const conditions = ownConditions(status?.conditions ?? [], prefix);
+          if (key !== undefined) standing.set(key, { metadata, conditions });
         }
       });
     }
@@ -190,16 +211,24 @@ export function createStatusController(options: StatusControllerOptions): Compon
   return {
     name: 'status controller',
     run: async (signal) => {
-      await readStanding(signal);
-      if (signal.aborted) return;
-      const lookAtEdits = createCoalescer(clock, signal, reportWithinMs, () => {
-        if (edited) enqueueChanged();
-      });
-      const stop = subjects.onChange(() => {
-        edited = true;
-        lookAtEdits();
-      });
+      /** What the watch reads before it is known what stands. */
+      const early = new Map<SourceKey, StatusObject>();
+      let look = (key: SourceKey, object: StatusObject): unknown => early.set(key, object);
+      const stops = [stored.onRead((key, object) => look(key, object))];
       try {
+        await readStanding(signal);
+        if (signal.aborted) return;
+        for (const [key, object] of early) lookAtStored(key, object);
+        look = lookAtStored;
+        const lookAtEdits = createCoalescer(clock, signal, reportWithinMs, () => {
+          if (edited) enqueueChanged();
+        });
+        stops.push(
+          subjects.onChange(() => {
+            edited = true;
+            lookAtEdits();
+          }),
+        );
         await Promise.all([
           queue.run(signal),
           delivery.watch((reports) => {
@@ -208,7 +237,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
           }, signal),
         ]);
       } finally {
-        stop();
+        for (const stop of stops) stop();
       }
     },
   };

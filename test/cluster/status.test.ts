@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { expect } from 'chai';
 import { startApplication } from '#test/support/application.ts';
 import { type Cluster, eventually } from '#test/support/cluster.ts';
@@ -137,6 +138,19 @@ describe('status of mesh resources', () => {
     ]);
     const after = await read(cluster, mesh.namespace, 'virtualservice', 'status-details');
     expect(after.metadata.resourceVersion).to.equal(before.metadata.resourceVersion);
+  });
+
+  it('is written again where another writer takes it away', async () => {
+    await cluster.apply([route('5s')], mesh.namespace);
+    await untilCondition(cluster, mesh.namespace, 'status-details', 'Programmed', 'True/Programmed');
+    const { status } = await read(cluster, mesh.namespace, 'virtualservice', 'status-details');
+    const patch = JSON.stringify([{ op: 'remove', path: '/status' }]);
+    const resource = ['virtualservice', 'status-details', '-n', mesh.namespace];
+    await cluster.kubectl(['patch', ...resource, '--subresource=status', '--type=json', '--patch', patch]);
+    await eventually('the status as it was', async () => {
+      const now = await read(cluster, mesh.namespace, 'virtualservice', 'status-details');
+      return isDeepStrictEqual(now.status, status) || undefined;
+    });
   });
 
   it('names a reference that does not resolve by its path', async () => {

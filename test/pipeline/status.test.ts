@@ -1,6 +1,7 @@
 import { expect } from 'chai';
+import { createStatusReadings } from '#cmd/discovery/stored-status.ts';
 import { createStatusController, type DeliveryReport, type StatusSubject } from '#controllers/index.ts';
-import { createKubeClient, createKubeconfigConnection, type KubeClient, KubeError } from '#kube/index.ts';
+import { createKubeClient, createKubeconfigConnection, type KubeClient, KubeError, watchKind } from '#kube/index.ts';
 import { silentLogger, systemClock } from '#runtime/index.ts';
 import { type ApiServer, startApiServer } from '#test/support/apiserver.ts';
 import { eventually } from '#test/support/eventually.ts';
@@ -16,13 +17,15 @@ describe('the status controller on an API server', function () {
   this.timeout(120_000);
   let server: ApiServer;
   let client: KubeClient;
+  /** Its lists are not counted. */
+  let reader: KubeClient;
   let writes = 0;
   /** What the next writes fail with. */
   const writeFaults: KubeError[] = [];
   /** Page sizes of the lists that were asked for. */
   const lists: (number | undefined)[] = [];
   const stopping = new AbortController();
-  let running: Promise<void>;
+  let running: Promise<unknown>;
   let subject: StatusSubject | undefined;
   let edited = (): void => undefined;
   let report = (_reports: readonly DeliveryReport[]): void => undefined;
@@ -72,6 +75,17 @@ describe('the status controller on an API server', function () {
     };
     subject = await change(1);
     const watched = Promise.withResolvers<void>();
+    const stored = createStatusReadings('c');
+    const group = { group: 'networking.istio.io', version: 'v1' };
+    reader = createKubeClient(createKubeconfigConnection({ path: server.kubeconfig }));
+    const watch = watchKind({
+      client: reader,
+      resource: { ...group, plural: 'virtualservices', kind: 'VirtualService', namespaced: true },
+      onBatch: (batch) => {
+        const found = batch.type === 'replace' ? batch.objects : batch.changes.map(({ object }) => object);
+        for (const object of found) stored.note('VirtualService', object);
+      },
+    });
     const controller = createStatusController({
       client,
       subjects: {
@@ -82,6 +96,7 @@ describe('the status controller on an API server', function () {
           return () => undefined;
         },
       },
+      stored,
       delivery: {
         watch: async (onReports, signal) => {
           report = onReports;
@@ -91,7 +106,8 @@ describe('the status controller on an API server', function () {
       },
       ...{ revision: 'default', clock: systemClock, random: Math.random, logger: silentLogger },
     });
-    running = controller.run(stopping.signal);
+    running = Promise.all([controller.run(stopping.signal), watch.run(stopping.signal)]);
+    await watch.whenSynced();
     await Promise.race([watched.promise, running]);
   });
 
@@ -101,6 +117,7 @@ describe('the status controller on an API server', function () {
       await running;
     } finally {
       await client.close();
+      await reader.close();
       await server.stop();
     }
   });
@@ -144,5 +161,37 @@ describe('the status controller on an API server', function () {
     report(delivered(subject, 2));
     await untilProgrammed('True/Programmed');
     expect(writes).to.equal(5);
+  });
+
+  it('is put back where another writer takes it away or changes it, as it was', async () => {
+    const { conditions, observedGeneration } = (await read()).status;
+    const patch = async (operations: readonly object[]) => {
+      const resource = ['virtualservice', 'reviews', '--subresource=status', '--type=json'];
+      await server.kubectl(['patch', ...resource, '--patch', JSON.stringify(operations)]);
+    };
+    const before = writes;
+    await patch([{ op: 'remove', path: '/status/conditions' }]);
+    const again = () =>
+      eventually(read, ({ status }) => expect(status).to.deep.equal({ conditions, observedGeneration }));
+    await again();
+    expect(writes).to.equal(before + 1);
+    const at = conditions.findIndex(({ type }: { type: string }) => type === 'Programmed');
+    await patch([{ op: 'replace', path: `/status/conditions/${at}/status`, value: 'False' }]);
+    await again();
+    expect(writes).to.equal(before + 2);
+  });
+
+  it('is not written again for what others write beside it', async () => {
+    const before = writes;
+    const other = { type: 'example.com/Seen', status: 'True', reason: 'Seen', message: 'seen' };
+    const condition = { ...other, observedGeneration: 1, lastTransitionTime: '2026-01-01T00:00:00Z' };
+    const resource = ['virtualservice', 'reviews', '--subresource=status', '--type=json'];
+    const add = [{ op: 'add', path: '/status/conditions/-', value: condition }];
+    await server.kubectl(['patch', ...resource, '--patch', JSON.stringify(add)]);
+    subject = await change(4);
+    report(delivered(subject, 2));
+    await untilProgrammed('True/Programmed');
+    expect(writes, 'the edit alone').to.equal(before + 1);
+    expect((await read()).status.conditions.map(({ type }: { type: string }) => type)).to.include(other.type);
   });
 });
