@@ -23,6 +23,7 @@ export { type CaMetrics, declareCaMetrics } from './metrics.ts';
 export type { RootStore } from './rootstore.ts';
 export {
   buildServerCredentials,
+  onDistrust,
   ServerCertificate,
   type ServerCertificateOptions,
   type ServerKeyPair,

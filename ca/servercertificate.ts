@@ -9,6 +9,8 @@ export interface ServerKeyPair {
   readonly privateKey: string;
   /** PEM of the roots that client certificates must chain to. */
   readonly roots: string;
+  /** One of the roots before is not among them: what clients have proven by then counts no longer. */
+  readonly distrusts: boolean;
 }
 
 export interface ServerCertificateOptions {
@@ -27,6 +29,7 @@ export class ServerCertificate implements Component {
   readonly #options: ServerCertificateOptions;
   readonly #listeners = new Set<(pair: ServerKeyPair) => void>();
   #current: ServerKeyPair | undefined;
+  #trusted: ReadonlySet<string> = new Set();
 
   constructor(options: ServerCertificateOptions) {
     this.#options = options;
@@ -65,7 +68,11 @@ export class ServerCertificate implements Component {
     try {
       const { certificate, chain, privateKey } = authority.issueServer(dnsNames, ttl);
       const roots = authority.rootsPem;
-      this.#current = { certificate: chain.filter((pem) => !roots.includes(pem)).join(''), privateKey, roots };
+      const trusted = new Set(authority.trust.roots.map((root) => root.fingerprint256));
+      const distrusts = !this.#trusted.isSubsetOf(trusted);
+      this.#trusted = trusted;
+      const own = chain.filter((pem) => !roots.includes(pem)).join('');
+      this.#current = { certificate: own, privateKey, roots, distrusts };
       for (const listener of this.#listeners) listener(this.#current);
       const lifetime = certificate.validToDate.getTime() - clock.now();
       logger.info('server certificate issued', { dnsNames, expires: certificate.validToDate.toISOString() });
@@ -75,6 +82,17 @@ export class ServerCertificate implements Component {
       return 10_000;
     }
   }
+}
+
+/**
+ * Calls back whenever a root that client certificates could chain to is accepted no more. TLS looks at certificates once, when
+ * a connection begins, and Node hides from servers what else it was shown: only a new connection proves anything. Returns how
+ * to stop that.
+ */
+export function onDistrust(server: ServerCertificate, listener: () => void): () => void {
+  return server.onChange(({ distrusts }) => {
+    if (distrusts) listener();
+  });
 }
 
 /**

@@ -9,6 +9,8 @@ export interface KeyPair {
   readonly privateKey: string;
   /** PEM of the roots that certificates of clients must chain to. */
   readonly roots: string;
+  /** What clients have proven so far counts no longer: their connections are closed. */
+  readonly distrusts?: boolean;
 }
 
 export interface DualPort {
@@ -56,12 +58,13 @@ export function createDualPort(plain: PlainServer, createSecure: () => SecureSer
         for (const socket of sockets) socket.destroy();
       },
     }),
-    useCertificate({ certificate, privateKey, roots }) {
+    useCertificate({ certificate, privateKey, roots, distrusts }) {
       if (secure === undefined) {
         secure = createSecure();
         watchSlowRequests(secure);
       }
       secure.setSecureContext({ cert: certificate, key: privateKey, ca: roots });
+      if (distrusts) secure.closeAllConnections();
     },
   };
 }

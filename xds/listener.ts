@@ -22,6 +22,11 @@ export interface GrpcListenerOptions {
    * replicas and show their newest certificate. Default: never.
    */
   readonly maxConnectionAgeMs?: number;
+  /**
+   * Calls back when what connections have shown so far counts no longer: all that there are then are closed, and their clients
+   * prove anew who they are. Returns how to stop that.
+   */
+  readonly onDistrust?: (listener: () => void) => () => void;
   /** Called when stopping, before connections are closed: ends streams that would go on for ever. */
   readonly onStop?: () => void;
   /** Called with the port once connections are accepted. */
@@ -41,7 +46,9 @@ const CHANNEL_OPTIONS: ServerOptions = {
   interceptors: [shareResponseBytes],
 };
 
-/** How long a status may take from here to the socket, through two protocols, in milliseconds. */
+/**
+ * How long a status may take from here to the socket, through two protocols, and new roots to where TLS begins, in milliseconds.
+ */
 const CLOSE_AFTER_MS = 1_000;
 
 /** A connection that was asked to go is closed after this time, in milliseconds. */
@@ -55,7 +62,7 @@ export function createGrpcListener(options: GrpcListenerOptions): Component {
 }
 
 async function serve(options: GrpcListenerOptions, signal: AbortSignal): Promise<void> {
-  const { name, address, credentials, services, maxConnectionAgeMs, logger, onListening, onStop } = options;
+  const { name, address, credentials, services, maxConnectionAgeMs, logger, onListening, onStop, onDistrust } = options;
   const server = new Server({
     ...CHANNEL_OPTIONS,
     ...(maxConnectionAgeMs === undefined
@@ -63,10 +70,11 @@ async function serve(options: GrpcListenerOptions, signal: AbortSignal): Promise
       : { 'grpc.max_connection_age_ms': maxConnectionAgeMs, 'grpc.max_connection_age_grace_ms': AGE_GRACE_MS }),
   });
   const sockets = new Map<string, Socket>();
+  const close = (socket: Socket) => void setTimeout(() => socket.destroy(), CLOSE_AFTER_MS).unref();
   const connections: Connections = {
     close(peer) {
       const socket = sockets.get(peer);
-      if (socket !== undefined) setTimeout(() => socket.destroy(), CLOSE_AFTER_MS).unref();
+      if (socket !== undefined) close(socket);
     },
   };
   for (const register of services) register(server, connections);
@@ -80,7 +88,12 @@ async function serve(options: GrpcListenerOptions, signal: AbortSignal): Promise
   const port = await listen(acceptor, name, address);
   logger.info('listening', { name, address, port });
   onListening?.(port);
+  const stopDistrust = onDistrust?.(() => {
+    if (sockets.size > 0) logger.info('every connection is closed: a root is trusted no more', { name });
+    for (const socket of sockets.values()) close(socket);
+  });
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  stopDistrust?.();
   acceptor.close();
   onStop?.();
   await shutDown(server);

@@ -6,6 +6,7 @@ import {
   type CallerAuthenticator,
   type CaMetrics,
   type CertificateAuthority,
+  onDistrust,
   type ServerCertificate,
 } from '#ca/index.ts';
 import { DeliveryLedger } from '#controllers/index.ts';
@@ -152,6 +153,7 @@ export function createServing(options: ServingOptions): Serving {
             addCertificateService(server, { authority, callers: proven, metrics: caMetrics, logger: scoped('ca') }),
           ...more,
         ],
+        onDistrust: (listener) => onDistrust(certificate, listener),
         onStop,
         logger,
       }),

@@ -4,12 +4,13 @@ import { type AddressInfo, connect as connectPlain, createServer, type Socket } 
 import { connect } from 'node:tls';
 import { type ChannelCredentials, credentials, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { mintSelfSigned, renderCaFiles } from '#ca/bundle.ts';
+import { type CaBundle, mintSelfSigned, renderCaFiles } from '#ca/bundle.ts';
 import { buildCertificate } from '#ca/certificate.ts';
 import {
   buildServerCredentials,
   CallerAuthenticator,
   type CertificateAuthority,
+  onDistrust,
   ServerCertificate,
 } from '#ca/index.ts';
 import { oids } from '#ca/oids.ts';
@@ -33,6 +34,21 @@ function workload(
 ): ChannelCredentials {
   const { privateKey, chain } = issueCredentials(issuer, { serviceAccount }, ttl);
   return credentials.createSsl(Buffer.from(trusted.rootsPem), Buffer.from(privateKey), Buffer.from(chain));
+}
+
+/** Puts an intermediate of this name below a root into the store, as an administrator does; roots beside it are trusted too. */
+function plug(store: MemoryStore, name: string, root: CaBundle, others: readonly CaBundle[] = []): MemoryStore {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const certificate = buildCertificate(
+    {
+      ...{ publicKey, subject: [[oids.organization, name]], names: {}, authority: true },
+      ...{ notBefore: Date.now() - 60_000, notAfter: Date.now() + 3600_000 },
+    },
+    root,
+  );
+  const roots = [...root.roots, ...others.flatMap((other) => other.roots)];
+  store.plugged = renderCaFiles({ privateKey, certificate, intermediates: [certificate], roots });
+  return store;
 }
 
 describe('discovery over TLS', () => {
@@ -61,7 +77,11 @@ describe('discovery over TLS', () => {
       trust: () => authority.trust,
       clock: systemClock,
     });
-    server = await startDiscovery({ credentials: buildServerCredentials(certificate), authenticator });
+    server = await startDiscovery({
+      credentials: buildServerCredentials(certificate),
+      authenticator,
+      onDistrust: (listener) => onDistrust(certificate, listener),
+    });
     server.source.publish(edsCluster('a'));
   };
 
@@ -106,24 +126,42 @@ describe('discovery over TLS', () => {
 
   it('knows the certificates of an intermediate that was replaced since, under the same root', async () => {
     const root = mintSelfSigned('corporation', Date.now());
-    const plugged = (name: string) => {
-      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
-      const certificate = buildCertificate(
-        {
-          ...{ publicKey, subject: [[oids.organization, name]], names: {}, authority: true },
-          ...{ notBefore: Date.now() - 60_000, notAfter: Date.now() + 3600_000 },
-        },
-        root,
-      );
-      const store = new MemoryStore();
-      store.plugged = renderCaFiles({ ...root, privateKey, certificate, intermediates: [certificate] });
-      return openAuthority({ store });
-    };
+    const plugged = (name: string) => openAuthority({ store: plug(new MemoryStore(), name, root) });
     await stop();
     await start(await plugged('new'));
     const old = await plugged('old');
     expect(named(await open(workload(authority, old)).next())).to.deep.equal(['a']);
     expect(server.source.proxies[0]?.identity?.serviceAccount).to.equal('default');
+  });
+
+  it('closes every connection when a root is trusted no more: who showed what leads to it has to prove itself anew', async () => {
+    const [before, now] = [mintSelfSigned('before', Date.now()), mintSelfSigned('now', Date.now())];
+    const store = plug(new MemoryStore(), 'in between', before, [now]);
+    await stop();
+    await start(await openAuthority({ store }));
+    // Signed by an intermediate that nobody here knows: only TLS has seen that it leads to a root.
+    const stranger = workload(authority, await openAuthority({ store: plug(new MemoryStore(), 'unknown', before) }));
+    const old = open(stranger);
+    expect(named(await old.next())).to.deep.equal(['a']);
+
+    plug(store, 'after', now, [before]);
+    await authority.refresh();
+    const kept = open(workload(authority, authority), 'kept');
+    expect(named(await kept.next())).to.deep.equal(['a']);
+    server.source.publish(edsCluster('b'));
+    expect(named(await old.next()), 'both roots are trusted').to.deep.equal(['b', '-a']);
+
+    plug(store, 'after', now);
+    await authority.refresh();
+    expect((await old.ended).code).to.equal(status.UNAVAILABLE);
+    expect((await kept.ended).code).to.equal(status.UNAVAILABLE);
+    for (const stream of [old, kept])
+      await eventually(
+        () => stream.connected,
+        (connected) => expect(connected).to.equal(false),
+      );
+    expect((await open(stranger).ended).code).to.equal(status.UNAUTHENTICATED);
+    expect(named(await open(workload(authority, authority), 'kept').next())).to.deep.equal(['b']);
   });
 
   it('refuses a proxy without a certificate', async () => {

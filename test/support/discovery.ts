@@ -7,6 +7,7 @@ import {
   type DebugResponder,
   type DiscoveryService,
   type DiscoverySettings,
+  type GrpcListenerOptions,
   type PeerAuthenticator,
   type SnapshotSource,
 } from '#xds/index.ts';
@@ -30,6 +31,7 @@ export interface DiscoveryServerOptions {
   readonly source?: MemorySource;
   readonly debug?: DebugResponder;
   readonly clock?: Clock;
+  readonly onDistrust?: GrpcListenerOptions['onDistrust'];
   /** Default: a free one. */
   readonly port?: number;
 }
@@ -65,6 +67,7 @@ export async function serveSource(
       address: `127.0.0.1:${options.port ?? 0}`,
       credentials: options.credentials ?? ServerCredentials.createInsecure(),
       services: [(server, connections) => service.register(server, options.authenticator, connections)],
+      ...(options.onDistrust === undefined ? {} : { onDistrust: options.onDistrust }),
       onStop: () => service.close(),
       onListening,
       logger,
