@@ -16,6 +16,8 @@ export interface TypeState {
   readonly sentAt: number | undefined;
   /** What the client says about what it refuses at present; empty when it refuses nothing. */
   readonly refusal: string;
+  /** The client holds something, be it from an earlier stream. */
+  readonly holds: boolean;
   /** Something is unacknowledged, held back or still to be sent. */
   readonly pending: boolean;
 }
@@ -47,6 +49,7 @@ export function describeTypes(session: Session): readonly TypeState[] {
       nonceAcked: channel.acknowledgedNonce,
       sentAt: channel.sentAt,
       refusal: refusals.none ? '' : refusals.message,
+      holds: !holdings.isEmpty,
       pending: owed || inFlight.length > 0 || refusals.searching || session.state.changes(channel).length > 0,
     };
   });

@@ -30,7 +30,7 @@ describe('debug pages of a control plane in a cluster', () => {
         const known = ((await response.json()) as { proxy: string }[]).map(({ proxy }) => proxy);
         return known.some((proxy) => proxy.includes('productpage')) ? known : undefined;
       });
-      expect(proxies.some((proxy) => proxy.startsWith('router~'))).to.equal(true);
+      expect(proxies.some((proxy) => proxy.startsWith('istio-ingressgateway-'))).to.equal(true);
       const registry = await fetch(`http://localhost:${port}/debug/registryz`);
       expect(registry.status).to.equal(200);
     } finally {

@@ -37,7 +37,11 @@ export class NetworkPair {
   readonly peer: string;
   readonly addresses = { pod: '10.98.0.1', peer: '10.98.0.2', pod6: 'fd98::1', peer6: 'fd98::2' } as const;
 
+  /** Names the pair to another process; see `named`. */
+  readonly suffix: string;
+
   private constructor(suffix: string) {
+    this.suffix = suffix;
     this.pod = `lateen-pod-${suffix}`;
     this.peer = `lateen-peer-${suffix}`;
   }
@@ -60,6 +64,11 @@ export class NetworkPair {
       await must('ip', '-n', name, 'link', 'set', 'eth0', 'up');
     }
     return pair;
+  }
+
+  /** A pair that another process has created and will remove. */
+  static named(suffix: string): NetworkPair {
+    return new NetworkPair(suffix);
   }
 
   /** Gives the peer a further address. */
@@ -143,6 +152,13 @@ export class NetworkPair {
     const folder = namespaceFiles(this[inside]);
     await mkdir(folder, { recursive: true });
     await writeFile(`${folder}/resolv.conf`, `nameserver ${address}\n`);
+  }
+
+  /** Makes programs that start inside from now on know a name without asking a server (`/etc/netns`). */
+  async useHost(inside: 'pod' | 'peer', name: string, address: string): Promise<void> {
+    const folder = namespaceFiles(this[inside]);
+    await mkdir(folder, { recursive: true });
+    await writeFile(`${folder}/hosts`, `127.0.0.1 localhost\n${address} ${name}\n`);
   }
 
   async remove(): Promise<void> {

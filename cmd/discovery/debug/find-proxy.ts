@@ -1,6 +1,7 @@
 import type { StreamState } from '#xds/index.ts';
 import { type Viewer, visibleStreams } from './access.ts';
 import type { PageContent } from './page.ts';
+import { nameProxy } from './sync-status.ts';
 
 /** What Istio's tools look for in an answer, to ask the next replica. */
 export const NOT_CONNECTED = 'Proxy not connected to this Pilot instance. It may be connected to another instance.';
@@ -15,7 +16,7 @@ export function findProxy(
   if (id === '') return { problem: 'invalid', text: MISSING };
   const visible = visibleStreams(viewer, streams);
   const isNamed = ({ proxy }: StreamState) =>
-    id === `${proxy.podName}.${proxy.namespace}` || id === proxy.nodeId || id === proxy.connectionId;
+    id === nameProxy(proxy) || id === proxy.nodeId || id === proxy.connectionId;
   const found =
     visible.find(isNamed) ?? visible.find(({ proxy }) => proxy.connectionId.includes(id) || proxy.nodeId.includes(id));
   return found ?? { problem: 'not-found', text: NOT_CONNECTED };

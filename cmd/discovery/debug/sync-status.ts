@@ -13,6 +13,9 @@ const COLUMNS: readonly (readonly [string, string])[] = [
   ['extensionconfig', 'ecds'],
 ];
 
+/** As Istio's tools show it, and are told which proxy is meant: not the whole id of the node. */
+export const nameProxy = ({ podName, namespace }: StreamState['proxy']): string => `${podName}.${namespace}`;
+
 export function describeSync(stream: StreamState, wallTime: WallTime): Readonly<Record<string, unknown>> {
   const { proxy } = stream;
   const types = stream.types();
@@ -26,7 +29,7 @@ export function describeSync(stream: StreamState, wallTime: WallTime): Readonly<
   });
   return {
     cluster_id: proxy.clusterId,
-    proxy: proxy.nodeId,
+    proxy: nameProxy(proxy),
     proxy_type: proxy.type,
     ...(proxy.envoyVersion === '' ? {} : { proxy_version: proxy.envoyVersion }),
     ...(proxy.istioVersion === '' ? {} : { istio_version: proxy.istioVersion }),
@@ -75,7 +78,7 @@ export function buildClientConfig(
   const text = (stringValue: string) => ({ stringValue });
   return {
     node: {
-      id: proxy.nodeId,
+      id: nameProxy(proxy),
       metadata: {
         fields: {
           CLUSTER_ID: text(proxy.clusterId),
@@ -105,9 +108,10 @@ export function buildClientConfig(
   };
 }
 
-function statusOf({ refusal, nonceSent, pending }: TypeState): 'ERROR' | 'NOT_SENT' | 'STALE' | 'SYNCED' {
+/** Who came back with all that it is to hold was sent nothing on this stream, and is as good as if it had been. */
+function statusOf({ refusal, nonceSent, holds, pending }: TypeState): 'ERROR' | 'NOT_SENT' | 'STALE' | 'SYNCED' {
   if (refusal !== '') return 'ERROR';
-  if (nonceSent === '') return 'NOT_SENT';
+  if (nonceSent === '' && (pending || !holds)) return 'NOT_SENT';
   return pending ? 'STALE' : 'SYNCED';
 }
 

@@ -8,7 +8,7 @@ import { buildDump } from './config-dump.ts';
 import { findProxy } from './find-proxy.ts';
 import type { Pages } from './page.ts';
 import { createWallTime, sortStreams } from './pages.ts';
-import { buildClientConfig } from './sync-status.ts';
+import { buildClientConfig, nameProxy } from './sync-status.ts';
 
 const PAGE = 'istio.io/debug';
 const SYNC_STATUS = 'istio.io/debug/syncz';
@@ -34,7 +34,7 @@ export function createAnswers(options: AnswersOptions): DebugResponder {
 
   const describeAll = (viewer: Viewer): Resources =>
     visibleStreams(viewer, sortStreams(streams())).map((stream) => ({
-      name: stream.proxy.nodeId,
+      name: nameProxy(stream.proxy),
       any: pack('envoy.service.status.v3.ClientConfig', buildClientConfig(stream, wallTime)),
     }));
 
