@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { connect as connectTcp } from 'node:net';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { CLUSTER_URL, openDelta, ROUTE_URL, sidecarNode } from '#test/support/adsclient.ts';
+import { CLUSTER_URL, openDelta, sidecarNode } from '#test/support/adsclient.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { meshCredentials, startIstiod } from '#test/support/istiod.ts';
 import {
@@ -17,11 +17,6 @@ import {
 import { decode, type Message } from '#wire/index.ts';
 
 type Answer = Message<'envoy.service.discovery.v3.DiscoveryResponse'>;
-type Versions = Readonly<Record<string, string>>;
-
-const versionsOf = (resources: Message<'envoy.service.discovery.v3.DeltaDiscoveryResponse'>['resources']): Versions =>
-  Object.fromEntries((resources ?? []).map(({ name = '', version = '' }) => [name, version]));
-
 describe('debug pages', () => {
   let mesh: ObservedMesh;
 
@@ -73,44 +68,6 @@ describe('debug pages', () => {
       const [gateway] = readClients(answer);
       expect(gateway?.node?.metadata?.fields?.NAMESPACE).to.deep.equal({ stringValue: 'istio-system' });
       expect(JSON.parse(answer.controlPlane?.identifier ?? '')).to.include({ Component: 'istiod', ID: 'istiod-0' });
-    });
-
-    it('calls in sync who came back with all that it is to hold, and was sent nothing', async () => {
-      const token = await mesh.istiod.token('bookinfo', 'default');
-      const node = sidecarNode('returning', 'bookinfo', { CLUSTER_ID: 'Kubernetes' });
-      /** Holds these versions of clusters, takes what comes of them, and asks for a route configuration. */
-      const connect = async (clusters: Versions, route: string, routes: Versions) => {
-        const stream = openDelta(mesh.istiod.securePort, { credentials: meshCredentials(mesh.istiod), token });
-        stream.send({ node, typeUrl: CLUSTER_URL, initialResourceVersions: clusters });
-        const { nonce, resources } = await stream.next();
-        stream.send({ typeUrl: CLUSTER_URL, responseNonce: nonce });
-        const more = { resourceNamesSubscribe: [route], initialResourceVersions: routes };
-        stream.send({ typeUrl: ROUTE_URL, ...more });
-        return { stream, held: { ...clusters, ...versionsOf(resources) } };
-      };
-      const says = (expected: string | undefined) =>
-        eventually(
-          async () => readClients(await mesh.ask('istio.io/debug/syncz')),
-          (clients) => {
-            const client = clients.find((known) => known.node?.id === 'returning.bookinfo');
-            const routes = client?.genericXdsConfigs?.find(({ typeUrl }) => typeUrl === ROUTE_URL);
-            expect(routes?.configStatus).to.equal(expected);
-          },
-        );
-
-      const first = await connect({}, '9080', {});
-      const { nonce, resources } = await first.stream.next();
-      await says('STALE');
-      first.stream.send({ typeUrl: ROUTE_URL, responseNonce: nonce });
-      await says('SYNCED');
-      first.stream.close();
-      await says(undefined);
-
-      const again = await connect(first.held, '9080', versionsOf(resources));
-      await says('SYNCED');
-      expect(again.stream.waiting).to.deep.equal([]);
-      again.stream.close();
-      await says(undefined);
     });
 
     it('dumps what a proxy is to hold in the form of its own dump', async () => {
