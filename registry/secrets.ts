@@ -10,7 +10,7 @@ export interface SecretSourceOptions {
   readonly writer: ClusterWriter;
   readonly edit: (batch: EditBatch) => void;
   readonly clusterId: string;
-  /** Keys (`cluster/namespace/name`) of the Secrets that are wanted now. */
+  /** Keys (`cluster/namespace/name`) of the Secrets that are wanted now; the identical list while they are the same. */
   readonly referencedSecrets: () => readonly string[];
   readonly onEdited: OnEdited;
   readonly logger: Logger;
@@ -69,8 +69,12 @@ export function createSecretSource(options: SecretSourceOptions): Component {
     edit((all) => writer.delete(all, 'Secret', { namespace, name }));
   };
 
+  let reconciled: readonly string[] | undefined;
   const reconcile = (signal: AbortSignal) => {
-    const wanted = new Set(options.referencedSecrets().filter((key) => key.startsWith(`${clusterId}/`)));
+    const all = options.referencedSecrets();
+    if (all === reconciled) return;
+    reconciled = all;
+    const wanted = new Set(all.filter((key) => key.startsWith(`${clusterId}/`)));
     for (const key of [...following.keys()]) if (!wanted.has(key)) forget(key);
     for (const key of wanted) if (!following.has(key)) follow(key, signal);
   };

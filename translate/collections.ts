@@ -49,16 +49,14 @@ const endpointViewFields = ['network', 'cluster', 'families'] as const;
 export type EndpointView = Pick<ViewKey, (typeof endpointViewFields)[number]>;
 
 export function createViewCollections(graph: Graph, model: MeshQueries, queries: EntryQueries): ViewCollections {
-  const clusters = (reader: Reader, key: string): readonly Entry[] => [reader.read(queries.cluster, key)];
-  const endpoints = (reader: Reader, key: string, view: EndpointView): readonly Entry[] => {
-    const cluster = reader.read(queries.cluster, key);
+  const endpointsOf: KeysOf = (reader, member, view) => {
+    const cluster = reader.read(queries.cluster, member);
     if (!('resource' in cluster) || cluster.resource.endpointsName === undefined || cluster.placed) return [];
-    return [reader.read(queries.endpoints, endpointKeyOf(key, view))];
+    return [endpointKeyOf(member, view)];
   };
-  const listeners = (reader: Reader, key: string): readonly Entry[] => [reader.read(queries.listener, key)];
-  const listenerTables = (reader: Reader, key: string): readonly Entry[] => {
-    const table = listenerRouteTable(key);
-    return table === undefined ? [] : [reader.read(queries.routeTable, table)];
+  const tablesOf: KeysOf = (_reader, member) => {
+    const table = listenerRouteTable(member);
+    return table === undefined ? [] : [table];
   };
   const { viewClusters, clusterSlice, viewListeners, listenerSlice } = model;
 
@@ -80,11 +78,11 @@ export function createViewCollections(graph: Graph, model: MeshQueries, queries:
     { equal: sameMembers },
   );
   return {
-    clusters: compose(graph, 'clusters', viewClusters, clusterSlice, clusters),
-    endpoints: compose(graph, 'endpoints', viewClusters, clusterSlice, endpoints),
+    clusters: compose(graph, 'clusters', viewClusters, clusterSlice, queries.cluster),
+    endpoints: compose(graph, 'endpoints', viewClusters, clusterSlice, queries.endpoints, endpointsOf),
     placedEndpoints: collect(graph, 'placedEndpoints', placedEndpoints),
-    listeners: compose(graph, 'listeners', viewListeners, listenerSlice, listeners),
-    listenerTables: compose(graph, 'listenerTables', viewListeners, listenerSlice, listenerTables),
+    listeners: compose(graph, 'listeners', viewListeners, listenerSlice, queries.listener),
+    listenerTables: compose(graph, 'listenerTables', viewListeners, listenerSlice, queries.routeTable, tablesOf),
     portTables: collect(graph, 'portTables', portTables),
   };
 }
@@ -111,7 +109,15 @@ export function mapOf(entries: readonly Entry[]): Resources {
   return map;
 }
 
-type Translate = (reader: Reader, key: string, view: EndpointView) => readonly Entry[];
+/** Keys of the entries that a member of a composition stands for. */
+export type KeysOf = (reader: Reader, member: string, view: EndpointView) => readonly string[];
+
+const itself: KeysOf = (_reader, member) => [member];
+
+interface ServiceKeys {
+  readonly service: string;
+  readonly keys: readonly string[];
+}
 
 interface ServiceEntries {
   readonly service: string;
@@ -128,60 +134,78 @@ export function compose(
   name: string,
   compositions: Query<Composition>,
   slices: Query<Slice>,
-  translate: Translate,
+  entryOf: Query<Entry>,
+  keysOf: KeysOf = itself,
 ): Collection {
-  const define = <V>(part: string, compute: (reader: Reader, key: string) => V, equal: (a: V, b: V) => boolean) =>
-    graph.query(`translate.${name}.${part}`, compute, { equal });
+  const define = <V>(part: string, compute: (reader: Reader, key: string) => V, equal?: (a: V, b: V) => boolean) =>
+    graph.query(`translate.${name}.${part}`, compute, equal === undefined ? {} : { equal });
   const oneSlice = (key: string, view: EndpointView) => renderSharedKey({ slices: [key], extra: [], view });
   const composedOf = (reader: Reader, viewKey: string): Composed => ({
     ...reader.read(compositions, viewKey),
     view: parseViewKey(viewKey),
   });
 
-  const slice = define<readonly ServiceEntries[]>(
-    'slice',
+  /** Apart from the entries, so that a changed one costs no more than a look at each: the keys are long and made once. */
+  const sliceKeys = define<readonly ServiceKeys[]>(
+    'sliceKeys',
     (reader, key) => {
       const {
         slices: [sliceKey = ''],
         view,
       } = parseSharedKey(key);
-      return reader.read(slices, sliceKey).map(({ service, keys }) => ({
-        service,
-        entries: keys.flatMap((member) => translate(reader, member, view)),
-      }));
+      return reader
+        .read(slices, sliceKey)
+        .map(({ service, keys }) => ({ service, keys: keys.flatMap((member) => keysOf(reader, member, view)) }));
     },
+    sameServiceKeys,
+  );
+  const readEntries = (reader: Reader, keys: readonly string[]) => keys.map((key) => reader.read(entryOf, key));
+  const slice = define<readonly ServiceEntries[]>(
+    'slice',
+    (reader, key) =>
+      reader.read(sliceKeys, key).map(({ service, keys }) => ({ service, entries: readEntries(reader, keys) })),
     sameServices,
   );
   const sliceEntries = (reader: Reader, key: string) => reader.read(slice, key).flatMap(({ entries }) => entries);
   const sliceResources = define('sliceResources', (reader, key) => mapOf(sliceEntries(reader, key)), sameEntries);
   const sliceSummary = define('sliceSummary', (reader, key) => summarize(sliceEntries(reader, key)), sameSummary);
 
+  const translate = (reader: Reader, members: readonly string[], view: EndpointView) =>
+    readEntries(
+      reader,
+      members.flatMap((member) => keysOf(reader, member, view)),
+    );
   /** What stands beside the slices of a composition; key: as of a shared composition without slices. */
   const extraEntries = (reader: Reader, { extra, view }: Pick<Composed, 'extra' | 'view'>) =>
-    extra.flatMap((key) => translate(reader, key, view));
+    translate(reader, extra, view);
   const extraResources = define(
     'extraResources',
     (reader, key) => mapOf(extraEntries(reader, parseSharedKey(key))),
     sameEntries,
   );
+  /** A shared key, which names every namespace, taken apart once. */
+  const partsOf = define('sharedParts', (_reader, key): SharedParts => {
+    const composed = parseSharedKey(key);
+    return {
+      slices: composed.slices.map((member) => oneSlice(member, composed.view)),
+      rest: renderSharedKey({ ...composed, slices: [] }),
+    };
+  });
   const sharedResources = define<Resources>(
     'sharedResources',
     (reader, key) => {
-      const composed = parseSharedKey(key);
-      return layer([
-        ...composed.slices.map((member) => reader.read(sliceResources, oneSlice(member, composed.view))),
-        reader.read(extraResources, renderSharedKey({ ...composed, slices: [] })),
-      ]);
+      const { slices: all, rest } = reader.read(partsOf, key);
+      return layer([...all.map((member) => reader.read(sliceResources, member)), reader.read(extraResources, rest)]);
     },
     sameLayers,
   );
   const sharedSummary = define(
     'sharedSummary',
     (reader, key) => {
-      const composed = parseSharedKey(key);
+      const { slices: all, rest } = reader.read(partsOf, key);
       return mergeSummaries([
-        ...composed.slices.map((member) => reader.read(sliceSummary, oneSlice(member, composed.view))),
-        summarize(extraEntries(reader, composed)),
+        ...all.map((member) => reader.read(sliceSummary, member)),
+        summarize(extraEntries(reader, parseSharedKey(rest))),
       ]);
     },
     sameSummary,
@@ -206,7 +230,7 @@ export function compose(
 
   /** What a view sees differently from everybody. */
   const ownEntries = (reader: Reader, { overrides, view }: Composed): readonly Entry[] =>
-    [...overrides.values()].flat().flatMap((key) => translate(reader, key, view));
+    translate(reader, [...overrides.values()].flat(), view);
   const ownResources = define(
     'ownResources',
     (reader, viewKey) => mapOf(ownEntries(reader, composedOf(reader, viewKey))),
@@ -269,6 +293,12 @@ export function compose(
   };
 }
 
+/** Keys of the queries that a shared composition is made of. */
+interface SharedParts {
+  readonly slices: readonly string[];
+  readonly rest: string;
+}
+
 interface Composed extends Composition {
   readonly view: EndpointView;
 }
@@ -282,11 +312,19 @@ function holdsAny(sliceKey: string, services: Iterable<string>): boolean {
 }
 
 function sameServices(a: readonly ServiceEntries[], b: readonly ServiceEntries[]): boolean {
+  return sameList(a, b, (one, other) => one.service === other.service && sameMembers(one.entries, other.entries));
+}
+
+function sameServiceKeys(a: readonly ServiceKeys[], b: readonly ServiceKeys[]): boolean {
+  return sameList(a, b, (one, other) => one.service === other.service && sameMembers(one.keys, other.keys));
+}
+
+function sameList<V>(a: readonly V[], b: readonly V[], same: (one: V, other: V) => boolean): boolean {
   return (
     a.length === b.length &&
-    a.every((member, at) => {
+    a.every((one, at) => {
       const other = b[at];
-      return other !== undefined && member.service === other.service && sameMembers(member.entries, other.entries);
+      return other !== undefined && same(one, other);
     })
   );
 }

@@ -20,7 +20,7 @@ import {
   readCompositionKeys,
   type VirtualHost,
 } from '#model/index.ts';
-import { type Collection, collect, compose, type EndpointView } from './collections.ts';
+import { type Collection, collect, compose, type KeysOf } from './collections.ts';
 import { type EntryQueries, sameEntryLists } from './entries.ts';
 import { ABSENT, buildEntry, createEntry, type Entry, sameEntry } from './entry.ts';
 import { clustersOfVirtualHost, sourcesOfVirtualHost } from './needs.ts';
@@ -98,30 +98,33 @@ export function createGrpcCollections(graph: Graph, model: MeshQueries, queries:
         { equal: sameMembers },
       ),
     );
-  const noEndpoints = graph.query<Entry>('translate.grpc.noEndpoints', () => {
+  /** Those of everybody else; of a cluster that leads nowhere: none. Key: the model's EndpointKey, or nothing. */
+  const endpoints = graph.query<Entry>('translate.grpc.endpoints', (reader, key) => {
+    if (key !== NOWHERE) return reader.read(queries.endpoints, key);
     const message = { clusterName: BLACK_HOLE };
     return {
       resource: encodeResource('envoy.config.endpoint.v3.ClusterLoadAssignment', message, { name: BLACK_HOLE }),
       sources: [],
     };
   });
-  const endpoints = (reader: Reader, key: string, view: EndpointView): readonly Entry[] => {
-    const entry = reader.read(cluster, key);
+  const endpointsOf: KeysOf = (reader, member, view) => {
+    const entry = reader.read(cluster, member);
     if (!('resource' in entry)) return [];
-    if (entry.resource.name === BLACK_HOLE) return [reader.read(noEndpoints, '')];
-    const { discovery } = reader.read(model.cluster, key) ?? {};
+    if (entry.resource.name === BLACK_HOLE) return [NOWHERE];
+    const { discovery } = reader.read(model.cluster, member) ?? {};
     if (discovery?.kind === 'eds' && discovery.placed) return [];
-    return [reader.read(queries.endpoints, endpointKeyOf(key, view))];
+    return [endpointKeyOf(member, view)];
   };
+  const { viewClusters, clusterSlice } = model;
   return {
-    clusters: compose(graph, 'grpc.clusters', model.viewClusters, model.clusterSlice, (reader, key) => [
-      reader.read(cluster, key),
-    ]),
-    endpoints: compose(graph, 'grpc.endpoints', model.viewClusters, model.clusterSlice, endpoints),
+    clusters: compose(graph, 'grpc.clusters', viewClusters, clusterSlice, cluster),
+    endpoints: compose(graph, 'grpc.endpoints', viewClusters, clusterSlice, endpoints, endpointsOf),
     listeners: collectHosts('listeners', (reader, host) => reader.read(listeners, host)),
     tables: collectHosts('tables', (reader, host) => [reader.read(table, host)]),
   };
 }
+
+const NOWHERE = '';
 
 /** Only what has endpoints that we know; a headless service has them too, although a proxy goes where it is told. */
 function translateCluster(cluster: Cluster | undefined): Entry {

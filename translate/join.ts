@@ -1,11 +1,11 @@
 /** What two parts come to together. */
 import type { SourceRef } from '#model/index.ts';
 import { rememberPairs } from '#runtime/core/index.ts';
-import type { Resources, Snapshot } from '#xds/source.ts';
+import type { Resources, Snapshot, Types } from '#xds/source.ts';
 import type { Summary } from './entry.ts';
 import { JoinedTypes } from './joined-types.ts';
 import { layer } from './layered.ts';
-import type { Part, Types } from './snapshots.ts';
+import type { Part } from './snapshots.ts';
 import { renderSource } from './sources.ts';
 
 /** Proxies that share two collections share what they come to, so that they go from one to the next together. */

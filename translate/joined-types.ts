@@ -1,28 +1,27 @@
-import type { Resources } from '#xds/source.ts';
-import type { Types } from './snapshots.ts';
+import type { Resources, Types } from '#xds/source.ts';
 
 /** Types of a view, before which stand those that a proxy has otherwise: a map for each proxy would be made of the same again and again. */
-export class JoinedTypes implements ReadonlyMap<string, Resources> {
-  readonly #view: Types;
-  readonly #own: Types;
+export class JoinedTypes implements Types {
+  readonly shared: Types;
+  readonly own: Types;
 
   constructor(view: Types, own: Types) {
-    this.#view = view;
-    this.#own = own;
+    this.shared = view;
+    this.own = own;
   }
 
   get size(): number {
-    let { size } = this.#view;
-    for (const type of this.#own.keys()) if (!this.#view.has(type)) size += 1;
+    let { size } = this.shared;
+    for (const type of this.own.keys()) if (!this.shared.has(type)) size += 1;
     return size;
   }
 
   get(type: string): Resources | undefined {
-    return this.#own.get(type) ?? this.#view.get(type);
+    return this.own.get(type) ?? this.shared.get(type);
   }
 
   has(type: string): boolean {
-    return this.#own.has(type) || this.#view.has(type);
+    return this.own.has(type) || this.shared.has(type);
   }
 
   forEach(callback: (resources: Resources, type: string, map: Types) => void): void {
@@ -30,8 +29,8 @@ export class JoinedTypes implements ReadonlyMap<string, Resources> {
   }
 
   *entries(): MapIterator<[string, Resources]> {
-    for (const [type, resources] of this.#view) yield [type, this.#own.get(type) ?? resources];
-    for (const entry of this.#own) if (!this.#view.has(entry[0])) yield entry;
+    for (const [type, resources] of this.shared) yield [type, this.own.get(type) ?? resources];
+    for (const entry of this.own) if (!this.shared.has(entry[0])) yield entry;
   }
 
   *keys(): MapIterator<string> {

@@ -1,7 +1,7 @@
 /** What one proxy may hold: its view, and its own listeners and clusters beside it. */
 import { createIntern, type Graph, type Query, type Reader, sameEntries, sameMembers } from '#graph/index.ts';
 import type { MeshQueries, ProxyKeys, SourceRef } from '#model/index.ts';
-import type { Resources } from '#xds/source.ts';
+import type { Types } from '#xds/source.ts';
 import { type Collection, collect, createViewCollections } from './collections.ts';
 import type { EntryQueries } from './entries.ts';
 import { type Entry, mergeSummaries, type Summary, sameSummary } from './entry.ts';
@@ -10,9 +10,6 @@ import { layer, sameLayers } from './layered.ts';
 import { CLUSTER_TYPE, ENDPOINT_TYPE, LISTENER_TYPE, ROUTE_TYPE, VIRTUAL_HOST_TYPE } from './resource.ts';
 import { renderSource } from './sources.ts';
 import { createSplitGatewayTables, createSplitPortTables, type SplitTables } from './split-tables.ts';
-
-/** Resources by type URL. */
-export type Types = ReadonlyMap<string, Resources>;
 
 /** What a view, a workload class or a gateway contributes; the identical object while nothing in it changes. */
 export interface Part {
@@ -114,29 +111,32 @@ function defineParts(
   shapeOf: (key: string) => Shape,
   decidedBy: (reader: Reader, key: string) => readonly SourceRef[] = () => [],
 ): Query<Part> {
+  /** A part's key taken apart once; of each type the key of what there is of it. */
+  const shape = graph.query(`translate.${name}.shape`, (_reader, key) => {
+    const all = shapeOf(key);
+    return { all, types: [...new Set(all.map(([type]) => type))].map((type) => [type, `${type}\n${key}`] as const) };
+  });
+  const shapeOfType = graph.query<Shape>(`translate.${name}.typeShape`, (reader, typeAndKey) => {
+    const at = typeAndKey.indexOf('\n');
+    const type = typeAndKey.slice(0, at);
+    return reader.read(shape, typeAndKey.slice(at + 1)).all.filter(([one]) => one === type);
+  });
   const ofType = graph.query(
     `translate.${name}.type`,
-    (reader, typeAndKey) => {
-      const at = typeAndKey.indexOf('\n');
-      const type = typeAndKey.slice(0, at);
-      const collections = shapeOf(typeAndKey.slice(at + 1)).filter(([one]) => one === type);
-      return layer(collections.map(([, collection, key]) => reader.read(collection.resources, key)));
-    },
+    (reader, typeAndKey) =>
+      layer(reader.read(shapeOfType, typeAndKey).map(([, collection, key]) => reader.read(collection.resources, key))),
     { equal: sameLayers },
   );
   const types = graph.query<Types>(
     `translate.${name}.types`,
-    (reader, key) => {
-      const all = new Set(shapeOf(key).map(([type]) => type));
-      return new Map([...all].map((type) => [type, reader.read(ofType, `${type}\n${key}`)]));
-    },
+    (reader, key) => new Map(reader.read(shape, key).types.map(([type, own]) => [type, reader.read(ofType, own)])),
     { equal: sameEntries },
   );
   const summary = graph.query(
     `translate.${name}.summary`,
     (reader, part) => {
       const deciding = decidedBy(reader, part);
-      const all = shapeOf(part).map(([, collection, key]) => reader.read(collection.summary, key));
+      const all = reader.read(shape, part).all.map(([, collection, key]) => reader.read(collection.summary, key));
       const { sources, faults } = mergeSummaries([...all, { sources: deciding, faults: [] }]);
       return { sources: internSources(sources), faults, deciding };
     },

@@ -79,7 +79,7 @@ interface Subscriber {
   /** As of the last build. */
   built: Built | undefined;
   snapshot: Snapshot | undefined;
-  /** What was last said of built and snapshot; undefined once they are others. */
+  /** What was last said of built and snapshot; undefined once its user resources may be others. */
   servedFrom: ServedFrom | undefined;
   watched: ReadonlySet<string>;
   /** What was last offered of the watched secrets. */
@@ -127,7 +127,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     if (before === result.value) return false;
     const { view, own } = result.value;
     subscriber.built = result.value;
-    subscriber.servedFrom = undefined;
+    if (before?.view.summary !== view.summary || before.own.summary !== own.summary) subscriber.servedFrom = undefined;
     faults.note(before, result.value);
     if (before?.view.types === view.types && before.own.types === own.types) return false;
     const joined = joinSnapshot(view, own, revision);
@@ -270,10 +270,12 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     snapshotOf(connectionId) {
       const subscriber = subscriberOf(connectionId);
       if (subscriber?.snapshot === undefined || subscriber.built === undefined) return undefined;
-      const { snapshot, built } = subscriber;
-      subscriber.servedFrom ??= {
+      const { snapshot, built, servedFrom } = subscriber;
+      if (servedFrom?.revision === snapshot.revision) return servedFrom;
+      // Most changes leave whose it is as it was.
+      subscriber.servedFrom = {
         revision: snapshot.revision,
-        sources: listSources(built.view, built.own),
+        sources: servedFrom?.sources ?? listSources(built.view, built.own),
         deciding: built.view.summary.deciding ?? NOTHING,
       };
       return subscriber.servedFrom;

@@ -7,6 +7,7 @@ import type { ProvenIdentity } from './identity.ts';
 import type { Inbox } from './inbox.ts';
 import type { XdsMetrics } from './metrics.ts';
 import type { Pacer } from './pacer.ts';
+import type { RequestParser } from './request.ts';
 import type { EncodedResponse, ResponseEncoder } from './response.ts';
 import type { SessionSettings } from './session.ts';
 import type { DeliveryObserver, SnapshotSource } from './source.ts';
@@ -23,6 +24,7 @@ export interface StreamContext {
   /** Absent: nobody registers workloads here, and reports of health go nowhere. */
   readonly workloads: WorkloadReception | undefined;
   readonly inbox: Inbox;
+  readonly requests: RequestParser;
   readonly pacer: Pacer;
   readonly encoder: ResponseEncoder;
   readonly metrics: XdsMetrics;

@@ -4,8 +4,8 @@
  * put together of layers is compared layer by layer, and what is known of a layer serves every collection that has it.
  */
 import { rememberPairs } from '#runtime/core/index.ts';
-import type { Resources, Snapshot } from './source.ts';
-import { ALL_TYPES, parentOf, RESOURCE_TYPES } from './types.ts';
+import type { Resources, Types } from './source.ts';
+import { ALL_TYPES, parentOf, RESOURCE_TYPES, resourceType } from './types.ts';
 
 export type { Resources } from './source.ts';
 
@@ -22,13 +22,31 @@ export function differingNames(from: Resources, to: Resources): readonly string[
   return from === to ? NOTHING : compareOnce(from, to);
 }
 
-type Types = Snapshot['types'];
-
 /** The set of types that two snapshots do not have alike. */
 export function differingTypes(from: Types | undefined, to: Types | undefined): number {
   if (from === undefined || to === undefined) return ALL_TYPES;
+  if (from.shared === undefined || to.shared === undefined || from.own !== to.own) return compareTypes(from, to);
+  return compareTypesOnce(from.shared, to.shared) & ~typesOf(from.own);
+}
+
+function compareTypes(from: Types, to: Types): number {
   let types = 0;
   for (const { typeUrl, bit } of RESOURCE_TYPES) if (from.get(typeUrl) !== to.get(typeUrl)) types |= bit;
+  return types;
+}
+
+const compareTypesOnce = rememberPairs(compareTypes);
+
+const typeSets = new WeakMap<Types, number>();
+
+function typesOf(own: Types | undefined): number {
+  if (own === undefined) return 0;
+  let types = typeSets.get(own);
+  if (types === undefined) {
+    types = 0;
+    for (const typeUrl of own.keys()) types |= resourceType(typeUrl)?.bit ?? 0;
+    typeSets.set(own, types);
+  }
   return types;
 }
 

@@ -80,6 +80,33 @@ export function parseRequest(protocol: Protocol, bytes: Uint8Array): ParsedReque
   return { request, node };
 }
 
+/** Longer requests name much, and seldom the same. */
+const MOST_REMEMBERED_BYTES = 512;
+
+/** Requests of all streams of a process. */
+export class RequestParser {
+  /** The last acknowledgement of each length and protocol: those of different types have different lengths. */
+  readonly #latest: Readonly<Record<Protocol, ({ bytes: Uint8Array; parsed: ParsedRequest } | undefined)[]>> = {
+    delta: [],
+    sotw: [],
+  };
+
+  /**
+   * As `parseRequest`. Clients with the same history say in the same bytes that they have taken a change up: these are
+   * read once for all of them.
+   */
+  parse(protocol: Protocol, bytes: Uint8Array): ParsedRequest {
+    if (bytes.length > MOST_REMEMBERED_BYTES) return parseRequest(protocol, bytes);
+    const latest = this.#latest[protocol];
+    const known = latest[bytes.length];
+    if (known !== undefined && Buffer.compare(known.bytes, bytes) === 0) return known.parsed;
+    const parsed = parseRequest(protocol, bytes);
+    if ('request' in parsed && parsed.request.nonce !== '')
+      latest[bytes.length] = { bytes: Uint8Array.from(bytes), parsed };
+    return parsed;
+  }
+}
+
 /** A type that is asked for and not served. */
 export class UnknownTypeError extends LateenError {
   readonly typeUrl: string;

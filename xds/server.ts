@@ -12,7 +12,7 @@ import type { Connections } from './listener.ts';
 import { declareXdsMetrics } from './metrics.ts';
 import { createPacer } from './pacer.ts';
 import { type PrepareSnapshot, rehearse } from './rehearsal.ts';
-import type { Protocol } from './request.ts';
+import { type Protocol, RequestParser } from './request.ts';
 import { createResponseEncoder, EncodedResponse, joinResponse } from './response.ts';
 import { DEFAULT_SESSION_SETTINGS, type SessionSettings } from './session.ts';
 import { SharedTurn } from './slice.ts';
@@ -112,6 +112,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     metrics: xdsMetrics,
     crowd,
     inbox: createInbox({ shared }),
+    requests: new RequestParser(),
     pacer: createPacer({ maxPendingBytes: settings.maxPendingBytes, shared }),
     encoder: createResponseEncoder(settings.cacheBytes, () => clock.monotonic()),
     session: settings,

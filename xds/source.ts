@@ -39,12 +39,21 @@ export interface Resources extends ReadonlyMap<string, ServedResource> {
   readonly hidden?: ReadonlySet<string>;
 }
 
+/** Resources by type URL. Virtual hosts are named `ROUTE CONFIGURATION/HOST`; only proxies that take them apart have any. */
+export interface Types extends ReadonlyMap<string, Resources> {
+  /**
+   * Of types that are put together of others: those that many proxies share, of which those of `own` hide what they name.
+   * What differs between two is found out once for all proxies that share it.
+   */
+  readonly shared?: Types;
+  readonly own?: Types;
+}
+
 /** Everything one proxy may hold at one graph revision. */
 export interface Snapshot {
   /** The graph revision it was computed at. */
   readonly revision: number;
-  /** By type URL. Virtual hosts are named `ROUTE CONFIGURATION/HOST`; only proxies that take them apart have any. */
-  readonly types: ReadonlyMap<string, Resources>;
+  readonly types: Types;
 }
 
 /** Who a proxy is: `identity` is proven by its credential, all else is claimed in node metadata and checked against it. */

@@ -16,7 +16,6 @@ import {
   type DebugQuestion,
   type ParsedRequest,
   type Protocol,
-  parseRequest,
   UnknownTypeError,
 } from './request.ts';
 import { currentSecrets } from './secrets.ts';
@@ -121,7 +120,7 @@ export class DiscoveryStream {
   #received(bytes: Uint8Array): void {
     if (this.#closed) return;
     try {
-      const parsed = parseRequest(this.#protocol, bytes);
+      const parsed = this.#context.requests.parse(this.#protocol, bytes);
       this.#node ??= parsed.node;
       if ('question' in parsed) this.#ask(parsed.question);
       else if ('report' in parsed) this.#reportHealth(parsed.report);

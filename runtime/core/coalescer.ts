@@ -6,12 +6,10 @@ export function createCoalescer(clock: Clock, signal: AbortSignal, ms: number, r
   return () => {
     if (scheduled || signal.aborted) return;
     scheduled = true;
-    clock.sleep(ms, signal).then(
-      () => {
-        scheduled = false;
-        run();
-      },
-      () => undefined,
-    );
+    // Without the signal, which every call would have to listen to and let go again: the wait is short.
+    void clock.sleep(ms).then(() => {
+      scheduled = false;
+      if (!signal.aborted) run();
+    });
   };
 }

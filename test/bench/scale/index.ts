@@ -22,7 +22,7 @@ const istiod = 'istiod';
 const endpointsPerService = 10;
 const ruled = 100;
 const tcpEvery = 10;
-const usualPace: Pace = { changes: 20, changesWithin: 5_000, idle: 6_000, churn: 12_000 };
+const usualPace: Pace = { changes: 20, changesWithin: 8_000, idle: 6_000, churn: 12_000 };
 const quickPace: Pace = { changes: 5, changesWithin: 2_000, idle: 6_000, churn: 4_000 };
 
 export const scale: Benchmark = {
