@@ -97,4 +97,16 @@ spec: {hosts: [front], http: [{route: [{destination: {host: shop-web}}]}]}
     });
     expect(mesh.read(mesh.queries.diagnostics, 'VirtualService/Kubernetes/default/front')).to.deep.equal([]);
   });
+
+  it('has no virtual host of its own where its service stands, whatever routes it', () => {
+    const mesh = meshWithWeb();
+    mesh.source.apply(`${externalName('shop-web', web)}
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: alias, namespace: default}
+spec: {hosts: [shop-web], http: [{route: [{destination: {host: ${web}}}]}]}
+`);
+    const named = Object.values(domainsFrom(mesh, 'default')).flat();
+    expect(named.filter((name) => name === 'shop-web.default.svc.cluster.local')).to.have.length(1);
+  });
 });

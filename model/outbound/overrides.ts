@@ -1,6 +1,6 @@
-/** Hosts that one kind of client routes differently from everybody, and hosts that are no service at all. */
+/** Hosts that one kind of client routes differently from everybody, and hosts that are no service where they are routed. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import { isHttp, isSeen, type ServiceQueries } from '../discovery/services.ts';
+import { isHttp, isSeen, readConcreteHost, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import {
   claimants,
@@ -12,34 +12,35 @@ import { hostWithin, isWildcard } from '../hosts.ts';
 import { boundToMesh, EXPORTED_BY_DEFAULT, hostsOf } from '../inputs.ts';
 import { renderObjectKey } from '../keys.ts';
 import { exportedTo, isPublic } from '../selection.ts';
+import type { ServicePort } from '../types/inputs.ts';
 
 export interface OverrideQueries {
   /** By host: ids of the services that it stands for, wherever they are visible. */
   readonly servicesOfHost: Query<readonly string[]>;
-  /** By host: whether it is no service and no other name of one. */
-  readonly isFreeHost: Query<boolean>;
+  /** By host: the ports of the services that it stands for or is another name of. On all others it is free. */
+  readonly takenPorts: Query<readonly number[]>;
   /**
    * By client namespace: service ids whose routes depend on the client, because a VirtualService is exported to few
    * namespaces or tests where a call comes from.
    */
   readonly routedServices: Query<readonly string[]>;
-  /** By client namespace: hosts of such VirtualServices that are no visible service. */
-  readonly routedHosts: Query<readonly string[]>;
-  /** Key '': hosts of public VirtualServices with HTTP routes that are no service. */
+  /** By client namespace: all hosts of such VirtualServices. */
+  readonly specialHosts: Query<readonly string[]>;
+  /** By port: hosts of public VirtualServices with HTTP routes that are free on it and routed on it. */
   readonly freeHosts: Query<readonly string[]>;
   /** By key of a VirtualService: the HTTP ports of the services among its hosts. */
   readonly routedPorts: Query<readonly number[]>;
-  /** By host that is no service: where it is routed beside the usual port. */
+  /** By host: where it is routed beside the usual port, if it is free there. */
   readonly freeHostPorts: Query<readonly number[]>;
 }
 
 /**
  * A host that is no service has no ports to say where clients address it: it is routed on the usual one, and where its
- * VirtualService names services too, on theirs.
+ * VirtualService names services too, on theirs. Istio does the same with services that lack the port.
  */
 const USUAL_PORT = 80;
 
-/** Whether a VirtualService routes its hosts that are no service on this port. */
+/** Whether a VirtualService routes its free hosts on this port. */
 export function routesFreeHosts(
   reader: Reader,
   { routedPorts }: Pick<OverrideQueries, 'routedPorts'>,
@@ -49,14 +50,21 @@ export function routesFreeHosts(
   return port === USUAL_PORT || reader.read(routedPorts, renderObjectKey(cluster, namespace, name)).includes(port);
 }
 
-/** Whether some VirtualService routes this host, which is no service, on a port. */
+/** Whether a host is free on a port and some VirtualService routes it there. */
 export function isRoutedOn(
   reader: Reader,
-  { freeHostPorts }: Pick<OverrideQueries, 'freeHostPorts'>,
+  { takenPorts, freeHostPorts }: Pick<OverrideQueries, 'takenPorts' | 'freeHostPorts'>,
   host: string,
   port: number,
 ): boolean {
-  return port === USUAL_PORT || reader.read(freeHostPorts, host).includes(port);
+  if (port !== USUAL_PORT && !reader.read(freeHostPorts, host).includes(port)) return false;
+  return !reader.read(takenPorts, host).includes(port);
+}
+
+/** Whether there is such a port. */
+export function isRoutedSomewhere(reader: Reader, overrides: Parameters<typeof isRoutedOn>[1], host: string): boolean {
+  const ports = [USUAL_PORT, ...reader.read(overrides.freeHostPorts, host)];
+  return ports.some((port) => isRoutedOn(reader, overrides, host, port));
 }
 
 export function defineOverrides(
@@ -119,21 +127,38 @@ export function defineOverrides(
     { equal: sameData },
   );
 
-  const isFreeHost = graph.query<boolean>('isFreeHost', (reader, host) => {
-    if (reader.read(servicesOfHost, host).length > 0 || aliasesService(host)) return false;
-    return !isWildcard(host) || reader.read(services.servicesByHostname, host.slice(2)).length === 0;
+  /** `reviews.default` and `reviews.default.svc` are other names of a service and stay with it. */
+  const namesOf = (host: string): readonly string[] => {
+    const [service = '', namespace = '', svc, ...rest] = host.split('.');
+    const isShort = rest.length === 0 && (svc === undefined || svc === 'svc');
+    return isShort ? [host, `${service}.${namespace}.svc.${inputs.domainSuffix}`] : [host];
+  };
 
-    /** `reviews.default` and `reviews.default.svc` are other names of a service and stay with it. */
-    function aliasesService(name: string): boolean {
-      const [service = '', namespace = '', svc, ...rest] = name.split('.');
-      if (rest.length > 0 || (svc !== undefined && svc !== 'svc')) return false;
-      return reader.read(services.servicesByHostname, `${service}.${namespace}.svc.${inputs.domainSuffix}`).length > 0;
-    }
-  });
+  const portsOf = (
+    reader: Reader,
+    ids: readonly string[],
+    serves: (port: ServicePort) => boolean = () => true,
+  ): readonly number[] =>
+    sortNumbers(
+      ids.flatMap(
+        (id) =>
+          reader
+            .read(services.service, id)
+            ?.ports.filter(serves)
+            .map(({ port }) => port) ?? [],
+      ),
+    );
 
-  const routedHosts = graph.query<readonly string[]>(
-    'routedHosts',
-    (reader, client) => reader.read(specialHosts, client).filter((host) => reader.read(isFreeHost, host)),
+  const takenPorts = graph.query<readonly number[]>(
+    'takenPorts',
+    (reader, host) => {
+      // Pods of a headless service have names below its own.
+      const names = namesOf(isWildcard(host) ? host.slice(2) : host);
+      const named = names.flatMap((name) =>
+        reader.read(services.servicesByHostname, readConcreteHost(reader, services, name)),
+      );
+      return portsOf(reader, [...reader.read(servicesOfHost, host), ...named]);
+    },
     { equal: sameData },
   );
 
@@ -141,26 +166,13 @@ export function defineOverrides(
     claimants(reader, virtualServices, host, undefined).some(({ spec }) => (spec.http ?? []).length > 0),
   );
 
-  const freeHosts = graph.query<readonly string[]>(
-    'freeHosts',
-    (reader) =>
-      reader
-        .buckets(inputs.virtualServices, 'host')
-        .filter((host) => reader.read(isFreeHost, host) && reader.read(isPubliclyRouted, host)),
-    { equal: sameData },
-  );
-
   const routedPorts = graph.query<readonly number[]>(
     'routedPorts',
     (reader, key) => {
       const config = reader.get(inputs.virtualServices, key);
       const hosts = config === undefined ? [] : hostsOf(config, inputs.domainSuffix);
-      const ports = hosts
-        .flatMap((host) => reader.read(servicesOfHost, host))
-        .flatMap((id) => reader.read(services.service, id)?.ports ?? [])
-        .filter(({ protocol }) => isHttp(protocol) || protocol === 'Auto')
-        .map(({ port }) => port);
-      return sortNumbers(ports);
+      const ids = hosts.flatMap((host) => reader.read(servicesOfHost, host));
+      return portsOf(reader, ids, ({ protocol }) => isHttp(protocol) || protocol === 'Auto');
     },
     { equal: sameData },
   );
@@ -178,7 +190,20 @@ export function defineOverrides(
     { equal: sameData },
   );
 
-  return { servicesOfHost, isFreeHost, routedServices, routedHosts, freeHosts, routedPorts, freeHostPorts };
+  const freeHosts = graph.query<readonly string[]>(
+    'freeHosts',
+    (reader, port) =>
+      reader
+        .buckets(inputs.virtualServices, 'host')
+        .filter(
+          (host) =>
+            isRoutedOn(reader, { takenPorts, freeHostPorts }, host, Number(port)) &&
+            reader.read(isPubliclyRouted, host),
+        ),
+    { equal: sameData },
+  );
+
+  return { servicesOfHost, takenPorts, routedServices, specialHosts, freeHosts, routedPorts, freeHostPorts };
 }
 
 const sortNumbers = (numbers: readonly number[]): readonly number[] => [...new Set(numbers)].sort((a, b) => a - b);

@@ -236,6 +236,41 @@ describe('outbound routes', () => {
     expect(tableOf(mesh, '80').filter(({ domains }) => domains.includes('reviews.default')).length).to.equal(1);
   });
 
+  it('serve services that lack port 80 there by their own name, as long as a VirtualService routes them', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080'] }));
+    mesh.source.apply(serviceObjects({ name: 'other', address: '10.96.0.77', ports: ['http:80', 'tcp:81'] }));
+    const domains = (proxy: Partial<ProxyFacts> = {}) =>
+      tableOf(mesh, '80', proxy).find(({ name }) => name === `${fqdn}:80`)?.domains;
+    expect(domains()).to.equal(undefined);
+    mesh.source.apply(route('a', to('v1')));
+    // Its other names and addresses are those of the service, which is not there.
+    expect(domains()).to.deep.equal([fqdn]);
+    expect(targets(routesOf(mesh, fqdn, {}, '80'))).to.deep.equal([[`9080|v1|${fqdn}=1`]]);
+    expect(domains({ namespace: 'narrow' })).to.deep.equal([fqdn]);
+    const narrowed = (hosts: string) =>
+      mesh.source.apply(`
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: all, namespace: narrow}
+spec: {egress: [{hosts: [${hosts}]}]}
+`);
+    narrowed('"default/*"');
+    expect(domains({ namespace: 'narrow' })).to.deep.equal([fqdn]);
+    narrowed('default/other.default.svc.cluster.local');
+    expect(domains({ namespace: 'narrow' })).to.equal(undefined);
+    mesh.source.apply(route('a', to('v1').replace('route: [', 'match: [{port: 9080}], route: [')));
+    expect(domains()).to.deep.equal([fqdn]);
+    expect(tableOf(mesh, '80').find(({ name }) => name === `${fqdn}:80`)?.routes[0]?.action).to.deep.include({
+      kind: 'forward',
+      clusters: [{ cluster: { direction: 'special', name: 'PassthroughCluster' }, weight: 1 }],
+    });
+    mesh.source.apply(route('a', to('v1')).replace(`[${fqdn}]`, '[other]'));
+    mesh.source.apply(serviceObjects({ ...reviews, ports: ['tcp:80'] }));
+    mesh.source.apply(route('b', to('v1')));
+    expect(domains(), 'the port is taken, whatever it speaks').to.equal(undefined);
+  });
+
   it('serve them also on the HTTP ports of the services that their VirtualService names, and no other one there', () => {
     const mesh = createTestMesh();
     mesh.source.apply(serviceObjects({ ...reviews, ports: ['http:9080', 'grpc-b:81', 'tcp:82'] }));

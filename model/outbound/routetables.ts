@@ -138,10 +138,10 @@ export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTa
         changed.set(service, [renderVirtualHostKey({ kind: 'service', service, near, ...own })]);
       }
       for (const id of reader.read(hosts.hiddenServices, ns).keys()) changed.set(id, []);
-      const special = reader.read(overrides.routedHosts, ns);
-      const free = [...new Set([...reader.read(overrides.freeHosts, ''), ...special])].filter((host) =>
-        isRoutedOn(reader, overrides, host, Number(port)),
-      );
+      const special = reader
+        .read(overrides.specialHosts, ns)
+        .filter((host) => isRoutedOn(reader, overrides, host, Number(port)));
+      const free = [...new Set([...reader.read(overrides.freeHosts, port), ...special])];
       const named = free.map((host) => {
         const client = special.includes(host) ? { client: ns, labels } : {};
         return renderVirtualHostKey({ kind: 'host', host, port, ...client, rest: key.rest });

@@ -6,7 +6,7 @@ import { sameData } from '../equality.ts';
 import { NO_ROUTE, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import { isWildcard } from '../hosts.ts';
 import { parseServiceId, parseSliceKey, renderServiceId, renderSliceKey } from '../keys.ts';
-import type { OverrideQueries } from '../outbound/overrides.ts';
+import { isRoutedSomewhere, type OverrideQueries } from '../outbound/overrides.ts';
 import { type PortImport, type PortSet, parseHostFilter, renderHostFilter } from './hostfilter.ts';
 import { excludesService, type HostPattern } from './hosts.ts';
 import { indexRoutes, type MeshRoute, type SidecarRouteQueries, selectRoutes } from './routes.ts';
@@ -41,7 +41,7 @@ export interface RouteChoice {
 export interface RouteSelection {
   /** By service id: where it isn't what everybody sees. */
   readonly services: ReadonlyMap<string, RouteChoice>;
-  /** By host that is no service. */
+  /** By host, for ports on which no service has it. */
   readonly hosts: ReadonlyMap<string, RouteChoice>;
 }
 
@@ -259,7 +259,7 @@ function chooseRoutes(
   }
   const hosts = new Map<string, RouteChoice>();
   for (const host of index.hosts.keys()) {
-    if (reader.read(parts.overrides.isFreeHost, host)) hosts.set(host, choiceOf(index.find(host)));
+    if (isRoutedSomewhere(reader, parts.overrides, host)) hosts.set(host, choiceOf(index.find(host)));
   }
   return { services, hosts };
 }

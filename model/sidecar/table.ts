@@ -26,7 +26,7 @@ export interface ScopedTableParts {
   readonly aliasedServices: Query<readonly string[]>;
 }
 
-/** The port that hosts which are no service are addressed at in a table of many ports. */
+/** The port that hosts which are no service are addressed at in a table of many ports. Services have theirs there. */
 const DEFAULT_PORT = '80';
 
 export function scopedTable(reader: Reader, parts: ScopedTableParts, key: RouteTableKey): ComposedRouteTable {
@@ -34,8 +34,10 @@ export function scopedTable(reader: Reader, parts: ScopedTableParts, key: RouteT
   const listener = readEgress(reader, parts.members.sidecarScope, egress);
   const isProxy = key.port === '0' || listener?.port?.protocol === 'HTTP_PROXY';
   const hostPort = isProxy ? DEFAULT_PORT : key.port;
-  const routed = [...reader.read(parts.members.egressRoutes, egress).hosts].filter(([host]) =>
-    isRoutedOn(reader, parts.overrides, host, Number(hostPort)),
+  const routed = [...reader.read(parts.members.egressRoutes, egress).hosts].filter(
+    ([host]) =>
+      isRoutedOn(reader, parts.overrides, host, Number(hostPort)) &&
+      !(isProxy && reader.read(parts.overrides.takenPorts, host).length > 0),
   );
   const hosts = routed.map(([host, choice]) =>
     renderVirtualHostKey({

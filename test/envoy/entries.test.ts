@@ -150,6 +150,24 @@ spec:
     );
   });
 
+  it('leads requests on port 80 to a host that has another port only, where a VirtualService routes it', async () => {
+    mesh.pipeline.objects.apply(
+      entry(
+        'ported',
+        `{hosts: [ported.example.com], resolution: STATIC, ports: [{number: 8080, name: http, protocol: HTTP}], endpoints: [{address: ${A}}]}`,
+      ),
+    );
+    await eventually(() => askHost('ported.example.com', `http://${NOWHERE}:8080/`), answered(`${A}:8080`));
+    expect((await askHost('ported.example.com')).status).not.to.equal(200);
+    mesh.pipeline.objects.apply(`
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: ported, namespace: bookinfo}
+spec: {hosts: [ported.example.com], http: [{route: [{destination: {host: ported.example.com}}]}]}
+`);
+    await eventually(() => askHost('ported.example.com'), answered(`${A}:8080`));
+  });
+
   it('leads connections to its addresses and blocks of addresses', async () => {
     mesh.pipeline.objects.apply(
       entry(
