@@ -1,5 +1,6 @@
 /** Certificates in a folder, under Istio's names: for machines whose platform gives them no new token. */
-import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LateenError } from '#runtime/core/index.ts';
 import type { IssuedCertificate } from './issued.ts';
@@ -7,46 +8,49 @@ import { parseBundle } from './pem.ts';
 
 export type HeldCertificate = Pick<IssuedCertificate, 'chain' | 'privateKey' | 'notAfter'>;
 
-const files = { chain: 'cert-chain.pem', privateKey: 'key.pem', root: 'root-cert.pem' } as const;
+export const certificateFiles = { chain: 'cert-chain.pem', privateKey: 'key.pem', root: 'root-cert.pem' } as const;
 
-/** Undefined when the folder holds none. Throws LateenError `invalid` when what it holds is no certificate. */
+/** So often a pair that does not belong together is read again: whoever writes it may replace one file after the other. */
+const attempts = 3;
+
+/** Undefined when the folder holds none. Throws LateenError `invalid` when what it holds is no certificate and its key. */
 export async function readHeld(folder: string): Promise<HeldCertificate | undefined> {
-  const read = (name: string) =>
-    readFile(join(folder, name), 'utf8').catch((thrown: unknown) => {
-      if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined;
-      throw LateenError.from(thrown);
-    });
-  const [chain, privateKey] = await Promise.all([read(files.chain), read(files.privateKey)]);
-  if (chain === undefined || privateKey === undefined) return undefined;
-  const [leaf] = parseBundle(chain);
-  if (leaf === undefined) throw new LateenError('invalid', `${join(folder, files.chain)} holds no certificate`);
-  return { chain, privateKey, notAfter: Date.parse(leaf.validTo) };
+  for (let attempt = 1; ; attempt += 1) {
+    const [chain, privateKey] = await Promise.all(
+      [certificateFiles.chain, certificateFiles.privateKey].map((name) => readIfThere(join(folder, name))),
+    );
+    if (chain === undefined || privateKey === undefined) return undefined;
+    const [leaf] = parseBundle(chain);
+    if (leaf === undefined)
+      throw new LateenError('invalid', `${join(folder, certificateFiles.chain)} holds no certificate`);
+    if (leaf.checkPrivateKey(parseKey(privateKey, folder)))
+      return { chain, privateKey, notAfter: Date.parse(leaf.validTo) };
+    if (attempt === attempts)
+      throw new LateenError(
+        'invalid',
+        `${certificateFiles.privateKey} in ${folder} is not the key of ${certificateFiles.chain}`,
+      );
+  }
 }
 
-/** Each file whole or not at all, the key readable by this user only. */
-export async function writeHeld(
-  folder: string,
-  { chain, privateKey, root }: Pick<IssuedCertificate, 'chain' | 'privateKey' | 'root'>,
-): Promise<void> {
-  await mkdir(folder, { recursive: true });
-  const write = async (name: string, text: string) => {
-    const path = join(folder, name);
-    await writeFile(`${path}.new`, text, { mode: 0o600 });
-    await chmod(`${path}.new`, 0o600);
-    await rename(`${path}.new`, path);
-  };
-  await write(files.privateKey, privateKey);
-  await write(files.chain, chain);
-  if (root !== '') await write(files.root, root);
+const readIfThere = (path: string): Promise<string | undefined> =>
+  readFile(path, 'utf8').catch((thrown: unknown) => {
+    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return undefined;
+    throw LateenError.from(thrown);
+  });
+
+function parseKey(pem: string, folder: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch {
+    // What OpenSSL says may hold part of the key.
+    throw new LateenError('invalid', `${join(folder, certificateFiles.privateKey)} is no private key`);
+  }
 }
 
 /** The token in a file; undefined when there is none, or when it says itself that its time is over. */
 export async function readToken(path: string, now: number): Promise<string | undefined> {
-  const text = await readFile(path, 'utf8').catch((thrown: unknown) => {
-    if (thrown instanceof Error && 'code' in thrown && thrown.code === 'ENOENT') return '';
-    throw thrown;
-  });
-  const token = text.trim();
+  const token = ((await readIfThere(path)) ?? '').trim();
   return token === '' || expiryOf(token) <= now ? undefined : token;
 }
 

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { X509Certificate } from 'node:crypto';
-import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect } from 'chai';
 import { LateenError } from '#runtime/core/index.ts';
 import { createLogger } from '../log.ts';
 import { buildCsr, generateKey } from './csr.ts';
-import { writeHeld } from './held.ts';
 import { type IssuedCertificate, parseIssued, resolveRenewal } from './issued.ts';
+import { privateAccess, writeOutput } from './output.ts';
 import { TrustBundle } from './trust.ts';
 import { WorkloadCertificate } from './workload.ts';
 
@@ -165,8 +165,7 @@ describe('the workload’s certificate', function () {
     expect(first.tokens).to.deep.equal([token, undefined]);
     expect(first.renewed).to.deep.equal([undefined, first.issued[0]?.chain]);
     const [, last] = first.issued;
-    if (last !== undefined) await writeHeld(paths.heldPath, last);
-    expect((await stat(join(paths.heldPath, 'key.pem'))).mode & 0o777).to.equal(0o600);
+    if (last !== undefined) await writeOutput(paths.heldPath, last, privateAccess);
     await rm(paths.tokenPath);
     const second = await run(sign, (certificates) => certificates.length === 1, paths);
     expect([second.tokens, second.renewed]).to.deep.equal([[undefined], [last?.chain]]);

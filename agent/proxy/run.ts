@@ -6,7 +6,7 @@ import { bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
 import { type Clock, type Component, LateenError, MemoryTidier, untilAborted } from '#runtime/core/index.ts';
 import { connectAuthority } from '../certificate/authority.ts';
 import { buildSpiffeId } from '../certificate/csr.ts';
-import { writeHeld } from '../certificate/held.ts';
+import { privateAccess, sharedAccess, writeOutput } from '../certificate/output.ts';
 import { TrustBundle } from '../certificate/trust.ts';
 import { WorkloadCertificate } from '../certificate/workload.ts';
 import { type Credentials, OwnStream, type Topic } from '../discovery/ownstream.ts';
@@ -220,6 +220,8 @@ function buildCertificate(
   onIssued: ConstructorParameters<typeof WorkloadCertificate>[0]['onIssued'],
 ): WorkloadCertificate {
   const { node, certificate } = settings;
+  const { output } = certificate;
+  let written = Promise.resolve();
   return new WorkloadCertificate({
     uri: buildSpiffeId(certificate.trustDomain, node.namespace, node.serviceAccount),
     request: connectAuthority({ ...certificate, deadline: certificateDeadline }),
@@ -238,10 +240,12 @@ function buildCertificate(
       metrics.set('certificateExpiry', () => Math.round((issued.notAfter - clock.now()) / 1000), {
         resource_name: workloadSecret,
       });
-      if (certificate.outputPath !== undefined)
-        writeHeld(certificate.outputPath, issued).catch((thrown: unknown) =>
-          log.error('the certificate cannot be written', { error: LateenError.from(thrown).message }),
-        );
+      if (output !== undefined)
+        written = written
+          .then(() => writeOutput(output.path, issued, output.shared ? sharedAccess : privateAccess))
+          .catch((thrown: unknown) =>
+            log.error('the certificate cannot be written', { error: LateenError.from(thrown).message }),
+          );
       onIssued(issued);
     },
     onFailure: () => metrics.add('certificateFailures', { request_type: 'csr' }),

@@ -26,9 +26,10 @@ export interface ProxySettings {
     readonly trustDomain: string;
     readonly tokenPath: string;
     readonly rootPath: string;
-    /** Folders of certificates: to renew one from, and to leave them in. Absent: memory only. */
+    /** Folder of a certificate to renew. */
     readonly heldPath: string | undefined;
-    readonly outputPath: string | undefined;
+    /** Folder to leave certificates in. Absent: memory only. `shared`: other containers of the pod may read them. */
+    readonly output: { readonly path: string; readonly shared: boolean } | undefined;
     readonly ttlSeconds: number;
     readonly grace: { readonly ratio: number; readonly spread: number };
     /** Milliseconds between looks at the root file. */
@@ -162,7 +163,7 @@ export function parseProxySettings(source: SettingsSource): ParsedSettings {
       trustDomain: env.TRUST_DOMAIN || names.clusterDomain,
       tokenPath: env.JWT_PATH || '/var/run/secrets/tokens/istio-token',
       heldPath: env.PROV_CERT || undefined,
-      outputPath: env.OUTPUT_CERTS || undefined,
+      output: env.OUTPUT_CERTS ? { path: env.OUTPUT_CERTS, shared: Boolean(env.KUBERNETES_SERVICE_HOST) } : undefined,
       rootPath: env.CA_ROOT_CA || '/var/run/secrets/istio/root-cert.pem',
       ttlSeconds: read.seconds('SECRET_TTL', 24 * 3600),
       grace: {
