@@ -177,8 +177,7 @@ export class Holdings {
   exceptionNeeds(cluster: string): boolean {
     for (const [name, held] of this.#overlay) {
       if (held === null || !this.subscribed(name)) continue;
-      if (held.needs === undefined || held.needs.includes(cluster)) return true;
-      if (held.doubts?.some((resource) => resource?.needs.includes(cluster))) return true;
+      if (needsOf(held)?.includes(cluster) !== false) return true;
     }
     return false;
   }
@@ -187,9 +186,9 @@ export class Holdings {
   addExceptionNeeds(clusters: Set<string>): boolean {
     for (const [name, held] of this.#overlay) {
       if (held === null || !this.subscribed(name)) continue;
-      if (held.needs === undefined) return false;
-      for (const cluster of held.needs) clusters.add(cluster);
-      for (const resource of held.doubts ?? []) for (const cluster of resource?.needs ?? []) clusters.add(cluster);
+      const needs = needsOf(held);
+      if (needs === undefined) return false;
+      for (const cluster of needs) clusters.add(cluster);
     }
     return true;
   }
@@ -209,6 +208,12 @@ export class Holdings {
 
 function fromResource(resource: ServedResource): Held {
   return { version: resource.version, needs: resource.needs, resource };
+}
+
+/** The clusters that a client may be using by what it holds; undefined where that isn't known. */
+function needsOf({ needs, doubts }: Held): readonly string[] | undefined {
+  if (needs === undefined || doubts === undefined) return needs;
+  return [...needs, ...doubts.flatMap((resource) => resource?.needs ?? [])];
 }
 
 function same(exception: Held | null, wanted: ServedResource | undefined): boolean {

@@ -2,6 +2,7 @@
  * What a client may be sent of a type now, given what it holds of the others: nothing before what it needs, and nothing
  * is taken away before what uses it. When something waits, for how long.
  */
+import { rememberPairs } from '#runtime/core/index.ts';
 import type { Batch, Change } from './change.ts';
 import type { Channel } from './channel.ts';
 import { chooseChunk, completeUnits } from './chunks.ts';
@@ -63,7 +64,7 @@ export class Planner {
 
   /** How the clients of this type are led that go the same way. */
   pace({ type }: Channel): Pace {
-    return paceOf(type, this.#bounds.chunkBytes);
+    return paceOf(type, this.#bounds);
   }
 
   /** When something may have become due although nothing happened. */
@@ -219,13 +220,11 @@ export class Planner {
   }
 }
 
-const paces = new Map<ResourceType, Pace>();
-
-/** The same for all clients, as long as they have the same bounds. */
-function paceOf(type: ResourceType, chunkBytes: number): Pace {
-  const known = paces.get(type);
-  if (known?.chunkBytes === chunkBytes) return known;
-  const pace = { chunkBytes, removals: type.removal === 'send', byParent: type.parent !== undefined };
-  paces.set(type, pace);
-  return pace;
-}
+/** One object for all clients that have the same bounds. */
+const paceOf = rememberPairs(
+  ({ removal, parent }: ResourceType, { chunkBytes }: PlannerBounds): Pace => ({
+    chunkBytes,
+    removals: removal === 'send',
+    byParent: parent !== undefined,
+  }),
+);

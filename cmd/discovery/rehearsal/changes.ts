@@ -6,6 +6,7 @@ import { type Clock, createMetrics, silentLogger } from '#runtime/index.ts';
 import { createSnapshotSource } from '#translate/index.ts';
 import { createDiscoveryService, createGrpcListener, type DeliveryObserver, type ServedResource } from '#xds/index.ts';
 import { createMesh } from '../mesh.ts';
+import { alsoTelling } from '../observer.ts';
 import { createSourceIndex } from '../source-index.ts';
 import { connectClient } from './client.ts';
 import { changes, clients, describeSmallMesh, routes } from './mesh.ts';
@@ -86,18 +87,12 @@ function followProgress(observer: DeliveryObserver, signal: AbortSignal) {
   let check = (): void => undefined;
   signal.addEventListener('abort', () => check(), { once: true });
   return {
-    observer: {
-      connected: (proxy, progress) => observer.connected(proxy, progress),
-      progressed: (connectionId) => observer.progressed(connectionId),
+    observer: alsoTelling(observer, {
       acknowledged(connectionId, revision) {
-        observer.acknowledged(connectionId, revision);
         acknowledged.set(connectionId, revision);
         check();
       },
-      rejected: (connectionId, rejection) => observer.rejected(connectionId, rejection),
-      waiting: (connectionId, clusters) => observer.waiting(connectionId, clusters),
-      disconnected: (connectionId) => observer.disconnected(connectionId),
-    } satisfies DeliveryObserver,
+    }),
     /** Resolves once so many clients are at this revision, or when the signal aborts. */
     acknowledged(count: number, revision: number): Promise<void> {
       return new Promise((resolve) => {
