@@ -66,6 +66,7 @@ function serverFields(at: string): Readonly<Record<string, Honour>> {
     'minProtocolVersion',
     'maxProtocolVersion',
     'cipherSuites',
+    'ecdhCurves',
   ];
   return Object.fromEntries(whole.map((field) => [`${at}.${field}`, true]));
 }

@@ -30,6 +30,7 @@ export { mergeMeshConfig, parseMeshConfig, parseMeshNetworks, parseProxyConfig }
 export type { ProxyConfig } from './mesh/proxyconfig.ts';
 export type { MeshTracing } from './mesh/tracing.ts';
 export { selectCiphers } from './networking/ciphers.ts';
+export { selectCurves } from './networking/curves.ts';
 export type { Destination } from './networking/destination.ts';
 export type {
   ConnectionPoolSettings,

@@ -178,6 +178,7 @@ function buildServerParameters(tls: ServerTls): CommonTlsContext {
       tlsMinimumProtocolVersion: versions[tls.minProtocolVersion ?? 'TLSV1_2'],
       ...(tls.maxProtocolVersion ? { tlsMaximumProtocolVersion: versions[tls.maxProtocolVersion] } : {}),
       ...(tls.cipherSuites ? { cipherSuites: [...tls.cipherSuites] } : {}),
+      ...(tls.ecdhCurves ? { ecdhCurves: [...tls.ecdhCurves] } : {}),
     },
   };
 }

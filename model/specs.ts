@@ -30,4 +30,4 @@ export type {
   WorkloadGroupSpec,
   WorkloadTemplate,
 } from '#api/index.ts';
-export { defaultMeshConfig, parseDuration, selectCiphers } from '#api/index.ts';
+export { defaultMeshConfig, parseDuration, selectCiphers, selectCurves } from '#api/index.ts';

@@ -1,6 +1,7 @@
 import type { Diagnostic } from '../resource.ts';
 import { duplicates, each, errorIf, type Path, warning, warningIf } from '../schema/findings.ts';
 import { isCipher } from './ciphers.ts';
+import { isCurve } from './curves.ts';
 import type { ServerTLSSettings } from './servertls.ts';
 
 /** Where certificates may come from; one place at most. */
@@ -14,7 +15,12 @@ function countSources(tls: ServerTLSSettings): number {
 }
 
 export function checkServerTls(tls: ServerTLSSettings, path: Path): Diagnostic[] {
-  return [...checkCertificates(tls, path), ...checkClientNames(tls, path), ...checkCiphers(tls, path)];
+  return [
+    ...checkCertificates(tls, path),
+    ...checkClientNames(tls, path),
+    ...checkCiphers(tls, path),
+    ...checkCurves(tls, path),
+  ];
 }
 
 const spkiHash = /^[A-Za-z0-9+/]{43}=$/;
@@ -99,12 +105,6 @@ function checkTerminating(tls: ServerTLSSettings, path: Path): Diagnostic[] {
 function checkCiphers(tls: ServerTLSSettings, path: Path): Diagnostic[] {
   const old = tls.minProtocolVersion === 'TLSV1_0' || tls.minProtocolVersion === 'TLSV1_1';
   const at = [...path, 'cipherSuites'];
-  const repeated = duplicates(
-    tls.cipherSuites,
-    at,
-    (name) => name,
-    (name) => `${name} is listed twice`,
-  );
   return [
     ...warningIf(
       old && (tls.cipherSuites ?? []).length === 0,
@@ -114,6 +114,26 @@ function checkCiphers(tls: ServerTLSSettings, path: Path): Diagnostic[] {
     ...each(tls.cipherSuites, at, (name, here) =>
       warningIf(name !== '' && !isCipher(name), here, `"${name}" is no cipher and is ignored`),
     ),
-    ...repeated.map((diagnostic): Diagnostic => ({ ...diagnostic, severity: 'warning' })),
+    ...warnOfRepeated(tls.cipherSuites, at),
   ];
+}
+
+function checkCurves({ ecdhCurves }: ServerTLSSettings, path: Path): Diagnostic[] {
+  const at = [...path, 'ecdhCurves'];
+  return [
+    ...each(ecdhCurves, at, (name, here) =>
+      warningIf(!isCurve(name), here, `"${name}" is no curve that Envoy offers, and is ignored`),
+    ),
+    ...warnOfRepeated(ecdhCurves, at),
+  ];
+}
+
+function warnOfRepeated(names: readonly string[] | undefined, path: Path): Diagnostic[] {
+  const repeated = duplicates(
+    names,
+    path,
+    (name) => name,
+    (name) => `${name} is listed twice`,
+  );
+  return repeated.map((diagnostic): Diagnostic => ({ ...diagnostic, severity: 'warning' }));
 }

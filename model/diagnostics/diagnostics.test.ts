@@ -167,6 +167,22 @@ spec:
     ]);
   });
 
+  it('say that credentials are in no ConfigMap', () => {
+    const mesh = createTestMesh();
+    mesh.source.apply(serviceObjects(reviews));
+    const tls = 'tls: {mode: SIMPLE, credentialName: "configmap://default/roots"}';
+    mesh.source.apply([podObject({ name: 'reviews-1', ip: '10.0.0.9', labels: { app: 'reviews' } }, 'default')]);
+    mesh.source.apply(
+      destinationRule('a').replace(
+        'trafficPolicy: {',
+        `workloadSelector: {matchLabels: {app: reviews}}\n  trafficPolicy: {${tls}, `,
+      ),
+    );
+    expect(factsOf(mesh, 'DestinationRule', 'a')).to.deep.equal([
+      'ResolvedRefs spec.trafficPolicy.tls.credentialName: credentials are read from Secrets, not from ConfigMaps',
+    ]);
+  });
+
   it('look for the certificate where the gateway runs', () => {
     const mesh = createTestMesh();
     mesh.source.apply(`

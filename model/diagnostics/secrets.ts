@@ -14,6 +14,9 @@ export interface WantedSecret {
   readonly lack: string;
 }
 
+/** As Istio names what it may read roots from as well. */
+const CONFIG_MAP = 'configmap://';
+
 export const certificateAndKey = { kind: 'certificate', lack: 'a certificate and its key' } as const;
 
 /** @param place `cluster/namespace` of the proxies that ask for it, and `where` how the user knows that namespace */
@@ -24,6 +27,7 @@ export function secretFact(
   { path, name, kind, lack }: WantedSecret,
   where: string,
 ): readonly StatusFact[] {
+  if (name.startsWith(CONFIG_MAP)) return [unresolved(path, 'credentials are read from Secrets, not from ConfigMaps')];
   const key = `${place}/${secretName(name)}`;
   const namespace = place.slice(place.indexOf('/') + 1);
   const held = reader.read(secrets.gatewaySecret, key)?.kind === kind;

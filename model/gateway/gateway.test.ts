@@ -311,7 +311,8 @@ ${gatewayOf('late')}
   });
 
   it('end TLS with files in their own container, and check clients against one', () => {
-    const files = 'serverCertificate: /a.crt, privateKey: /a.key, caCertificates: /ca.crt, cipherSuites: [NONSENSE]';
+    const files =
+      'serverCertificate: /a.crt, privateKey: /a.key, caCertificates: /ca.crt, cipherSuites: [NONSENSE], ecdhCurves: [P-384, X, P-384]';
     const { mesh, gateway } = meshWithIngress(
       bookinfo.replace('mode: SIMPLE', 'mode: MUTUAL').replace('credentialName: bookinfo-cert', files),
     );
@@ -324,6 +325,7 @@ ${gatewayOf('late')}
           alpn: ['h2', 'http/1.1'],
         },
         clients: { roots: { file: '/ca.crt' }, optional: false, ...unchecked },
+        ecdhCurves: ['P-384'],
       },
     ]);
     expect([...mesh.read(mesh.queries.gatewaySecretUsers, gateway).keys()]).to.have.members([]);

@@ -1,6 +1,6 @@
 import { passesThrough } from '../frontend/istio/gatewayservers.ts';
 import { rootsNameOf, secretName } from '../secretnames.ts';
-import { type Server, type ServerTLSSettings, selectCiphers } from '../specs.ts';
+import { type Server, type ServerTLSSettings, selectCiphers, selectCurves } from '../specs.ts';
 import type {
   CertificateOrigin,
   ClientValidation,
@@ -64,16 +64,18 @@ function resolveServer(
 
 const checksClients = ({ mode }: ServerTLSSettings): boolean => mode === 'MUTUAL' || mode === 'OPTIONAL_MUTUAL';
 
-/** Versions and ciphers, as far as they are said. */
+/** Versions, ciphers and curves, as far as they are said. */
 export function resolveTlsParameters(tls: ServerTLSSettings): TlsParameters {
   const min = versionOf(tls.minProtocolVersion);
   const max = versionOf(tls.maxProtocolVersion);
-  // Envoy refuses a listener for a cipher that it doesn't know; one is left out, as admission says.
+  // Envoy refuses a listener for a cipher or curve that it doesn't know; one is left out, as admission says.
   const cipherSuites = selectCiphers(tls.cipherSuites ?? []);
+  const ecdhCurves = selectCurves(tls.ecdhCurves ?? []);
   return {
     ...(min === undefined ? {} : { minProtocolVersion: min }),
     ...(max === undefined ? {} : { maxProtocolVersion: max }),
     ...(cipherSuites.length === 0 ? {} : { cipherSuites }),
+    ...(ecdhCurves.length === 0 ? {} : { ecdhCurves }),
   };
 }
 

@@ -148,9 +148,9 @@ describe('credentials in Secrets, on real gateways and sidecars', () => {
         () => greet(name, client, options),
         (answer) => expect(answer.status).to.equal(200),
       );
-    const refuses = (name: string, client?: IssuedPair) =>
+    const refuses = (name: string, client?: IssuedPair, options?: object) =>
       eventually(
-        () => greet(name, client),
+        () => greet(name, client, options),
         (answer) => expect(answer.status).to.equal(0),
       );
 
@@ -229,6 +229,13 @@ describe('credentials in Secrets, on real gateways and sidecars', () => {
         }
       expect(condition('Gateway', 'both', 'Accepted')).to.include({ reason: 'Accepted' });
       expect(condition('Gateway', 'files', 'Accepted')).to.include({ reason: 'Accepted' });
+    });
+
+    it('offers the curves that the server names, and no others', async () => {
+      put('curved', pairOf(await own.issue(['DNS:curved.example.com'])));
+      await serveWith('curved', '{mode: SIMPLE, credentialName: curved, ecdhCurves: [P-384, NONSENSE, P-384]}');
+      await answers('curved', undefined, { ecdhCurve: 'P-384' });
+      await refuses('curved', undefined, { ecdhCurve: 'X25519' });
     });
 
     it('checks clients against files of roots and revocations, and lets none in before these are there', async () => {
