@@ -1,13 +1,11 @@
 /** Builds that share the event loop: roots are computed in time slices on one revision, edits wait their turn. */
-import { LateenError } from '#runtime/core/index.ts';
+import { type Clock, LateenError } from '#runtime/core/index.ts';
 import { TimeSlice } from './slice.ts';
 import type { Edit, Graph, Root } from './types.ts';
 
 export interface BuildOptions {
   /** Longest stretch without yielding to the event loop, in milliseconds; one computation that takes longer is not cut. Default 10. */
   readonly sliceMs?: number;
-  /** Milliseconds on a clock that never goes back. */
-  readonly monotonic?: () => number;
   /** Lets the event loop run what is due. Default: one turn of `setImmediate`. */
   readonly yieldTurn?: () => Promise<void>;
   /** Gives the build up; the returned promise rejects with the signal's reason. */
@@ -18,6 +16,9 @@ export interface BuildOptions {
 
 /** A root's value, or what its computation threw. */
 export type RootResult<V> = { readonly value: V } | { readonly error: unknown };
+
+/** What slices are measured by. */
+export type SliceClock = Pick<Clock, 'monotonic'>;
 
 export type BuildOutcome<V> =
   | { readonly kind: 'built'; readonly revision: number; readonly results: readonly RootResult<V>[] }
@@ -32,12 +33,13 @@ const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(reso
 export async function buildRoots<V>(
   graph: Graph,
   roots: readonly Root<V>[],
+  clock: SliceClock,
   options: BuildOptions = {},
 ): Promise<BuildOutcome<V>> {
-  const { sliceMs = 10, monotonic = () => performance.now(), yieldTurn = nextTurn, signal, restart } = options;
+  const { sliceMs = 10, yieldTurn = nextTurn, signal, restart } = options;
   const { revision } = graph;
   const results: RootResult<V>[] = [];
-  const slice = new TimeSlice(sliceMs, monotonic);
+  const slice = new TimeSlice(sliceMs, () => clock.monotonic());
   signal?.throwIfAborted();
   while (results.length < roots.length) {
     const root = roots[results.length];
@@ -82,21 +84,25 @@ export interface Builder {
 const APPLY_MS = 10;
 
 /** `onEdited` is called after batches that changed something, with the new revision and whether all of them were partial. */
-export function createBuilder(graph: Graph, onEdited: (revision: number, partial: boolean) => void): Builder {
+export function createBuilder(
+  graph: Graph,
+  clock: SliceClock,
+  onEdited: (revision: number, partial: boolean) => void,
+): Builder {
   const waiting: { readonly batch: Batch; readonly partial: boolean }[] = [];
   let building = false;
   let last: Promise<unknown> = Promise.resolve();
 
   /** Batches until the slice is used up, as one. */
   const applySome = () => {
-    const sliceEnd = performance.now() + APPLY_MS;
+    const sliceEnd = clock.monotonic() + APPLY_MS;
     let partial = true;
     const changed = graph.edit((edit) => {
       do {
         const next = waiting.shift();
         next?.batch(edit);
         partial &&= next?.partial === true;
-      } while (waiting.length > 0 && performance.now() < sliceEnd);
+      } while (waiting.length > 0 && clock.monotonic() < sliceEnd);
     });
     if (changed) onEdited(graph.revision, partial);
   };
@@ -119,7 +125,7 @@ export function createBuilder(graph: Graph, onEdited: (revision: number, partial
       const turn = last.then(async () => {
         building = true;
         try {
-          return await buildRoots(graph, roots, options);
+          return await buildRoots(graph, roots, clock, options);
         } finally {
           await applyWaiting();
           building = false;

@@ -14,6 +14,7 @@ export {
   buildRoots,
   createBuilder,
   type RootResult,
+  type SliceClock,
 } from './build.ts';
 export { createGraph } from './graph.ts';
 export { createIntern, type Intern, sameEntries } from './intern.ts';

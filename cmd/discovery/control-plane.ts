@@ -119,7 +119,7 @@ function join(
   const random = Math.random;
   const scoped = (scope: string) => logger.child({ scope });
   const serviceName = revisioned('istiod', settings.revision);
-  const mesh = createMesh(settings.domain);
+  const mesh = createMesh(settings.domain, clock);
   const trustDomains = createTrustDomains(mesh, trustDomain);
   const own = (): Identity => ({
     trustDomain: trustDomains().trustDomain,

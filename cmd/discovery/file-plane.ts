@@ -61,7 +61,7 @@ function joinParts(
 ): readonly Component[] {
   const clock = systemClock;
   const scoped = (scope: string) => logger.child({ scope });
-  const mesh = createMesh(settings.domain);
+  const mesh = createMesh(settings.domain, clock);
   const source = createFileSource({
     folder: settings.configDir,
     inputs: mesh.inputs,

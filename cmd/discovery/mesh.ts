@@ -1,6 +1,7 @@
 import { type Builder, createBuilder, createGraph, type Graph } from '#graph/index.ts';
 import { createMeshInputs, createMeshQueries, type MeshInputs, type MeshQueries } from '#model/index.ts';
 import { Generations, ObjectEvents } from '#registry/index.ts';
+import type { Clock } from '#runtime/core/index.ts';
 
 /** The graph of one process with what is defined on it, and who wants to know when it changed. */
 export interface Mesh {
@@ -18,13 +19,13 @@ export interface Mesh {
   onEdited(listener: (partial: boolean) => void): () => void;
 }
 
-export function createMesh(domainSuffix: string): Mesh {
+export function createMesh(domainSuffix: string, clock: Clock): Mesh {
   const graph = createGraph();
   const inputs = createMeshInputs(graph, { domainSuffix });
   const model = createMeshQueries(graph, inputs);
   const generations = new Generations();
   const listeners = new Set<(partial: boolean) => void>();
-  const builder = createBuilder(graph, (revision, partial) => {
+  const builder = createBuilder(graph, clock, (revision, partial) => {
     generations.settle(revision);
     for (const listener of listeners) listener(partial);
   });

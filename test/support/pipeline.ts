@@ -42,7 +42,7 @@ export function startPipeline(options: PipelineOptions = {}): Pipeline {
   });
   if (options.synced !== false) sync();
   const waiting = new Set<() => void>();
-  const builder = createBuilder(graph, (revision) => {
+  const builder = createBuilder(graph, systemClock, (revision) => {
     generations.settle(revision);
     source.edited();
   });

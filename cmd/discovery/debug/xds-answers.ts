@@ -29,8 +29,8 @@ export interface AnswersOptions {
 type Resources = DebugAnswer['resources'];
 
 export function createAnswers(options: AnswersOptions): DebugResponder {
-  const { pages, streams, controlPlane } = options;
-  const wallTime = createWallTime(options.clock);
+  const { pages, streams, controlPlane, clock } = options;
+  const wallTime = createWallTime(clock);
 
   const describeAll = (viewer: Viewer): Resources =>
     visibleStreams(viewer, sortStreams(streams())).map((stream) => ({
@@ -44,7 +44,7 @@ export function createAnswers(options: AnswersOptions): DebugResponder {
     // Without resources, which is how the client learns that it must ask another replica.
     if (found === undefined || 'problem' in found) return [];
     const parts: Resources[number][] = [];
-    for await (const any of inSlices(buildDump(found, false))) parts.push({ name: any.typeUrl, any });
+    for await (const any of inSlices(buildDump(found, false), clock)) parts.push({ name: any.typeUrl, any });
     return parts;
   };
 
@@ -58,7 +58,7 @@ export function createAnswers(options: AnswersOptions): DebugResponder {
       throw new LateenError('forbidden', `${url.pathname.slice(1)} is for identities of the control plane's namespace`);
     const content = page?.render(url.searchParams, viewer);
     if (content === undefined) return [{ name, any: text('404 page not found\n') }];
-    return [{ name, any: 'problem' in content ? text(`${content.text}\n`) : await collect(content.json) }];
+    return [{ name, any: 'problem' in content ? text(`${content.text}\n`) : await collect(content.json, clock) }];
   };
 
   return {
@@ -81,22 +81,22 @@ export function findPage(pages: Pages, name: string): Pages[string] | undefined 
 }
 
 /** Lets the event loop run what is due whenever a slice of the work is done, however long the answer. */
-async function* inSlices<V>(items: Iterable<V>): AsyncIterable<V> {
-  let sliceEnd = performance.now() + SLICE_MS;
+async function* inSlices<V>(items: Iterable<V>, clock: Clock): AsyncIterable<V> {
+  let sliceEnd = clock.monotonic() + SLICE_MS;
   for (const item of items) {
     yield item;
-    if (performance.now() < sliceEnd) continue;
+    if (clock.monotonic() < sliceEnd) continue;
     await new Promise((resolve) => setImmediate(resolve));
-    sliceEnd = performance.now() + SLICE_MS;
+    sliceEnd = clock.monotonic() + SLICE_MS;
   }
 }
 
 const SLICE_MS = 10;
 
-async function collect(pieces: Iterable<string>): Promise<Resources[number]['any']> {
+async function collect(pieces: Iterable<string>, clock: Clock): Promise<Resources[number]['any']> {
   const parts: Buffer[] = [];
   let length = 0;
-  for await (const piece of inSlices(pieces)) {
+  for await (const piece of inSlices(pieces, clock)) {
     const part = Buffer.from(piece);
     length += part.length;
     if (length > LONGEST_ANSWER)

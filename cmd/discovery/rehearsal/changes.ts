@@ -28,7 +28,7 @@ export interface ChangeRehearsalOptions {
 export async function rehearseChanges({ clock, rounds }: ChangeRehearsalOptions, signal: AbortSignal): Promise<number> {
   const over = new AbortController();
   const until = AbortSignal.any([signal, over.signal]);
-  const mesh = createMesh('cluster.local');
+  const mesh = createMesh('cluster.local', clock);
   const objects = createMemorySource({ ...mesh, edit: (batch) => mesh.builder.edit(batch) });
   objects.apply(describeSmallMesh());
   const snapshots = createSnapshotSource({
