@@ -405,6 +405,20 @@ describe('graph', () => {
       expect(graph.read(report, '')).to.equal('x:odd y:even');
     });
 
+    it('keeps what a permanent query reads, though no root does', () => {
+      const { graph, items, report, parity, set, computed } = shop();
+      const groups = graph.query('groups', (reader) => reader.buckets(items, 'group').length);
+      const board = graph.query('board', (reader) => [reader.read(report, '')], { permanent: true });
+      set('a', 'x', 1);
+      const before = graph.read(board, '');
+      graph.read(groups, '');
+      expect(graph.sweep([])).to.equal(1);
+      expect(graph.read(board, '')).to.equal(before);
+      expect(computed(parity)).to.equal(1);
+      set('a', 'x', 2);
+      expect(graph.read(board, '')).to.deep.equal(['x:even']);
+    });
+
     it('leaves a graph without edges when there are no roots', () => {
       const { graph, report, set } = shop();
       set('a', 'x', 1);

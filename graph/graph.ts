@@ -43,7 +43,7 @@ class IncrementalGraph implements Graph {
   query<V>(name: string, compute: (reader: Reader, key: string) => V, options: QueryOptions<V> = {}): Query<V> {
     if (this.#queries.has(name)) throw new LateenError('internal', `graph: query ${name} exists already`);
     const equal = (options.equal ?? Object.is) as AnyEquality;
-    const table = new QueryTable(name, (key) => compute(this.#reader, key), equal);
+    const table = new QueryTable(name, (key) => compute(this.#reader, key), equal, options.permanent ?? false);
     this.#queries.set(name, table);
     return table;
   }
@@ -117,6 +117,8 @@ class IncrementalGraph implements Graph {
       pending.push(source);
     };
     for (const { query, key } of roots) reach(this.#queryTable(query).nodes.get(key));
+    for (const { permanent, nodes } of this.#queries.values())
+      if (permanent) for (const node of nodes.values()) reach(node);
     for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
       if (at instanceof QueryNode) at.dependencies.forEach(reach);
     }

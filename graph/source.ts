@@ -26,14 +26,21 @@ export class QueryTable {
   readonly name: string;
   readonly compute: Compute;
   readonly equal: (previous: unknown, next: unknown) => boolean;
+  readonly permanent: boolean;
   readonly nodes = new Map<string, QueryNode>();
   computed = 0;
   cutoffs = 0;
 
-  constructor(name: string, compute: Compute, equal: (previous: unknown, next: unknown) => boolean) {
+  constructor(
+    name: string,
+    compute: Compute,
+    equal: (previous: unknown, next: unknown) => boolean,
+    permanent: boolean,
+  ) {
     this.name = name;
     this.compute = compute;
     this.equal = equal;
+    this.permanent = permanent;
   }
 
   node(key: string): QueryNode {

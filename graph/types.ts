@@ -30,6 +30,8 @@ export interface InputOptions<V> {
 
 export interface QueryOptions<V> {
   readonly equal?: Equality<V>;
+  /** No sweep forgets its nodes nor what they read: somebody reads them as long as the process lives. For queries of few keys. */
+  readonly permanent?: boolean;
 }
 
 /** What a running query may read. Every call is recorded as a dependency of the running query. */
@@ -101,7 +103,7 @@ export interface Graph {
   describe(label: string): NodeDescription | undefined;
   /** Keys for which a query is memoized now; undefined: no such query. */
   memoizedKeys(query: string): Iterable<string> | undefined;
-  /** Forgets memoized nodes that no retained root reached since the last sweep. */
+  /** Forgets memoized nodes that neither one of these roots reads nor a permanent query; says how many. */
   sweep(roots: Iterable<{ readonly query: Query<unknown>; readonly key: string }>): number;
   /** Names of the inputs of which something changed after this revision. */
   changedInputs(since: number): readonly string[];

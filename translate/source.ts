@@ -185,8 +185,21 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     background.add(refreshing);
   };
 
+  /** What the next build reads again. */
+  function* rootsInUse(): Iterable<Root> {
+    for (const { proxy, root, built, watched } of subscribers.values()) {
+      yield root;
+      if (watched.size === 0 || built?.combination === undefined) continue;
+      yield { query: secrets.users, key: built.combination };
+      for (const name of watched) {
+        const key = resolveSecretKey(proxy, name);
+        if (key !== undefined) yield { query: secrets.secret, key };
+      }
+    }
+  }
+
   const sweep = (): void => {
-    graph.sweep([...subscribers.values()].map(({ root }) => root));
+    graph.sweep(rootsInUse());
     departed = 0;
   };
 

@@ -72,7 +72,7 @@ export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubj
         .filter((key) => splitKey(key).path.startsWith(`${clusterId}/`))
         .map((key) => reader.read(findings, key));
     },
-    { equal: sameMembers },
+    { equal: sameMembers, permanent: true },
   );
 
   /** Of each entry what was found last, so that a subject that did not change is the identical object. */

@@ -49,7 +49,7 @@ export function createWorkloadRecords(options: WorkloadRecordsOptions): Workload
         const record = reader.read(entry, key);
         return record !== undefined && (record.controller !== undefined || record.checksHealth) ? [record] : [];
       }),
-    { equal: sameItems },
+    { equal: sameItems, permanent: true },
   );
   const group = graph.query<WorkloadGroupRecord | undefined>(
     'workloads.group',
@@ -64,7 +64,7 @@ export function createWorkloadRecords(options: WorkloadRecordsOptions): Workload
   const groups = graph.query<readonly (WorkloadGroupRecord | undefined)[]>(
     'workloads.groups',
     (reader) => reader.keys(inputs.workloadGroups).map((key) => reader.read(group, key)),
-    { equal: sameItems },
+    { equal: sameItems, permanent: true },
   );
 
   let synced = false;

@@ -41,7 +41,7 @@ export function defineAddressDemands(graph: Graph, inputs: MeshInputs): Query<re
   return graph.query<readonly AddressDemand[]>(
     'addressDemands',
     (reader) => reader.keys(inputs.serviceEntries).flatMap((key) => reader.read(demand, key) ?? []),
-    { equal: (a, b) => a.length === b.length && a.every((one, at) => one === b[at]) },
+    { equal: (a, b) => a.length === b.length && a.every((one, at) => one === b[at]), permanent: true },
   );
 }
 

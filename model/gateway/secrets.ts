@@ -86,17 +86,21 @@ export function defineSecrets(
     { equal: sameData },
   );
 
-  const nextCertificateChange = graph.query<number | undefined>('nextCertificateChange', (reader) => {
-    const time = timeOf(reader, inputs);
-    const ahead = reader
-      .keys(inputs.tlsSecrets)
-      .flatMap((key) => {
-        const { notBefore, notAfter } = reader.get(inputs.tlsSecrets, key) ?? {};
-        return [notBefore, notAfter].filter((moment) => moment !== undefined && moment > time);
-      })
-      .filter((moment) => moment !== undefined);
-    return ahead.length === 0 ? undefined : Math.min(...ahead);
-  });
+  const nextCertificateChange = graph.query<number | undefined>(
+    'nextCertificateChange',
+    (reader) => {
+      const time = timeOf(reader, inputs);
+      const ahead = reader
+        .keys(inputs.tlsSecrets)
+        .flatMap((key) => {
+          const { notBefore, notAfter } = reader.get(inputs.tlsSecrets, key) ?? {};
+          return [notBefore, notAfter].filter((moment) => moment !== undefined && moment > time);
+        })
+        .filter((moment) => moment !== undefined);
+      return ahead.length === 0 ? undefined : Math.min(...ahead);
+    },
+    { permanent: true },
+  );
 
   const gatewayPlaces = graph.query<readonly string[]>(
     'gatewayPlaces',
@@ -152,7 +156,7 @@ export function defineSecrets(
       }
       return [...keys].sort();
     },
-    { equal: sameData },
+    { equal: sameData, permanent: true },
   );
 
   return {

@@ -37,6 +37,13 @@ describe('what status is written about', () => {
     expect(subjects.all().find(isRoute)).to.equal(undefined);
   });
 
+  it('is the identical list after the graph has forgotten what proxies that have left needed', () => {
+    const subjects = start('Kubernetes');
+    const first = subjects.all();
+    pipeline.graph.sweep([]);
+    expect(subjects.all()).to.equal(first);
+  });
+
   it('are resources of this cluster alone', () => {
     expect(start('another').all()).to.deep.equal([]);
   });

@@ -2,7 +2,7 @@
 import { createBuilder, createGraph, type Graph } from '#graph/index.ts';
 import { createMeshInputs, createMeshQueries, type MeshInputs, type MeshQueries } from '#model/index.ts';
 import { createMemorySource, Generations, type MemorySource } from '#registry/index.ts';
-import { systemClock } from '#runtime/core/index.ts';
+import { type Clock, systemClock } from '#runtime/core/index.ts';
 import { createSnapshotSource, type MeshSnapshotSource, type SecretAuthorizer } from '#translate/index.ts';
 import type { Proxy as MeshProxy, Snapshot, Subscription } from '#xds/source.ts';
 
@@ -26,11 +26,14 @@ export interface PipelineOptions {
   readonly secrets?: SecretAuthorizer;
   /** False: no snapshot exists until `sync` is called. */
   readonly synced?: boolean;
+  /** Default: the system's. */
+  readonly clock?: Clock;
 }
 
 const nobody: SecretAuthorizer = { mayReadSecrets: () => Promise.resolve(false) };
 
 export function startPipeline(options: PipelineOptions = {}): Pipeline {
+  const { clock = systemClock } = options;
   const graph = createGraph();
   const inputs = createMeshInputs(graph);
   const model = createMeshQueries(graph, inputs);
@@ -42,14 +45,14 @@ export function startPipeline(options: PipelineOptions = {}): Pipeline {
   });
   if (options.synced !== false) sync();
   const waiting = new Set<() => void>();
-  const builder = createBuilder(graph, systemClock, (revision) => {
+  const builder = createBuilder(graph, clock, (revision) => {
     generations.settle(revision);
     source.edited();
   });
   const source: MeshSnapshotSource = createSnapshotSource({
     ...{ graph, builder, model, synced },
     secrets: options.secrets ?? nobody,
-    clock: systemClock,
+    clock,
     onFault: (what, error) => faults.push(`${what}: ${error instanceof Error ? error.message : String(error)}`),
     onSettled: () => {
       for (const wake of waiting) wake();
