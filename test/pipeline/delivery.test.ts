@@ -1,7 +1,12 @@
-import { credentials, Server, ServerCredentials } from '@grpc/grpc-js';
+import { Client, credentials, Server, ServerCredentials } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { createDeliveryClient } from '#cmd/discovery/delivery-client.ts';
-import { createDeliveryService, deliveryDefinition } from '#cmd/discovery/delivery-service.ts';
+import {
+  createDeliveryService,
+  deliveryDefinition,
+  type Empty,
+  reportEveryMs,
+} from '#cmd/discovery/delivery-service.ts';
 import {
   DeliveryLedger,
   type DeliveryReport,
@@ -9,7 +14,8 @@ import {
   type Progress,
   type SourceIndex,
 } from '#controllers/index.ts';
-import { systemClock } from '#runtime/index.ts';
+import { FakeClock } from '#runtime/core/testing.ts';
+import { type Clock, systemClock } from '#runtime/index.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { startRelay } from '#test/support/relay.ts';
 
@@ -49,11 +55,14 @@ describe('delivery facts between replicas', () => {
     for (const stop of stops.splice(0)) stop();
   });
 
-  async function serve(ledger: DeliveryLedger<object>, isReplica = true): Promise<string> {
+  async function serve(
+    ledger: DeliveryLedger<object>,
+    { isReplica = true, clock = systemClock }: { readonly isReplica?: boolean; readonly clock?: Clock } = {},
+  ): Promise<string> {
     const server = new Server();
     server.addService(
       deliveryDefinition,
-      createDeliveryService(ledger, systemClock, () => Promise.resolve(isReplica)),
+      createDeliveryService(ledger, clock, () => Promise.resolve(isReplica)),
     );
     const port = await new Promise<number>((resolve, reject) =>
       server.bindAsync('127.0.0.1:0', ServerCredentials.createInsecure(), (error, bound) =>
@@ -138,6 +147,34 @@ describe('delivery facts between replicas', () => {
     await until(() => tally(watched.reports()) === '1/1 of 1', 'the replica that left is forgotten');
   });
 
+  it('are not told again while they are the same', async () => {
+    const clock = new FakeClock();
+    const ledger = createReplica('b');
+    ledger.connected(proxy('web-1'), idle());
+    const { path, requestSerialize, responseDeserialize } = deliveryDefinition.Watch;
+    const client = new Client(await serve(ledger, { clock }), credentials.createInsecure());
+    stops.push(() => client.close());
+    const stream = client.makeServerStreamRequest<Empty, DeliveryReport>(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      {},
+    );
+    const told: string[] = [];
+    stream.on('data', (report: DeliveryReport) => void told.push(tally([report])));
+    stream.on('error', () => undefined);
+    await until(() => told.length > 0, 'the first report');
+    // As after every build: something may have changed.
+    for (let at = 0; at < 3; at += 1) {
+      ledger.touch();
+      await clock.advance(reportEveryMs);
+    }
+    ledger.acknowledged('web-1', 1);
+    await clock.advance(reportEveryMs);
+    await until(() => told.at(-1) === '1/1 of 1', 'the report of what changed');
+    expect(told).to.deep.equal(['0/1 of 1', '1/1 of 1']);
+  });
+
   it('are asked for again where a replica falls silent without closing the connection', async () => {
     const other = createReplica('b');
     const relay = await startRelay(Number((await serve(other)).split(':')[1]));
@@ -180,7 +217,7 @@ describe('delivery facts between replicas', () => {
   });
 
   it('is refused to anybody who is not a replica, and nothing is claimed for a replica that does not answer', async () => {
-    const watched = watch(createReplica('a'), [await serve(createReplica('b'), false)]);
+    const watched = watch(createReplica('a'), [await serve(createReplica('b'), { isReplica: false })]);
     await until(() => watched.troubles.some((message) => message.includes('PERMISSION_DENIED')), 'a refusal');
     await until(() => watched.reports().length === 2, 'a report');
     expect(watched.reports().map((report) => report.replica)).to.deep.equal(['a', '']);
