@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { expect } from 'chai';
 import fc from 'fast-check';
 import { ingressProxy } from '#test/support/bookinfo.ts';
-import { editedNamespaces, type MeshEdit, meshEdit, performEdit } from '#test/support/meshedits.ts';
+import { editedNamespaces, editedSocket, type MeshEdit, meshEdit, performEdit } from '#test/support/meshedits.ts';
 import { connect, describeProxy, type Pipeline, startPipeline } from '#test/support/pipeline.ts';
 import type { Proxy as MeshProxy, Snapshot } from '#xds/source.ts';
 
@@ -34,6 +34,22 @@ function describeSnapshot(snapshot: Snapshot | undefined): readonly string[] {
   return lines.sort();
 }
 
+/** Forms of resources that few edits make: type, name and what the bytes contain. */
+const RARE_FORMS = {
+  'a cluster that looks up the names of requests': [/^Cluster outbound\|.*\*/, 'envoy.clusters.dynamic_forward_proxy'],
+  'a server name that is looked up': [/^Listener /, 'envoy.filters.network.sni_dynamic_forward_proxy'],
+  'an endpoint that is a socket': [/^ClusterLoadAssignment outbound\|/, editedSocket],
+} as const;
+
+function findRareForms(snapshot: Snapshot | undefined): readonly string[] {
+  const resources = [...(snapshot?.types ?? [])].flatMap(([type, resources]) =>
+    [...resources.values()].map(({ name, bytes }) => ({ title: `${type.split('.').at(-1)} ${name}`, bytes })),
+  );
+  return Object.entries(RARE_FORMS).flatMap(([form, [pattern, content]]) =>
+    resources.some(({ title, bytes }) => pattern.test(title) && Buffer.from(bytes).includes(content)) ? [form] : [],
+  );
+}
+
 /** What each proxy is served once everything is built, and whose resources that comes from. */
 async function readContents(pipeline: Pipeline, snapshots: readonly (() => Snapshot | undefined)[]) {
   await pipeline.settled();
@@ -56,29 +72,36 @@ describe('any sequence of edits', () => {
   it('gives the same bytes, from the same sources, as a build from scratch', async () => {
     const step = fc.tuple(meshEdit, fc.constantFrom<Pause>('none', 'turn', 'built', 'built'));
     const seen = new Set<string>();
+    const forms = new Set<string>();
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps: [MeshEdit, Pause][]) => {
-        const grown = startPipeline();
-        const snapshots = await connectAll(grown);
-        for (const [edit, pause] of steps) {
-          performEdit(grown, edit);
-          if (pause === 'turn') await new Promise((resolve) => setImmediate(resolve));
-          if (pause === 'built') await grown.settled();
-        }
-        const incremental = await readContents(grown, snapshots);
-        const fresh = startPipeline();
-        for (const [edit] of steps) performEdit(fresh, edit);
-        const scratch = await readContents(fresh, await connectAll(fresh));
-        await Promise.all([grown.stop(), fresh.stop()]);
-        expect(incremental).to.deep.equal(scratch);
-        expect(grown.faults).to.deep.equal([]);
-        for (const line of scratch) seen.add(line.split(' ').slice(1, 3).join(' '));
-      }),
-      { numRuns: 150, interruptAfterTimeLimit: 40_000 },
+      fc.asyncProperty(
+        fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }),
+        async (steps: [MeshEdit, Pause][]) => {
+          const grown = startPipeline();
+          const snapshots = await connectAll(grown);
+          for (const [edit, pause] of steps) {
+            performEdit(grown, edit);
+            if (pause === 'turn') await new Promise((resolve) => setImmediate(resolve));
+            if (pause === 'built') await grown.settled();
+          }
+          const incremental = await readContents(grown, snapshots);
+          const fresh = startPipeline();
+          for (const [edit] of steps) performEdit(fresh, edit);
+          const built = await connectAll(fresh);
+          const scratch = await readContents(fresh, built);
+          await Promise.all([grown.stop(), fresh.stop()]);
+          expect(incremental).to.deep.equal(scratch);
+          expect(grown.faults).to.deep.equal([]);
+          for (const snapshot of built) for (const form of findRareForms(snapshot())) forms.add(form);
+          for (const line of scratch) seen.add(line.split(' ').slice(1, 3).join(' '));
+        },
+      ),
+      { numRuns: 300, interruptAfterTimeLimit: 40_000 },
     );
     // The edits meet, or the comparison would prove little.
     for (const type of ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration'])
       expect([...seen].filter((name) => name.startsWith(`${type} `)).length, type).to.be.greaterThan(10);
     expect([...seen].filter((name) => name.startsWith('NameTable ')).length, 'parts of names').to.be.greaterThan(2);
+    expect([...forms]).to.have.members(Object.keys(RARE_FORMS));
   }).timeout(60_000);
 });

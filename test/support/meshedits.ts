@@ -4,12 +4,13 @@
  */
 import fc from 'fast-check';
 import type { AnyObject } from '#registry/index.ts';
+import { serviceEntry, workloadEntry } from './meshedits/entries.ts';
 import { endpointSlice, namespaceShape, nodeShape, pod, secret, service } from './meshedits/kubernetes.ts';
 import {
   app,
+  exportTo,
   type Kind,
   namespace,
-  octet,
   often,
   present,
   rarely,
@@ -20,6 +21,7 @@ import {
 } from './meshedits/vocabulary.ts';
 import type { Pipeline } from './pipeline.ts';
 
+export { editedSocket } from './meshedits/entries.ts';
 export { editedNamespaces } from './meshedits/vocabulary.ts';
 
 export type MeshEdit =
@@ -34,10 +36,6 @@ const host = fc.oneof(
   fc.tuple(app, namespace).map(([name, ns]) => `${name}.${ns}.svc.cluster.local`),
   fc.constantFrom('*.bookinfo.svc.cluster.local', '*.local', 'books.example.com', '*.example.com', 'api.example.com'),
 );
-const exportTo = often(
-  fc.constantFrom<readonly string[]>(['*'], ['.'], ['shop'], ['.', 'bookinfo'], ['~'], ['istio-system', 'shop']),
-);
-
 const destination = fc
   .tuple(host, often(fc.constantFrom('v1', 'v2', 'nowhere')), rarely(fc.constantFrom(9080, 80, 4242)))
   .map(([name, subset, number]) => ({
@@ -233,58 +231,6 @@ const sidecar: Shape = {
   ),
 };
 
-const serviceEntry: Shape = {
-  apiVersion: 'networking.istio.io/v1',
-  kind: 'ServiceEntry',
-  name: fc.constantFrom('one', 'two'),
-  namespace,
-  rest: spec(
-    fc
-      .tuple(
-        fc.uniqueArray(fc.constantFrom('books.example.com', 'api.example.com', '*.example.com'), {
-          minLength: 1,
-          maxLength: 2,
-        }),
-        fc.constantFrom('MESH_INTERNAL', 'MESH_EXTERNAL'),
-        exportTo,
-        fc.constantFrom<object>(
-          { resolution: 'NONE' },
-          { resolution: 'DNS' },
-          { resolution: 'DNS', endpoints: [{ address: 'one.example.com' }, { address: 'two.example.com' }] },
-          { resolution: 'DNS_ROUND_ROBIN' },
-          { resolution: 'STATIC', endpoints: [{ address: '10.2.0.1', labels: { version: 'v1' } }] },
-          { resolution: 'STATIC', workloadSelector: { labels: { app: 'reviews' } } },
-        ),
-        fc.constantFrom(
-          { number: 80, name: 'http', protocol: 'HTTP' },
-          { number: 443, name: 'tls', protocol: 'TLS' },
-          { number: 5432, name: 'tcp', protocol: 'TCP' },
-        ),
-        rarely(fc.constantFrom(['240.0.0.9'], ['10.3.0.0/16'])),
-      )
-      .map(([hosts, location, to, resolution, number, addresses]) =>
-        present({ hosts, location, exportTo: to, ...resolution, ports: [number], addresses }),
-      ),
-  ),
-};
-
-const workloadEntry: Shape = {
-  apiVersion: 'networking.istio.io/v1',
-  kind: 'WorkloadEntry',
-  name: fc.constantFrom('vm-1', 'vm-2'),
-  namespace,
-  rest: spec(
-    fc.tuple(octet, app, version, rarely(fc.constant('net-2'))).map(([last, name, of, network]) =>
-      present({
-        address: `10.2.1.${last}`,
-        labels: { app: name, version: of },
-        serviceAccount: `sa-${name}`,
-        network,
-      }),
-    ),
-  ),
-};
-
 const meshConfig = fc
   .record({
     accessLogFile: fc.constantFrom('', '/dev/stdout'),
@@ -313,7 +259,7 @@ const shapes: readonly { readonly weight: number; readonly shape: Shape }[] = [
   { weight: 2, shape: gateway },
   { weight: 2, shape: peerAuthentication },
   { weight: 2, shape: sidecar },
-  { weight: 3, shape: serviceEntry },
+  { weight: 6, shape: serviceEntry },
   { weight: 2, shape: workloadEntry },
 ];
 

@@ -16,6 +16,9 @@ export const someOf = <T>(...values: readonly T[]) => fc.subarray([...values]);
 export const often = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 3 });
 export const rarely = <T>(arbitrary: fc.Arbitrary<T>) =>
   fc.oneof({ weight: 5, arbitrary: fc.constant(undefined) }, arbitrary);
+export const exportTo = often(
+  fc.constantFrom<readonly string[]>(['*'], ['.'], ['shop'], ['.', 'bookinfo'], ['~'], ['istio-system', 'shop']),
+);
 
 export interface Shape {
   readonly apiVersion: string;
