@@ -34,6 +34,8 @@ export interface BootstrapOptions {
   readonly agentPort: number;
   /** Path on the agent that answers scrapes of `prometheusPort`. */
   readonly agentStatsPath: string;
+  /** How long a query to the name server may take, and how often it is asked; each try may take twice as long as the one before. */
+  readonly dnsQuery: { readonly timeoutSeconds: number; readonly tries: number };
   /** Upper bound of connections that Envoy accepts over all listeners. */
   readonly maxDownstreamConnections: number;
   /** Statistics kept beside the default set (annotation `sidecar.istio.io/statsInclusion…`). */
@@ -53,6 +55,7 @@ export const bootstrapDefaults = {
   readinessPort: 15021,
   agentPort: 15020,
   agentStatsPath: '/stats/envoy',
+  dnsQuery: { timeoutSeconds: 2, tries: 2 },
   maxDownstreamConnections: 2_147_483_645,
   sds: {
     socketPath: './var/run/secrets/workload-spiffe-uds/socket',

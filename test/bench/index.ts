@@ -20,6 +20,7 @@ import { podStart } from './pod-start.ts';
 import { routeChange } from './route-change.ts';
 import { scale } from './scale/index.ts';
 import { openSetting, ownCluster } from './setting.ts';
+import { waits } from './waits/index.ts';
 
 const benchmarks: readonly Benchmark[] = [
   install,
@@ -32,6 +33,7 @@ const benchmarks: readonly Benchmark[] = [
   changeCost,
   large,
   hostile,
+  waits,
 ];
 const results = join(import.meta.dirname, 'results');
 

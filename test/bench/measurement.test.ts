@@ -27,4 +27,14 @@ describe('benchmark figures', () => {
     expect(connect).to.match(/^scale\s+all connect\s+s\s+1\s+2\.0\s+2\.0\s+2\.0\s+8\.0\s+0\.250$/);
     expect(missed).to.match(/^scale\s+missed\s+count\s+1\s+0\.0\s+0\.0\s+0\.0\s+0\.0$/);
   });
+
+  it('are followed by what is to be read beside them', () => {
+    const measurements = [
+      { figure: 'a secret', unit: 's' as const, samples: [9], atMost: 10, remark: 'RefNotFound' },
+      { figure: 'nothing', unit: 's' as const, samples: [0] },
+    ];
+    const [, , secret, nothing] = renderTable([{ benchmark: 'waits', measurements }]).split('\n');
+    expect(secret).to.match(/ 10\.0\s+90 % {2}RefNotFound$/);
+    expect(nothing).to.match(/0\.0$/);
+  });
 });

@@ -11,6 +11,8 @@ export interface Measurement {
   readonly atMost?: number;
   /** The same figure of another program in the same run, for comparison. */
   readonly peer?: { readonly name: string; readonly samples: readonly number[] };
+  /** What is to be read beside the figures. */
+  readonly remark?: string;
 }
 
 export interface Benchmark {
@@ -60,13 +62,14 @@ interface BenchmarkResult {
 
 /**
  * A plain table, one row per figure: minimum, median, maximum, the bound, and how the median stands to it; then the
- * median of the other program, where there is one, and ours as a part of it.
+ * median of the other program, where there is one, and ours as a part of it; last what is to be read beside them.
  */
 export function renderTable(results: readonly BenchmarkResult[]): string {
   const peers = results.flatMap(({ measurements }) => measurements.flatMap(({ peer }) => peer?.name ?? []));
   const peerName = peers[0];
   const head = ['benchmark', 'figure', 'unit', 'n', 'min', 'median', 'max', 'at most', 'of bound'];
   const rows = [peerName === undefined ? head : [...head, peerName, 'ratio']];
+  const remarks = results.flatMap(({ measurements }) => measurements.map(({ remark }) => remark ?? ''));
   for (const { benchmark, measurements } of results)
     for (const measurement of measurements) rows.push([benchmark, ...renderRow(measurement)]);
   const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
@@ -76,7 +79,9 @@ export function renderTable(results: readonly BenchmarkResult[]): string {
       .join('  ')
       .trimEnd();
   const [first = [], ...body] = rows;
-  return [line(first), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('\n');
+  const rule = line(widths.map((width) => '-'.repeat(width)));
+  const lines = body.map((row, at) => `${line(row).padEnd(rule.length)}  ${remarks[at]}`.trimEnd());
+  return [line(first), rule, ...lines].join('\n');
 }
 
 function renderRow({ figure, unit, samples, atMost, peer }: Measurement): readonly string[] {

@@ -78,10 +78,11 @@ describe('what has to wait, under load', () => {
       () => programmed(name),
       (condition) => expect(condition).to.deep.include(expected),
     );
+  const dumpsOf = (path: string) => Promise.all([world.sidecar?.admin(path), world.gateway?.admin(path)]);
   /** Whether both proxies route to this cluster. */
   const routedTo = (cluster: string) =>
     eventually(
-      () => Promise.all([world.sidecar?.admin('/config_dump'), world.gateway?.admin('/config_dump')]),
+      () => dumpsOf('/config_dump'),
       (dumps) => {
         for (const dump of dumps) expect(dump).to.contain(`"cluster": "${cluster}"`);
       },
@@ -146,6 +147,9 @@ describe('what has to wait, under load', () => {
       () => world.sidecar?.admin('/config_dump'),
       (dump) => expect(dump).to.contain(`"cluster": "${clusterOf('never', 'other')}"`),
     );
+    // The wait has come to its end without what was waited for.
+    expect(await world.sidecar?.admin('/clusters')).not.to.contain(clusterOf('never', 'other'));
+    await becomes('other', { status: 'True', reason: 'Programmed' });
     expect(world.mesh.condition('VirtualService', 'shop', 'other', 'ResolvedRefs')).to.include({ status: 'False' });
     world.mesh.pipeline.objects.delete('VirtualService', 'shop', 'other');
     await world.mesh.converged();
@@ -278,9 +282,11 @@ spec:
     expect(world.mesh.condition('Gateway', 'shop', 'secure', 'ResolvedRefs')?.message).to.contain('Secret absent');
     // The listener waits for the secret, but not for good.
     await eventually(
-      () => world.gateway?.admin('/config_dump'),
-      (dump) => expect(dump).not.to.contain('"warming_state"'),
+      () => world.gateway?.admin('/config_dump?resource=dynamic_listeners'),
+      (dump) => expect(dump).to.contain('absent.example.com').and.not.to.contain('"warming_state"'),
     );
+    expect(await world.gateway?.admin('/certs')).not.to.contain('absent.example.com');
+    expect(world.mesh.condition('Gateway', 'shop', 'secure', 'ResolvedRefs')?.reason).to.equal('RefNotFound');
     await underWay();
     pipeline.objects.apply([certificate('absent', 'absent.example.com')]);
     await eventually(
@@ -307,6 +313,10 @@ spec: {hosts: [nowhere.invalid], resolution: DNS, ports: [{name: http, number: 9
       message: `held back until these clusters are warm: outbound|9080||nowhere.invalid`,
     });
     await routedTo(clusterOf('two'));
+    // The wait has come to its end without what was waited for: the cluster is not warm, and no cluster is acknowledged.
+    for (const dump of await dumpsOf('/config_dump?resource=dynamic_warming_clusters'))
+      expect(dump).to.contain('nowhere.invalid');
+    await becomes('reviews', { status: 'True', reason: 'Programmed' });
     for (const [subset, version] of Object.entries({ three: 'v1', four: 'v2', five: 'v1' })) {
       world.apply(rule('reviews', { [subset]: version }) + routes(subset, elsewhere));
       await routedTo(clusterOf(subset));

@@ -15,6 +15,8 @@ const NAMESPACE = 'shop';
 const GRACE_MS = 500;
 /** As the agent runs Envoy, with a shorter drain time. */
 export const DRAIN_SECONDS = 5;
+/** As Envoy asks where nobody tells it otherwise: a host that does not resolve has its cluster warm for a minute. */
+const DNS_QUERY = { timeoutSeconds: 5, tries: 4 };
 const ENVOY_ARGUMENTS = ['--drain-time-s', String(DRAIN_SECONDS), '--drain-strategy', 'immediate'];
 
 export const GATEWAY_PORT = 8080;
@@ -89,12 +91,14 @@ export class MeshUnderLoad {
       labels: { app: 'client' },
       within: this.network.command('pod', 1337),
       args: ENVOY_ARGUMENTS,
+      dnsQuery: DNS_QUERY,
     });
     this.gateway = await this.mesh.startProxy({
       ...{ type: 'router', pod: 'gateway-0', namespace: 'istio-system', serviceAccount: 'ingress' },
       ...{ ip: addresses.peer, labels: { istio: 'ingressgateway' } },
       within: this.network.command('peer', 1337),
       args: ENVOY_ARGUMENTS,
+      dnsQuery: DNS_QUERY,
     });
     await this.mesh.converged();
   }

@@ -7,18 +7,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ServerCredentials } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import { FileSecrets } from '#agent/sds/files.ts';
-import { SecretStore } from '#agent/sds/secrets.ts';
-import { SdsServer } from '#agent/sds/server.ts';
 import type { CertificateAuthority } from '#ca/index.ts';
 import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
 import { createSourceIndex } from '#cmd/discovery/source-index.ts';
 import { createStatusSubjects } from '#cmd/discovery/status-subjects.ts';
 import { DeliveryLedger, indexFacts, resolveDelivery } from '#controllers/index.ts';
 import { planConditions, type StatusCondition } from '#controllers/status/conditions.ts';
-import { bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
-import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
-import { fromJson, type Message } from '#wire/index.ts';
+import { type BootstrapOptions, bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
+import { createMetrics, silentLogger } from '#runtime/index.ts';
+import { fromJson } from '#wire/index.ts';
 import {
   createDiscoveryService,
   createGrpcListener,
@@ -29,6 +26,7 @@ import {
 import { type RunningEnvoy, startEnvoy } from './envoy.ts';
 import { eventually } from './eventually.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
+import { overSocket, serveCertificates } from './proxysockets.ts';
 
 export interface MeshProxyOptions {
   readonly type: 'sidecar' | 'router';
@@ -41,6 +39,8 @@ export interface MeshProxyOptions {
   readonly within: readonly string[];
   /** How traffic reaches the proxy; REDIRECT when absent. */
   readonly interceptionMode?: 'REDIRECT' | 'NONE';
+  /** How it asks for names; default: as the agent has it do. */
+  readonly dnsQuery?: BootstrapOptions['dnsQuery'];
   /** Further arguments of Envoy. */
   readonly args?: readonly string[];
 }
@@ -118,9 +118,13 @@ export class MeshNetwork {
         discovery: { host: '127.0.0.1', port: 15012, serverName: 'istiod.istio-system.svc' },
         addressFamilies: ['ipv4'],
         sds: { ...bootstrapDefaults.sds, socketPath: sds },
+        ...(options.dnsQuery === undefined ? {} : { dnsQuery: options.dnsQuery }),
       }),
     );
-    const envoy = await startEnvoy(overSocket(bootstrap, xds), { within: options.within, args: options.args ?? [] });
+    const envoy = await startEnvoy(overSocket(bootstrap, xds, 'plaintext'), {
+      within: options.within,
+      args: options.args ?? [],
+    });
     this.#envoys.push(envoy);
     return envoy;
   }
@@ -159,17 +163,9 @@ export class MeshNetwork {
 
   async #serveCertificates({ pod, namespace, serviceAccount }: MeshProxyOptions): Promise<string> {
     const { privateKey, chain } = issueCredentials(this.authority, { namespace, serviceAccount });
-    const store = new SecretStore();
-    store.setCertificate(chain, privateKey);
-    store.setRoots(this.authority.rootsPem);
     const socketPath = join(this.#folder, `${pod}-sds.sock`);
-    const nothing = () => undefined;
-    const log = { debug: nothing, info: nothing, warn: nothing, error: nothing };
-    const server = new SdsServer({ socketPath, store, log });
-    const files = new FileSecrets({ store, interval: 50, clock: systemClock, log });
-    this.#running.push(server.run(this.#stopping.signal), files.run(this.#stopping.signal));
-    await server.listening;
-    await chmod(socketPath, 0o666);
+    const certificates = { socketPath, chain, privateKey, roots: this.authority.rootsPem };
+    this.#running.push(...(await serveCertificates(certificates, this.#stopping.signal)));
     return socketPath;
   }
 
@@ -194,26 +190,4 @@ export class MeshNetwork {
     await chmod(socketPath, 0o666);
     return socketPath;
   }
-}
-
-/** The bootstrap with the control plane on a socket, without TLS. */
-function overSocket(
-  bootstrap: Message<'envoy.config.bootstrap.v3.Bootstrap'>,
-  path: string,
-): Message<'envoy.config.bootstrap.v3.Bootstrap'> {
-  const clusters = bootstrap.staticResources?.clusters?.map((cluster) =>
-    cluster.name === 'xds-grpc'
-      ? {
-          name: 'xds-grpc',
-          type: 'STATIC' as const,
-          connectTimeout: { seconds: 1 },
-          typedExtensionProtocolOptions: cluster.typedExtensionProtocolOptions,
-          loadAssignment: {
-            clusterName: 'xds-grpc',
-            endpoints: [{ lbEndpoints: [{ endpoint: { address: { pipe: { path } } } }] }],
-          },
-        }
-      : cluster,
-  );
-  return { ...bootstrap, staticResources: { ...bootstrap.staticResources, clusters } };
 }

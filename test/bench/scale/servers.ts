@@ -4,7 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { lateenNodeFlags } from '#hack/images/mesh-plan.ts';
 import { type ApiServer, freePorts } from '#test/support/apiserver.ts';
 import { endChild, spawnTied } from '#test/support/child.ts';
-import { readMeshRoots, startIstiod, untilReady } from '#test/support/istiod.ts';
+import { type Istiod, readMeshRoots, startIstiod, untilReady } from '#test/support/istiod.ts';
 import { writeBundle } from '../bundled.ts';
 
 export interface MeasuredServer {
@@ -21,7 +21,7 @@ export interface MeasuredServer {
 export type StartServer = (api: ApiServer) => Promise<MeasuredServer>;
 
 /** Ours, as its image has it and with the same settings; its files go into the folder. */
-export async function prepareOurs(folder: string): Promise<StartServer> {
+export async function prepareOurs(folder: string): Promise<(api: ApiServer) => Promise<MeasuredServer & Istiod>> {
   const program = await writeBundle(join(folder, 'lateen'));
   return async (api) => {
     const [plainPort = 0] = await freePorts(1);
