@@ -34,6 +34,7 @@ const proxyShapes = {
     labels: { istio: 'ingressgateway' },
   },
 } as const satisfies Record<string, Omit<ProxyShape, 'resolver'>>;
+
 const resourceOf = (kind: string): Resource => {
   const own = Object.values(kinds).find((definition) => definition.kind === kind);
   if (own !== undefined) {

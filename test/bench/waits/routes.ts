@@ -114,5 +114,6 @@ export const routeWaits: readonly (readonly Wait[])[] = [
   [aRouteBeforeItsSubset],
   [aSubsetThatNeverComes, aRouteThatIsEdited, aSubsetThatGoesFirst],
 ];
+
 /** Services with pods of two versions that these and names need. */
 export const routedHosts = ['reviews', 'ratings', 'details', 'quotes', 'orders', 'stock', 'prices'];
