@@ -10,6 +10,8 @@ import type { StartServer } from '../scale/servers.ts';
 
 export interface Disturbance {
   readonly name: string;
+  /** So often a second is tried what is counted. */
+  readonly offered?: number | undefined;
   start(place: DisturbedPlace): Promise<RunningDisturbance>;
 }
 
@@ -51,7 +53,7 @@ const warmUp = 1_000;
 const memoryBound = 400;
 
 export async function measureBeside(
-  { name, start: disturb }: Disturbance,
+  { name, offered, start: disturb }: Disturbance,
   { mesh, program, proxies, start, changes, serial, signal }: BesideSetting,
 ): Promise<readonly Measurement[]> {
   await mesh.forgetControlPlane();
@@ -75,7 +77,8 @@ export async function measureBeside(
     const alone = (await disturbance.finish?.()) ?? [];
     const { peak } = await readCost(server.pid);
     const { broken } = await fleet.traffic();
-    const rate: Measurement = { figure: 'done in a second', unit: 'count', samples: [done / seconds] };
+    const rate: Measurement = { figure: 'reached in a second', unit: 'count', samples: [done / seconds] };
+    const tried: Measurement = { figure: 'offered in a second', unit: 'count', samples: [offered ?? 0] };
     const figures: readonly Measurement[] = [
       { figure: 'a change, median', unit: 'ms', samples: [p50] },
       { figure: 'a change, 99 of 100', unit: 'ms', samples: [p99] },
@@ -84,6 +87,7 @@ export async function measureBeside(
       { figure: 'streams of proxies ended', unit: 'count', samples: [sum(Object.values(broken))], atMost: 0 },
       { figure: 'processor in a second', unit: 'ms', samples: [(after.processor - before.processor) / seconds] },
       { figure: 'memory, peak', unit: 'MB', samples: [peak / 2 ** 20], atMost: memoryBound },
+      ...(offered === undefined ? [] : [tried]),
       ...(done > 0 ? [rate] : []),
       ...alone,
     ];

@@ -6,10 +6,10 @@ import { type Mischief, mischiefs } from './mischief.ts';
 
 const [name = '', port = ''] = process.argv.slice(2);
 const known: Readonly<Record<string, Mischief>> = mischiefs;
-const begin = known[name];
-if (begin === undefined) throw new TypeError(`no mischief is named "${name}"`);
+const mischief = known[name];
+if (mischief === undefined) throw new TypeError(`no mischief is named "${name}"`);
 let acts = 0;
-begin(Number(port), () => {
+mischief.begin(Number(port), () => {
   acts += 1;
 });
 process.on('message', () => process.send?.(acts));

@@ -3,7 +3,6 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { endChild, spawnTied } from '#test/support/child.ts';
 import { eventually } from '#test/support/eventually.ts';
-import type { mischiefs } from './mischief.ts';
 
 export interface Clients {
   /** Acts so far. */
@@ -11,12 +10,8 @@ export interface Clients {
   stop(): Promise<void>;
 }
 
-/** Resolves once the first act is done. */
-export async function startClients(
-  mischief: keyof typeof mischiefs,
-  port: number,
-  signal: AbortSignal,
-): Promise<Clients> {
+/** Resolves once the first act is done. `mischief`: its name. */
+export async function startClients(mischief: string, port: number, signal: AbortSignal): Promise<Clients> {
   const program = join(import.meta.dirname, 'client.ts');
   const child = spawnTied('nice', ['-n', '19', process.execPath, program, mischief, String(port)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

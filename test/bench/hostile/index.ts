@@ -12,7 +12,7 @@ import { prepareOurs } from '../scale/servers.ts';
 import { type Disturbance, measureBeside } from './beside.ts';
 import { startClients } from './clients.ts';
 import { crowdService, writeFaultyRoutes } from './cluster.ts';
-import { mischiefs } from './mischief.ts';
+import { type Mischief, mischiefs } from './mischief.ts';
 
 const size: ScaleSize = {
   ...{ services: 200, endpointsPerService: 10, namespaces: 10, tcpEvery: 10 },
@@ -25,8 +25,11 @@ const digits = new Intl.NumberFormat('en');
 
 const disturbances: readonly Disturbance[] = [
   { name: 'none', start: async () => ({ stop: async () => undefined }) },
-  ...(Object.keys(mischiefs) as (keyof typeof mischiefs)[]).map(
-    (name): Disturbance => ({ name, start: ({ port, signal }) => startClients(name, port, signal) }),
+  ...Object.entries<Mischief>(mischiefs).map(
+    ([name, { offered }]): Disturbance => ({
+      ...{ name, offered },
+      start: ({ port, signal }) => startClients(name, port, signal),
+    }),
   ),
   {
     name: `a service with ${digits.format(endpoints)} endpoints, one changed each second`,

@@ -9,9 +9,15 @@ import {
   sidecarNode,
 } from '#test/support/adsclient.ts';
 import { askWithoutReading } from '#test/support/sleeper.ts';
+import { encode } from '#wire/index.ts';
+import { askBriefly } from './brief-stream.ts';
 
-/** Begins it against the server at a port; `done` is told of every act. */
-export type Mischief = (port: number, done: () => void) => void;
+export interface Mischief {
+  /** Acts a second that are tried, where it is something that is done again and again. */
+  readonly offered?: number;
+  /** Begins it against the server at a port; `done` is told of every act. */
+  begin(port: number, done: () => void): void;
+}
 
 /** Longest that an answer is waited for, in milliseconds. */
 const patience = 2_000;
@@ -19,55 +25,80 @@ const patience = 2_000;
 const node = (pod: string) => sidecarNode(pod, 'ns0');
 
 export const mischiefs = {
-  'up to 1,000 reconnects a second': (port, done) =>
-    repeat(1_000, (serial) => {
-      const stream = openDelta(port);
-      stream.send({ node: node(`storm-${serial}`), typeUrl: LISTENER_URL });
-      leaveOnceAnswered(stream, done);
-    }),
-  '500 requests a second for types that nobody serves': (port, done) =>
-    repeat(500, (serial) => {
-      const stream = openDelta(port);
-      stream.send({ node: node('explorer'), typeUrl: `type.googleapis.com/invented.Type${serial}` });
-      leaveOnceAnswered(stream, done);
-    }),
-  '500 malformed requests a second': (port, done) =>
-    repeat(500, () => {
-      const stream = openDelta(port);
-      stream.sendBytes(Buffer.from('ffffffffff', 'hex'));
-      leaveOnceAnswered(stream, done);
-    }),
-  '1,000 replayed nonces a second': (port, done) => {
-    const stream = openDelta(port);
-    stream.send({ node: node('replayer'), typeUrl: LISTENER_URL });
-    void stream.next().then(({ nonce: first = '' }) =>
+  '1,000 reconnects a second': {
+    offered: 1_000,
+    begin(port, done) {
       repeat(1_000, (serial) => {
-        const refusal = { responseNonce: `${serial}`, errorDetail: { code: 3, message: 'no' } };
-        stream.send({ typeUrl: LISTENER_URL, ...(serial % 2 === 0 ? { responseNonce: first } : refusal) });
-        done();
-      }),
-    );
+        const request = { node: node(`storm-${serial}`), typeUrl: LISTENER_URL };
+        const bytes = encode('envoy.service.discovery.v3.DeltaDiscoveryRequest', request);
+        void askBriefly(port, bytes, patience).then((answered) => {
+          if (answered) done();
+        });
+      });
+    },
   },
-  '20 streams a second with 1,000 invented versions': (port, done) => {
-    const versions = Object.fromEntries(invent(0).map((name) => [name, 'invented']));
-    repeat(20, (serial) => {
+  '500 requests a second for types that nobody serves': {
+    offered: 500,
+    begin(port, done) {
+      repeat(500, (serial) => {
+        const stream = openDelta(port);
+        stream.send({ node: node('explorer'), typeUrl: `type.googleapis.com/invented.Type${serial}` });
+        leaveOnceAnswered(stream, done);
+      });
+    },
+  },
+  '500 malformed requests a second': {
+    offered: 500,
+    begin(port, done) {
+      repeat(500, () => {
+        const stream = openDelta(port);
+        stream.sendBytes(Buffer.from('ffffffffff', 'hex'));
+        leaveOnceAnswered(stream, done);
+      });
+    },
+  },
+  '1,000 replayed nonces a second': {
+    offered: 1_000,
+    begin(port, done) {
       const stream = openDelta(port);
-      stream.send({ node: node(`liar-${serial}`), typeUrl: CLUSTER_URL, initialResourceVersions: versions });
-      leaveOnceAnswered(stream, done);
-    });
+      stream.send({ node: node('replayer'), typeUrl: LISTENER_URL });
+      void stream.next().then(({ nonce: first = '' }) =>
+        repeat(1_000, (serial) => {
+          const refusal = { responseNonce: `${serial}`, errorDetail: { code: 3, message: 'no' } };
+          stream.send({ typeUrl: LISTENER_URL, ...(serial % 2 === 0 ? { responseNonce: first } : refusal) });
+          done();
+        }),
+      );
+    },
   },
-  '10,000 names on one stream, asked for again each second': (port, done) => {
-    const stream = openDelta(port);
-    const parts = Array.from({ length: 10 }, (_, part) => invent(part));
-    stream.send({ node: node('curious'), typeUrl: ENDPOINT_URL });
-    void acknowledge(stream, ENDPOINT_URL);
-    repeat(10, (serial) => {
-      stream.send({ typeUrl: ENDPOINT_URL, resourceNamesSubscribe: parts[serial % parts.length] ?? [] });
-      done();
-    });
+  '20 streams a second with 1,000 invented versions': {
+    offered: 20,
+    begin(port, done) {
+      const versions = Object.fromEntries(invent(0).map((name) => [name, 'invented']));
+      repeat(20, (serial) => {
+        const stream = openDelta(port);
+        stream.send({ node: node(`liar-${serial}`), typeUrl: CLUSTER_URL, initialResourceVersions: versions });
+        leaveOnceAnswered(stream, done);
+      });
+    },
   },
-  '50 clients that never read': (port, done) => {
-    for (let at = 0; at < 50; at += 1) askWithoutReading(port, `sleeper-${at}`).once('connect', done);
+  '10,000 names on one stream, asked for again each second': {
+    offered: 10,
+    begin(port, done) {
+      const stream = openDelta(port);
+      const parts = Array.from({ length: 10 }, (_, part) => invent(part));
+      stream.send({ node: node('curious'), typeUrl: ENDPOINT_URL });
+      void acknowledge(stream, ENDPOINT_URL);
+      repeat(10, (serial) => {
+        stream.send({ typeUrl: ENDPOINT_URL, resourceNamesSubscribe: parts[serial % parts.length] ?? [] });
+        done();
+      });
+    },
+  },
+  '50 clients that never read': {
+    begin(port, done) {
+      for (let at = 0; at < 50; at += 1) askWithoutReading(port, `sleeper-${at}`).once('connect', done);
+    },
   },
 } as const satisfies Readonly<Record<string, Mischief>>;
 
