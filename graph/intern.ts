@@ -26,6 +26,7 @@ export function createIntern<V extends object>(spell: (value: V) => string): Int
 export function sameEntries<K>(previous: ReadonlyMap<K, unknown>, next: ReadonlyMap<K, unknown>): boolean {
   if (previous === next) return true;
   if (previous.size !== next.size) return false;
-  for (const [key, value] of next) if (!previous.has(key) || !Object.is(previous.get(key), value)) return false;
+  // By keys: an iterator over both makes a pair of each.
+  for (const key of next.keys()) if (!previous.has(key) || !Object.is(previous.get(key), next.get(key))) return false;
   return true;
 }

@@ -1,7 +1,7 @@
 /** What one proxy may hold: its view, and its own listeners and clusters beside it. */
 import { createIntern, type Graph, type Query, type Reader, sameEntries, sameMembers } from '#graph/index.ts';
 import type { MeshQueries, ProxyKeys, SourceRef } from '#model/index.ts';
-import type { Types } from '#xds/source.ts';
+import type { Resources, Types } from '#xds/source.ts';
 import { type Collection, collect, createViewCollections } from './collections.ts';
 import type { EntryQueries } from './entries.ts';
 import { type Entry, mergeSummaries, type Summary, sameSummary } from './entry.ts';
@@ -114,7 +114,7 @@ function defineParts(
   /** A part's key taken apart once; of each type the key of what there is of it. */
   const shape = graph.query(`translate.${name}.shape`, (_reader, key) => {
     const all = shapeOf(key);
-    return { all, types: [...new Set(all.map(([type]) => type))].map((type) => [type, `${type}\n${key}`] as const) };
+    return { all, types: [...new Set(all.map(([type]) => type))].map((type) => ({ type, key: `${type}\n${key}` })) };
   });
   const shapeOfType = graph.query<Shape>(`translate.${name}.typeShape`, (reader, typeAndKey) => {
     const at = typeAndKey.indexOf('\n');
@@ -129,7 +129,11 @@ function defineParts(
   );
   const types = graph.query<Types>(
     `translate.${name}.types`,
-    (reader, key) => new Map(reader.read(shape, key).types.map(([type, own]) => [type, reader.read(ofType, own)])),
+    (reader, key) => {
+      const all = new Map<string, Resources>();
+      for (const { type, key: own } of reader.read(shape, key).types) all.set(type, reader.read(ofType, own));
+      return all;
+    },
     { equal: sameEntries },
   );
   const summary = graph.query(

@@ -23,27 +23,27 @@ function opened() {
 describe('inbox', () => {
   it('deals with what comes at once, until the slice is used up', () => {
     const { inbox, log, react } = opened();
-    for (const name of ['a', 'b', 'c', 'd']) inbox.take(react(name));
+    for (const name of ['a', 'b', 'c', 'd']) inbox.take(react(name), undefined);
     expect(log).to.deep.equal(['a', 'b', 'c']);
   });
 
   it('goes on in the next turns, in order, whatever comes meanwhile', () => {
     const { inbox, log, react, nextTurn } = opened();
-    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) inbox.take(react(name));
+    for (const name of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) inbox.take(react(name), undefined);
     nextTurn();
-    inbox.take(react('h'));
+    inbox.take(react('h'), undefined);
     expect(log).to.deep.equal(['a', 'b', 'c', 'd', 'e', 'f']);
     nextTurn();
     expect(log.slice(6)).to.deep.equal(['g', 'h']);
     nextTurn();
-    inbox.take(react('i'));
+    inbox.take(react('i'), undefined);
     expect(log.at(-1)).to.equal('i');
   });
 
   it('takes the same reaction as often as it comes, and what a reaction brings', () => {
     const { inbox, log, react, nextTurn } = opened();
-    const twice = react('a', () => log.length < 5 && inbox.take(react('b')));
-    for (let round = 0; round < 4; round += 1) inbox.take(twice);
+    const twice = react('a', () => log.length < 5 && inbox.take(react('b'), undefined));
+    for (let round = 0; round < 4; round += 1) inbox.take(twice, undefined);
     for (let turn = 0; turn < 6; turn += 1) nextTurn();
     expect(log.filter((name) => name === 'a')).to.have.length(4);
     expect(log.filter((name) => name === 'b').length).to.be.greaterThan(1);
@@ -51,11 +51,11 @@ describe('inbox', () => {
 
   it('goes on behind a reaction that throws', () => {
     const { inbox, log, react, nextTurn } = opened();
-    for (const name of ['a', 'b', 'c']) inbox.take(react(name));
+    for (const name of ['a', 'b', 'c']) inbox.take(react(name), undefined);
     inbox.take(() => {
       throw new Error('a bug');
-    });
-    inbox.take(react('d'));
+    }, undefined);
+    inbox.take(react('d'), undefined);
     expect(nextTurn).to.throw('a bug');
     nextTurn();
     expect(log.at(-1)).to.equal('d');

@@ -6,8 +6,8 @@
 import { createSlice, type SliceOptions } from './slice.ts';
 
 export interface Inbox {
-  /** Runs the reaction to something now, or in its turn. */
-  take(react: () => void): void;
+  /** Runs the reaction to a value now, or in its turn. */
+  take<Value>(react: (value: Value) => void, value: Value): void;
 }
 
 export function createInbox(options: SliceOptions = {}): Inbox {
@@ -20,9 +20,9 @@ export function createInbox(options: SliceOptions = {}): Inbox {
     }
   });
   return {
-    take(react) {
-      if (waiting.size === 0 && inSlice()) react();
-      else waiting.add(() => react());
+    take(react, value) {
+      if (waiting.size === 0 && inSlice()) react(value);
+      else waiting.add(() => react(value));
     },
   };
 }

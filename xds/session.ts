@@ -104,13 +104,14 @@ export class Session {
   /** The responses that are due. */
   pump(now: number): readonly Outgoing[] {
     const { snapshot } = this.#state;
-    if (snapshot === undefined) return [];
-    const due: Outgoing[] = [];
+    if (snapshot === undefined) return NOTHING_DUE;
+    // Nearly always one, for which a list that grows would take room for seventeen.
+    let due = NOTHING_DUE;
     this.#state.everyRestless((channel) => {
       const { typeUrl, onRequest } = channel.type;
       if (channel.open && onRequest && !snapshot.types.has(typeUrl)) return true;
       const batch = channel.open ? this.#planner.plan(channel, now) : undefined;
-      if (batch !== undefined) due.push(this.#send(channel, batch, snapshot.revision, now));
+      if (batch !== undefined) due = [...due, this.#send(channel, batch, snapshot.revision, now)];
       else if (channel.isAtRest(this.#state.target(channel.type))) this.#state.rest(channel);
       return true;
     });
@@ -246,6 +247,7 @@ export class Session {
   }
 }
 
+const NOTHING_DUE: readonly Outgoing[] = [];
 const NOTHING_REFUSED: readonly Rejection[] = [];
 
 /** What is sent in steps is encoded step by step: who wants all of it in one list has it made. */

@@ -66,7 +66,7 @@ const joints = new WeakMap<readonly Step[], { [K in keyof Joined]?: WeakRef<Join
  * resources.
  */
 export function joined<K extends keyof Joined>(steps: readonly Step[], what: K): Joined[K] {
-  const [only] = steps;
+  const only = steps[0];
   if (steps.length === 1 && only !== undefined) return only[what];
   const known = joints.get(steps);
   let list = known?.[what]?.deref();

@@ -86,10 +86,11 @@ export class DiscoveryStream {
     };
     this.#alarm = new Alarm(context.clock, () => this.#guard(() => this.#due()));
     const { inbox } = context;
-    const take = (bytes: Uint8Array) => inbox.take(() => this.#received(bytes));
+    const received = (bytes: Uint8Array) => this.#received(bytes);
+    const take = (bytes: Uint8Array) => inbox.take(received, bytes);
     if (directCallOf(call)?.takeMessages(take) === true) call.resume();
     else call.on('data', take);
-    call.on('end', () => inbox.take(() => this.#end(() => call.end())));
+    call.on('end', () => inbox.take(() => this.#end(() => call.end()), undefined));
     call.on('error', () => this.#end());
     call.on('cancelled', () => this.#end());
     this.#arm();

@@ -109,10 +109,11 @@ export class Count<R extends object> {
   /** Whether it comes to the same as another, as far as that can be told without looking at user resources. */
   isSame(other: Count<R>): boolean {
     if (this.#states.size + other.#states.size > 0 || this.#served.size !== other.#served.size) return false;
-    for (const [sources, tally] of this.#served) {
+    for (const sources of this.#served.keys()) {
       const before = other.#served.get(sources);
-      if (before?.affected !== tally.affected || before.acknowledged !== tally.acknowledged) return false;
-      if (before.waitingFor !== undefined || tally.waitingFor !== undefined) return false;
+      const now = this.#served.get(sources);
+      if (before?.affected !== now?.affected || before?.acknowledged !== now?.acknowledged) return false;
+      if (before?.waitingFor !== undefined || now?.waitingFor !== undefined) return false;
     }
     return true;
   }
