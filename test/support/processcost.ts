@@ -1,15 +1,13 @@
 /** What a process and its descendants cost, as the kernel counts it. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 
 export interface ProcessCost {
-  /** Milliseconds of processor time since the start, in steps of the kernel's clock tick (10 ms). */
+  /** Milliseconds of processor time since the start, to the nanosecond, of the threads that are there. */
   readonly processor: number;
   /** Bytes in memory now, and at most since the start or the last `resetPeak`. */
   readonly rss: number;
   readonly peak: number;
 }
-
-const millisecondsPerTick = 10;
 
 export async function readCost(pid: number): Promise<ProcessCost> {
   const costs = await Promise.all((await readTree(pid)).map(readOne));
@@ -23,18 +21,22 @@ export async function resetPeak(pid: number): Promise<void> {
 }
 
 async function readOne(pid: number): Promise<ProcessCost> {
-  const [stat, status] = await Promise.all([
-    readFile(`/proc/${pid}/stat`, 'utf8'),
-    readFile(`/proc/${pid}/status`, 'utf8'),
-  ]);
-  // The name in parentheses may hold anything; utime and stime are the 14th and 15th field.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const [processor, status] = await Promise.all([readProcessor(pid), readFile(`/proc/${pid}/status`, 'utf8')]);
   const bytes = (name: string) => 1024 * Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]);
-  return {
-    processor: (Number(fields[11]) + Number(fields[12])) * millisecondsPerTick,
-    rss: bytes('VmRSS'),
-    peak: bytes('VmHWM'),
-  };
+  return { processor, rss: bytes('VmRSS'), peak: bytes('VmHWM') };
+}
+
+/** By thread: what there is for a process as a whole counts in ticks of ten milliseconds. proc(5): `schedstat`. */
+async function readProcessor(pid: number): Promise<number> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const spent = await Promise.all(
+    threads.map(async (thread) => {
+      // One that has ended meanwhile has none.
+      const text = await readFile(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').catch(() => '0');
+      return Number(text.split(' ')[0]) / 1e6;
+    }),
+  );
+  return spent.reduce((sum, one) => sum + one, 0);
 }
 
 async function readTree(pid: number): Promise<readonly number[]> {
