@@ -232,7 +232,8 @@ export class Channel {
   }
 
   #acknowledge({ name, resource }: Change): void {
-    this.holdings.acknowledge(name, resource);
+    // Asked for anew since it was sent: the client let go of it in between, and of what it was sent.
+    if (this.forced.get(name) !== 'asked') this.holdings.acknowledge(name, resource);
     this.refusals.forget(name);
   }
 

@@ -112,8 +112,10 @@ class ModelProxy {
   ): 'taken' | 'refused' {
     const bad = new Set(response.resources.filter((one) => this.refuses(label, one)).map(({ name }) => name));
     // No proxy refuses to let go of something, or what it has taken before.
-    const news = response.resources.some(({ name, version }) => !this.#taken.has(`${label} ${name} ${version}`));
-    const refused = bad.size > 0 || (verdict === 'nack' && news);
+    const news = response.resources.filter(({ name, version }) => !this.#taken.has(`${label} ${name} ${version}`));
+    const refused = bad.size > 0 || (verdict === 'nack' && news.length > 0);
+    // So what alone can be the reason is not applied, whatever else goes with it.
+    if (refused && news.length === 1) bad.add(news[0]?.name ?? '');
     const several = this.#changes(label, response) > 1;
     this.#apply(label, response, refused ? (name) => several && !bad.has(name) && applied(name) : () => true);
     return refused ? 'refused' : 'taken';

@@ -73,6 +73,19 @@ describe('session, delta', () => {
       expect(client.subscribe('eds', ['a'])).to.deep.equal(['eds a@2']);
     });
 
+    it('that were given up and taken up again since are not held by the answer to what was sent before', () => {
+      const client = new TestClient();
+      client.aim(snapshot(1, endpoints('a')));
+      expect(client.subscribe('eds', ['a'])).to.deep.equal(['eds a@1']);
+      client.unsubscribe('eds', ['a']);
+      expect(client.subscribe('eds', ['a'])).to.deep.equal([]);
+      expect(client.ack('eds')).to.deep.equal(['eds a@1']);
+      const left = () => client.session.outstanding().flat();
+      expect(left().map(({ held, wanted }) => [held, wanted?.name])).to.deep.equal([[undefined, 'a']]);
+      client.ack('eds');
+      expect(left()).to.deep.equal([]);
+    });
+
     it('that come while a response is in flight are not forgotten', () => {
       const client = new TestClient();
       client.aim(snapshot(1, endpoints('a'), endpoints('b')));
