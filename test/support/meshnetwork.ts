@@ -13,9 +13,7 @@ import { createSourceIndex } from '#cmd/discovery/source-index.ts';
 import { createStatusSubjects } from '#cmd/discovery/status-subjects.ts';
 import { DeliveryLedger, indexFacts, resolveDelivery } from '#controllers/index.ts';
 import { planConditions, type StatusCondition } from '#controllers/status/conditions.ts';
-import { type BootstrapOptions, bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
 import { createMetrics, silentLogger } from '#runtime/index.ts';
-import { fromJson } from '#wire/index.ts';
 import {
   createDiscoveryService,
   createGrpcListener,
@@ -26,21 +24,12 @@ import {
 import { type RunningEnvoy, startEnvoy } from './envoy.ts';
 import { eventually } from './eventually.ts';
 import { type Pipeline, startPipeline } from './pipeline.ts';
+import { buildPodBootstrap, type PodProxy } from './podbootstrap.ts';
 import { overSocket, serveCertificates } from './proxysockets.ts';
 
-export interface MeshProxyOptions {
-  readonly type: 'sidecar' | 'router';
-  readonly pod: string;
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly ip: string;
-  readonly labels: Readonly<Record<string, string>>;
+export interface MeshProxyOptions extends PodProxy {
   /** A command that runs what follows it where the proxy lives. */
   readonly within: readonly string[];
-  /** How traffic reaches the proxy; REDIRECT when absent. */
-  readonly interceptionMode?: 'REDIRECT' | 'NONE';
-  /** How it asks for names; default: as the agent has it do. */
-  readonly dnsQuery?: BootstrapOptions['dnsQuery'];
   /** Further arguments of Envoy. */
   readonly args?: readonly string[];
 }
@@ -96,31 +85,9 @@ export class MeshNetwork {
 
   /** Starts a proxy and waits until it serves. */
   async startProxy(options: MeshProxyOptions): Promise<RunningEnvoy> {
-    const { type, pod, namespace, serviceAccount, ip, labels } = options;
     const sds = await this.#serveCertificates(options);
     const xds = await this.#serveDiscovery(options);
-    const bootstrap = fromJson(
-      'envoy.config.bootstrap.v3.Bootstrap',
-      buildBootstrap({
-        ...bootstrapDefaults,
-        nodeId: `${type}~${ip}~${pod}.${namespace}~${namespace}.svc.cluster.local`,
-        cluster: `${pod}.${namespace}`,
-        metadata: {
-          NAMESPACE: namespace,
-          SERVICE_ACCOUNT: serviceAccount,
-          CLUSTER_ID: 'Kubernetes',
-          INSTANCE_IPS: ip,
-          LABELS: labels,
-          WORKLOAD_NAME: pod,
-          INTERCEPTION_MODE: options.interceptionMode ?? 'REDIRECT',
-        },
-        locality: { region: '', zone: '', subzone: '' },
-        discovery: { host: '127.0.0.1', port: 15012, serverName: 'istiod.istio-system.svc' },
-        addressFamilies: ['ipv4'],
-        sds: { ...bootstrapDefaults.sds, socketPath: sds },
-        ...(options.dnsQuery === undefined ? {} : { dnsQuery: options.dnsQuery }),
-      }),
-    );
+    const bootstrap = buildPodBootstrap(options, sds);
     const envoy = await startEnvoy(overSocket(bootstrap, xds, 'plaintext'), {
       within: options.within,
       args: options.args ?? [],

@@ -1,23 +1,18 @@
 /** A proxy on a real Envoy that comes with a certificate of the control plane's, on a way that can be interrupted. */
 import { chmod } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type BootstrapOptions, bootstrapDefaults, buildBootstrap } from '#envoy/bootstrap/index.ts';
+import { bootstrapDefaults } from '#envoy/bootstrap/index.ts';
 import { type RunningEnvoy, startEnvoy } from '#test/support/envoy.ts';
-import { type Istiod, istiodName, requestCertificate } from '#test/support/istiod.ts';
+import { type Istiod, requestCertificate } from '#test/support/istiod.ts';
 import type { NetworkPair } from '#test/support/netns.ts';
+import { buildPodBootstrap, type PodProxy } from '#test/support/podbootstrap.ts';
 import { overSocket, serveCertificates } from '#test/support/proxysockets.ts';
 import { type Relay, startRelay } from '#test/support/relay.ts';
-import { fromJson } from '#wire/index.ts';
 
 /** As the agent runs Envoy. */
 export const drainSeconds = 45;
 
-export interface ProxyShape {
-  readonly type: 'sidecar' | 'router';
-  readonly pod: string;
-  readonly namespace: string;
-  readonly serviceAccount: string;
-  readonly labels: Readonly<Record<string, string>>;
+export interface ProxyShape extends Pick<PodProxy, 'type' | 'pod' | 'namespace' | 'serviceAccount' | 'labels'> {
   readonly inside: 'pod' | 'peer';
   /** Whose way of asking for names it has: Envoy's own takes much longer. */
   readonly resolver: Resolver;
@@ -25,7 +20,7 @@ export interface ProxyShape {
 
 export type Resolver = 'agent' | 'envoy';
 
-const resolvers: Readonly<Record<Resolver, BootstrapOptions['dnsQuery']>> = {
+const resolvers: Readonly<Record<Resolver, NonNullable<PodProxy['dnsQuery']>>> = {
   agent: bootstrapDefaults.dnsQuery,
   envoy: { timeoutSeconds: 5, tries: 4 },
 };
@@ -44,7 +39,7 @@ export interface Place {
 
 /** Starts it and waits until it serves. */
 export async function startProxy({ network, istiod, folder }: Place, shape: ProxyShape): Promise<WaitingProxy> {
-  const { type, pod, namespace, serviceAccount, labels, inside, resolver } = shape;
+  const { pod, namespace, serviceAccount, inside, resolver } = shape;
   const ip = network.addresses[inside];
   const token = await istiod.token(namespace, serviceAccount);
   const { chain, key } = await requestCertificate(istiod, token, namespace, serviceAccount);
@@ -57,23 +52,7 @@ export async function startProxy({ network, istiod, folder }: Place, shape: Prox
   );
   const path = await startRelay(istiod.securePort, xds);
   await chmod(xds, 0o666);
-  const bootstrap = fromJson(
-    'envoy.config.bootstrap.v3.Bootstrap',
-    buildBootstrap({
-      ...bootstrapDefaults,
-      nodeId: `${type}~${ip}~${pod}.${namespace}~${namespace}.svc.cluster.local`,
-      cluster: `${pod}.${namespace}`,
-      metadata: {
-        ...{ NAMESPACE: namespace, SERVICE_ACCOUNT: serviceAccount, CLUSTER_ID: 'Kubernetes', INSTANCE_IPS: ip },
-        ...{ LABELS: labels, WORKLOAD_NAME: pod, INTERCEPTION_MODE: 'REDIRECT' },
-      },
-      locality: { region: '', zone: '', subzone: '' },
-      discovery: { host: '127.0.0.1', port: 15012, serverName: istiodName },
-      addressFamilies: ['ipv4'],
-      dnsQuery: resolvers[resolver],
-      sds: { ...bootstrapDefaults.sds, socketPath: sds },
-    }),
-  );
+  const bootstrap = buildPodBootstrap({ ...shape, ip, dnsQuery: resolvers[resolver] }, sds);
   const close = async () => {
     await path.stop();
     stopping.abort();
