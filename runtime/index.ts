@@ -1,10 +1,11 @@
 /**
- * Owns: what any long-running process needs: lifecycle of components, logs, metrics, settings, the work queue. What
- * needs no package is in `runtime/core`, an entry of its own.
+ * Owns: what any long-running process needs: lifecycle of components, logs, metrics, settings, the work queue,
+ * how soon V8 compiles. What needs no package is in `runtime/core`, an entry of its own.
  * May import: pino, prom-client, zod.
  * Invariants: the environment is read nowhere (settings get it passed in); time and randomness are passed in; a queue
  * never runs one key twice at once; a process always stops within its bound.
  */
+export { deferOptimization } from './compilation.ts';
 export { type RunOptions, runComponents } from './components.ts';
 export {
   type Clock,

@@ -10,7 +10,7 @@ import {
   type ServerCertificate,
 } from '#ca/index.ts';
 import { DeliveryLedger } from '#controllers/index.ts';
-import { type Clock, type Component, type Logger, MemoryTidier, type Metrics } from '#runtime/index.ts';
+import type { Clock, Component, Logger, Metrics } from '#runtime/index.ts';
 import { createSnapshotSource, type MeshSnapshotSource, type SecretAuthorizer } from '#translate/index.ts';
 import {
   createDiscoveryService,
@@ -26,7 +26,7 @@ import { declareMeshMetrics } from './mesh-metrics.ts';
 import { createRehearsal } from './rehearsal/index.ts';
 import type { DiscoverySettings } from './settings.ts';
 import { createSourceIndex } from './source-index.ts';
-import { mostTidiedBytes, tidyAfterConnections } from './tidy.ts';
+import { createTidier, tidyAfterConnections } from './tidy.ts';
 
 export interface ServingOptions {
   readonly settings: DiscoverySettings;
@@ -100,7 +100,7 @@ export function createServing(options: ServingOptions): Serving {
     version,
     logger: scoped('debug'),
   });
-  const tidier = new MemoryTidier(clock, { mostBytes: mostTidiedBytes });
+  const tidier = createTidier(clock);
   const discovery = createDiscoveryService({
     source: snapshots,
     observer: tidyAfterConnections(ledger, tidier),

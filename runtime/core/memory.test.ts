@@ -15,10 +15,11 @@ describe('memory tidier', () => {
   it('collects once, three seconds after the last that it should not disturb', async () => {
     const clock = new FakeClock();
     let collections = 0;
+    let told = 0;
     globalThis.gc = Object.assign(async () => {
       collections += 1;
     }) as unknown as NonNullable<typeof gc>;
-    const tidier = new MemoryTidier(clock);
+    const tidier = new MemoryTidier(clock, { onCollected: () => (told = collections) });
     const running = tidier.run(stopping.signal);
     const turn = () => new Promise((resolve) => setImmediate(resolve));
     const pass = async (ms: number) => {
@@ -38,6 +39,7 @@ describe('memory tidier', () => {
     expect(collections).to.equal(1);
     await pass(10_000);
     expect(collections).to.equal(1);
+    expect(told).to.equal(1);
     stopping.abort();
     await running;
   });

@@ -12,6 +12,8 @@ const longestSettleTime = 60_000;
 export interface TidierOptions {
   /** A heap of which a full collection left more than this is let be: collecting it would stop the process for too long. */
   readonly mostBytes?: number;
+  /** Called after each collection. */
+  readonly onCollected?: () => void;
 }
 
 /**
@@ -59,10 +61,11 @@ export class MemoryTidier implements Component {
         await pause(this.#clock, left, signal);
       }
       this.#requested = false;
-      const { mostBytes = Number.POSITIVE_INFINITY } = this.#options;
+      const { mostBytes = Number.POSITIVE_INFINITY, onCollected } = this.#options;
       if (live() > mostBytes) continue;
       // Any other collection keeps the pages that it empties.
       await globalThis.gc?.({ type: 'major', execution: 'async', flavor: 'last-resort' });
+      onCollected?.();
     }
   }
 }
