@@ -25,10 +25,13 @@ import { Warmth } from './warmth.ts';
 const NOTHING_BELONGS: readonly Channel[] = [];
 
 /** The types that decide which route configurations the client is to hold, and whether it does. */
-const NAMING_ROUTES = RESOURCE_TYPES.filter(({ typeUrl }) => typeUrl === LISTENER || typeUrl === ROUTE).reduce(
-  (types, { bit }) => types | bit,
-  0,
-);
+const NAMING_ROUTES = bitsOf(RESOURCE_TYPES.filter(({ typeUrl }) => typeUrl === LISTENER || typeUrl === ROUTE));
+
+/** The types that decide which clusters the client is to hold, and whether it does. */
+const NEEDING_CLUSTERS = bitsOf([
+  ...RESOURCE_TYPES.filter(({ typeUrl }) => typeUrl === CLUSTER),
+  ...TYPES_NAMING_CLUSTERS,
+]);
 
 export class ClientState {
   readonly delta: boolean;
@@ -43,6 +46,7 @@ export class ClientState {
   #restless = ALL_TYPES;
   /** As long as neither of the two is stirred. */
   #holdsNamedRoutes = false;
+  #needsVersion = 0;
   #snapshot: Snapshot | undefined;
   #secrets: Resources = NO_RESOURCES;
 
@@ -71,6 +75,12 @@ export class ClientState {
   #stir(types: number): void {
     this.#restless |= types;
     if ((types & NAMING_ROUTES) !== 0) this.#holdsNamedRoutes = false;
+    if ((types & NEEDING_CLUSTERS) !== 0) this.#needsVersion += 1;
+  }
+
+  /** Another one whenever something happens to the clusters that the client holds or to what names them. */
+  get needsVersion(): number {
+    return this.#needsVersion;
   }
 
   /**
@@ -186,4 +196,8 @@ export class ClientState {
     if (holdings.isAt(target)) return routesNamedIn(target);
     return [...target.values()].flatMap(({ name, routeNames = [] }) => (holdings.holds(name) ? routeNames : []));
   }
+}
+
+function bitsOf(types: readonly ResourceType[]): number {
+  return types.reduce((bits, { bit }) => bits | bit, 0);
 }

@@ -35,6 +35,8 @@ export class Planner {
   readonly #retention: Retention;
   /** Those at which something waits or was sent without its clusters. */
   readonly #busy = new Set<Gate>();
+  /** As long as nothing happens to clusters or to what names them, and nothing that names any is sent. */
+  #waitingFor: { readonly at: number; readonly clusters: readonly string[] } | undefined;
 
   constructor(state: ClientState, bounds: PlannerBounds) {
     this.#state = state;
@@ -86,6 +88,15 @@ export class Planner {
   /** Clusters that routes or listeners wait for, or went without. */
   waitingFor(): readonly string[] {
     if (this.#busy.size === 0) return NONE;
+    const { needsVersion, clusters } = this.#state;
+    // While clusters are on their way any answer may tell that one of them is warm.
+    if (this.#waitingFor?.at === needsVersion && clusters.inFlight.length === 0) return this.#waitingFor.clusters;
+    const missing = this.#findMissing();
+    this.#waitingFor = { at: needsVersion, clusters: missing };
+    return missing;
+  }
+
+  #findMissing(): readonly string[] {
     for (const gate of this.#busy) if (gate.idle) this.#busy.delete(gate);
     if (this.#busy.size === 0) return NONE;
     const isNamed = this.#state.findNamed();
@@ -111,7 +122,10 @@ export class Planner {
   }
 
   sent({ type }: Channel, changes: readonly Change[]): void {
-    this.#gates.get(type.typeUrl)?.sent(changes);
+    const gate = this.#gates.get(type.typeUrl);
+    if (gate === undefined) return;
+    gate.sent(changes);
+    this.#waitingFor = undefined;
   }
 
   /** The client has acknowledged listeners in the place of these. */

@@ -340,6 +340,25 @@ describe('session: any sequence of snapshots and answers', () => {
       );
     });
 
+    it(`says what is waited for as one that looks at all of it each time, ${protocol}`, () => {
+      const steps = fc.array(fc.oneof(publish(anyMesh), { weight: 3, arbitrary: ack }, nack, wait), { maxLength: 40 });
+      const waits = new Set<string>();
+      fc.assert(
+        fc.property(anyMesh, steps, (first, actions) => {
+          const [one, other] = [started(protocol, first), started(protocol, first)];
+          for (const [at, action] of actions.entries()) {
+            for (const proxy of [one, other]) perform(proxy, action, at + 2);
+            other.session.state.stir(other.session.state.clusters);
+            const waiting = one.session.waitingFor();
+            expect(waiting).to.deep.equal(other.session.waitingFor());
+            waits.add(waiting.join());
+          }
+        }),
+        { numRuns: 300 },
+      );
+      expect(waits.size).to.be.greaterThan(2);
+    });
+
     it(`ends with exactly the newest snapshot, whatever was refused on the way, ${protocol}`, () => {
       const steps = fc.array(fc.oneof(publish(anyMesh), { weight: 3, arbitrary: ack }, nack, wait), { maxLength: 40 });
       fc.assert(
