@@ -1,6 +1,5 @@
 /** Builds that share the event loop: roots are computed in time slices on one revision, edits wait their turn. */
-import { type Clock, LateenError } from '#runtime/core/index.ts';
-import { TimeSlice } from './slice.ts';
+import { type Clock, LateenError, nextTurn, TimeSlice } from '#runtime/core/index.ts';
 import type { Edit, Graph, Root } from './types.ts';
 
 export interface BuildOptions {
@@ -23,8 +22,6 @@ export type SliceClock = Pick<Clock, 'monotonic'>;
 export type BuildOutcome<V> =
   | { readonly kind: 'built'; readonly revision: number; readonly results: readonly RootResult<V>[] }
   | { readonly kind: 'restart'; readonly revision: number };
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * Computes roots one after the other, yielding whenever a slice is used up. The results stand in the order of the roots,

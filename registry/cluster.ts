@@ -15,7 +15,7 @@ import {
   watchKind,
 } from '#kube/index.ts';
 import type { MeshInputs, MeshKind } from '#model/index.ts';
-import { type Clock, type Component, type Logger, runComponents } from '#runtime/index.ts';
+import { type Clock, type Component, type Logger, nextTurn, runComponents } from '#runtime/index.ts';
 import type { OnEdited } from './after-edits.ts';
 import { meshKinds } from './decode/config.ts';
 import type { AnyObject, ClusterContext } from './decode/objects.ts';
@@ -208,8 +208,6 @@ function createArrivals() {
     },
   };
 }
-
-const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function logTrouble(logger: Logger, resource: Resource, { error, retryInMs, kindMissing }: WatchTrouble): void {
   const fields = { kind: resource.kind, retryInMs: Math.round(retryInMs) };

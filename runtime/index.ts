@@ -14,10 +14,12 @@ export {
   type ErrorCode,
   LateenError,
   MemoryTidier,
+  nextTurn,
   pause,
   sameMembers,
   systemClock,
   TerminalError,
+  TimeSlice,
   untilAborted,
 } from './core/index.ts';
 export { type PresentedCredentials, readCredentials } from './credentials.ts';

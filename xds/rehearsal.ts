@@ -3,6 +3,7 @@
  * sent. After some of these the responses that clients share are put together, and the way to them is compiled, before the
  * first client waits for it. Requests come in as bytes and responses go out as bytes, but to nobody.
  */
+import { nextTurn } from '#runtime/core/index.ts';
 import { encode, type Message } from '#wire/index.ts';
 import type { StreamContext } from './context.ts';
 import { NO_RESOURCES, routesNamedIn } from './difference.ts';
@@ -39,7 +40,7 @@ export async function rehearse(
   };
   for (const [typeUrl, names] of namesAskedFor(snapshot)) {
     // Nobody waits for this, and others may for the event loop.
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     const waiting = [...request({ node, typeUrl, resourceNamesSubscribe: names })];
     for (let response = waiting.shift(); response !== undefined; response = waiting.shift())
       waiting.push(...request(response));

@@ -204,7 +204,7 @@ function join(
   });
 
   // Once, not with each term of leadership: its query lives as long as the graph.
-  const subjects = createStatusSubjects({ ...mesh, clusterId: settings.clusterId });
+  const subjects = createStatusSubjects({ ...mesh, clusterId: settings.clusterId, clock });
   const claims = createAddressClaims({ ...mesh, clusterId: settings.clusterId });
   const leaderWork = (): readonly Component[] => [
     meshConfigEvents.writer,

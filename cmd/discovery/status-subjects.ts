@@ -3,6 +3,7 @@ import { parseSourceKey, renderSourceKey, type StatusSubject, type StatusSubject
 import { type Graph, sameMembers } from '#graph/index.ts';
 import { type MeshInputs, type MeshKind, type MeshQueries, renderStandIn, type StatusFact } from '#model/index.ts';
 import type { GenerationEntry, Generations } from '#registry/index.ts';
+import { type Clock, nextTurn, TimeSlice } from '#runtime/index.ts';
 
 export interface StatusSubjectsOptions {
   readonly graph: Graph;
@@ -12,14 +13,18 @@ export interface StatusSubjectsOptions {
   /** Only resources of this cluster: others are written by the control planes of theirs. */
   readonly clusterId: string;
   readonly onEdited: (listener: () => void) => () => void;
+  readonly clock: Pick<Clock, 'monotonic'>;
 }
+
+/** Longest stretch of looking at what changed, in milliseconds; one resource that takes longer is not cut. */
+const SLICE_MS = 10;
 
 /** What the graph knows of one resource; identity and generation come from the record of generations. */
 type Findings = Omit<StatusSubject, 'key' | 'kind' | 'namespace' | 'name' | 'uid' | 'generation'>;
 
 /** Mesh resources as the status controller sees them. Findings are a query, so only what changed is looked at again. */
 export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubjects {
-  const { graph, inputs, model, generations, clusterId, onEdited } = options;
+  const { graph, inputs, model, generations, clusterId, onEdited, clock } = options;
   const findings = graph.query<Findings | undefined>('status.findings', (reader, key) => {
     const { kind, path } = splitKey(key);
     const config = reader.get(inputs.configs[kind], path);
@@ -101,12 +106,18 @@ export function createStatusSubjects(options: StatusSubjectsOptions): StatusSubj
       const entry = generations.get(`${kind}/${cluster}/${namespace}/${name}`);
       return entry === undefined ? undefined : resolve(entry);
     },
-    all: () => {
-      const entries = generations.values();
-      const found = graph.read(allFindings, '');
-      if (last.entries !== entries || last.found !== found)
-        last = { entries, found, subjects: entries.flatMap((entry) => resolve(entry) ?? []) };
-      return last.subjects;
+    all: async (signal) => {
+      const slice = new TimeSlice(SLICE_MS, () => clock.monotonic());
+      for (;;) {
+        const found = graph.advance(allFindings, '', slice.isOver)?.value;
+        const entries = generations.values();
+        if (found !== undefined && (last.entries !== entries || last.found !== found))
+          last = { entries, found, subjects: entries.flatMap((entry) => resolve(entry) ?? []) };
+        if (found !== undefined) return last.subjects;
+        await nextTurn();
+        if (signal.aborted) return undefined;
+        slice.start();
+      }
     },
     onChange: onEdited,
   };

@@ -7,8 +7,10 @@ import {
   createWorkQueue,
   LateenError,
   type Logger,
+  nextTurn,
   pause,
   sameMembers,
+  TimeSlice,
 } from '#runtime/index.ts';
 import {
   type DeliveryFact,
@@ -47,6 +49,9 @@ export interface StatusControllerOptions {
  */
 const reportWithinMs = 300;
 
+/** Longest stretch of looking at subjects, in milliseconds. */
+const sliceMs = 10;
+
 /** A subject that needed no write, and why it needs none until something is another. */
 interface Settled {
   readonly subject: StatusSubject;
@@ -74,6 +79,9 @@ export function createStatusController(options: StatusControllerOptions): Compon
   let looked: readonly StatusSubject[] | undefined;
   /** Since the subjects were looked at last. */
   let edited = false;
+  /** What goes on while subjects are looked at is looked at afterwards. */
+  let looking = false;
+  let again = false;
 
   function plan(subject: StatusSubject, now: string): readonly StatusCondition[] | undefined {
     const previous = standing.read(subject.key, subject.uid);
@@ -148,13 +156,32 @@ export function createStatusController(options: StatusControllerOptions): Compon
     looked = undefined;
   }
 
-  function enqueueChanged(): void {
+  async function enqueueChanged(signal: AbortSignal): Promise<void> {
+    again = true;
+    if (looking) return;
+    looking = true;
+    while (again && !signal.aborted) {
+      again = false;
+      await enqueueChangedOnce(signal);
+    }
+    looking = false;
+  }
+
+  async function enqueueChangedOnce(signal: AbortSignal): Promise<void> {
     edited = false;
-    const all = subjects.all();
-    if (all === looked) return;
+    const all = await subjects.all(signal);
+    if (all === undefined || all === looked) return;
+    // Before they are: reports that come meanwhile have them looked at again.
+    looked = all;
     const present = new Set<SourceKey>();
     const now = renderTime(clock.now());
+    const slice = new TimeSlice(sliceMs, () => clock.monotonic());
     for (const subject of all) {
+      if (slice.isOver()) {
+        await nextTurn();
+        if (signal.aborted) return;
+        slice.start();
+      }
       present.add(subject.key);
       const own = facts.get(subject.key) ?? NO_FACTS;
       const before = settled.get(subject.key);
@@ -168,9 +195,9 @@ export function createStatusController(options: StatusControllerOptions): Compon
         queue.add(subject.key);
       }
     }
-    for (const key of standing.keys()) if (!present.has(key)) forget(key);
-    for (const key of settled.keys()) if (!present.has(key)) settled.delete(key);
-    looked = all;
+    const isGone = (key: SourceKey): boolean => !present.has(key) && subjects.find(key) === undefined;
+    for (const key of standing.keys()) if (isGone(key)) forget(key);
+    for (const key of settled.keys()) if (isGone(key)) settled.delete(key);
   }
 
   /** Until it has been read: a replica often comes to lead while the API server is on its way up or down. */
@@ -195,9 +222,9 @@ export function createStatusController(options: StatusControllerOptions): Compon
   async function readStandingOnce(signal: AbortSignal, isWhole: boolean): Promise<void> {
     const pages = { signal, ...(isWhole ? { pageSize: 0 } : {}) };
     const byName = new Map<string, SourceKey>();
-    for (const subject of subjects.all())
-      byName.set(`${subject.kind}/${subject.namespace}/${subject.name}`, subject.key);
-    for (const kind of new Set(subjects.all().map((subject) => subject.kind))) {
+    const all = (await subjects.all(signal)) ?? [];
+    for (const subject of all) byName.set(`${subject.kind}/${subject.namespace}/${subject.name}`, subject.key);
+    for (const kind of new Set(all.map((subject) => subject.kind))) {
       await client.readPages<StatusObject>(resourceOf(kind), pages, (objects) => {
         for (const { metadata, status } of objects) {
           const key = byName.get(`${kind}/${metadata.namespace ?? ''}/${metadata.name}`);
@@ -221,7 +248,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
         for (const [key, object] of early) lookAtStored(key, object);
         look = lookAtStored;
         const lookAtEdits = createCoalescer(clock, signal, reportWithinMs, () => {
-          if (edited) enqueueChanged();
+          if (edited) void enqueueChanged(signal);
         });
         stops.push(
           subjects.onChange(() => {
@@ -233,7 +260,7 @@ export function createStatusController(options: StatusControllerOptions): Compon
           queue.run(signal),
           delivery.watch((reports) => {
             takeOver(reports);
-            enqueueChanged();
+            void enqueueChanged(signal);
           }, signal),
         ]);
       } finally {

@@ -13,8 +13,11 @@ export interface StatusSubject extends Omit<ConditionFacts, 'delivery'> {
 
 /** The port through which the status controller sees the mesh; joined to the graph in cmd/. */
 export interface StatusSubjects {
-  /** The identical list while none of them changes, nor any that is in it. */
-  all(): readonly StatusSubject[];
+  /**
+   * The identical list while none of them changes, nor any that is in it. What changed is looked at in slices, so that
+   * thousands that come at once stop nothing else; undefined when the signal aborts before all is.
+   */
+  all(signal: AbortSignal): Promise<readonly StatusSubject[] | undefined>;
   find(key: SourceKey): StatusSubject | undefined;
   /** Calls the listener after each change of any subject; returns how to stop. */
   onChange(listener: () => void): () => void;

@@ -1,6 +1,6 @@
 /**
  * Owns: the few words that every long-running process shares (clock, component, errors, coalescing, gRPC's frames, idle
- * memory, waiting for an end, equality of lists, what is remembered of pairs).
+ * memory, slices of time, waiting for an end, equality of lists, what is remembered of pairs).
  * May import: nothing, not even packages; the agent carries this folder into every pod.
  */
 export { untilAborted } from './abort.ts';
@@ -12,3 +12,4 @@ export { buildFrame, buildFrameHead, FrameReader } from './grpc-frame.ts';
 export { sameMembers } from './members.ts';
 export { MemoryTidier } from './memory.ts';
 export { rememberPairs } from './pairs.ts';
+export { nextTurn, TimeSlice } from './time-slice.ts';

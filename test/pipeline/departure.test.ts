@@ -42,7 +42,15 @@ describe('a minute after proxies have left', () => {
 
   it('what only they needed is forgotten, and nothing that others hold or that status is made of', async () => {
     const { graph, inputs, model, generations } = pipeline;
-    const options = { graph, inputs, model, generations, clusterId: 'Kubernetes', onEdited: () => () => undefined };
+    const options = {
+      graph,
+      inputs,
+      model,
+      generations,
+      clusterId: 'Kubernetes',
+      onEdited: () => () => undefined,
+      clock,
+    };
     const subjects = createStatusSubjects(options);
     const stays = await connect(pipeline, gateway);
     stays.watchSecrets(new Set([SECRET]));
@@ -50,7 +58,7 @@ describe('a minute after proxies have left', () => {
       () => stays.secret(SECRET),
       (held) => expect(held).not.to.equal(undefined),
     );
-    const said = subjects.all();
+    const said = await subjects.all(new AbortController().signal);
     const before = Object.fromEntries(nodes());
 
     const leaves = await connect(pipeline, describeProxy({ namespace: 'elsewhere' }));
@@ -60,7 +68,7 @@ describe('a minute after proxies have left', () => {
     await clock.advance(SWEEP_MS);
     expect(Object.fromEntries(nodes())).to.deep.equal(before);
     await pipeline.settled();
-    expect(subjects.all()).to.equal(said);
+    expect(await subjects.all(new AbortController().signal)).to.equal(said);
     expect(stays.secret(SECRET)).to.equal(secret);
     expect(computed(), 'nothing was made anew').to.equal(so);
   });

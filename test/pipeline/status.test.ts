@@ -27,6 +27,8 @@ describe('the status controller on an API server', function () {
   const stopping = new AbortController();
   let running: Promise<unknown>;
   let subject: StatusSubject | undefined;
+  /** Looked at after it. */
+  let behind: readonly StatusSubject[] = [];
   let edited = (): void => undefined;
   let report = (_reports: readonly DeliveryReport[]): void => undefined;
 
@@ -89,7 +91,7 @@ describe('the status controller on an API server', function () {
     const controller = createStatusController({
       client,
       subjects: {
-        all: () => (subject === undefined ? [] : [subject]),
+        all: async () => (subject === undefined ? [] : [subject, ...behind]),
         find: () => subject,
         onChange: (listener) => {
           edited = listener;
@@ -193,5 +195,23 @@ describe('the status controller on an API server', function () {
     await untilProgrammed('True/Programmed');
     expect(writes, 'the edit alone').to.equal(before + 1);
     expect((await read()).status.conditions.map(({ type }: { type: string }) => type)).to.include(other.type);
+  });
+
+  it('follows a report that comes while others are looked at', async () => {
+    const present = await change(5);
+    let reported = false;
+    const other = {
+      ...present,
+      get key() {
+        if (!reported) report(delivered(present, 2));
+        reported = true;
+        return present.key;
+      },
+    };
+    subject = present;
+    behind = [other];
+    report(delivered(present, 1));
+    await untilProgrammed('True/Programmed');
+    behind = [];
   });
 });

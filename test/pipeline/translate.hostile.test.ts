@@ -1,6 +1,7 @@
 import { expect } from 'chai';
 import { createStatusSubjects } from '#cmd/discovery/status-subjects.ts';
 import { planConditions } from '#controllers/status/conditions.ts';
+import { systemClock } from '#runtime/index.ts';
 import { bookinfo, endpointSlice, reviewsSubsets, service } from '#test/support/bookinfo.ts';
 import { connect, describeProxy, listChanges, type Pipeline, startPipeline } from '#test/support/pipeline.ts';
 import { decode } from '#wire/index.ts';
@@ -67,9 +68,17 @@ describe('a mesh with too much of something', () => {
     expect(listChanges(before, proxy.current())).to.deep.equal([]);
     const { graph, inputs, model, generations } = pipeline;
     const onEdited = () => () => undefined;
-    const subjects = createStatusSubjects({ graph, inputs, model, generations, clusterId: 'Kubernetes', onEdited });
+    const subjects = createStatusSubjects({
+      graph,
+      inputs,
+      model,
+      generations,
+      clusterId: 'Kubernetes',
+      onEdited,
+      clock: systemClock,
+    });
     let refused = 0;
-    for (const subject of subjects.all()) {
+    for (const subject of (await subjects.all(new AbortController().signal)) ?? []) {
       const [accepted] = planConditions(subject, [], '') ?? [];
       expect(accepted).to.include({ type: 'Accepted', status: 'False', reason: 'Invalid' });
       expect(accepted?.message).to.contain('spec.http[0].timeout');

@@ -13,7 +13,7 @@ import { createSourceIndex } from '#cmd/discovery/source-index.ts';
 import { createStatusSubjects } from '#cmd/discovery/status-subjects.ts';
 import { DeliveryLedger, indexFacts, resolveDelivery } from '#controllers/index.ts';
 import { planConditions, type StatusCondition } from '#controllers/status/conditions.ts';
-import { createMetrics, silentLogger } from '#runtime/index.ts';
+import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import {
   createDiscoveryService,
   createGrpcListener,
@@ -57,7 +57,15 @@ export class MeshNetwork {
     const ledger = new DeliveryLedger('istiod-0', createSourceIndex(source, generations));
     const onEdited = () => () => undefined;
     this.#ledger = ledger;
-    this.#subjects = createStatusSubjects({ graph, inputs, model, generations, clusterId: 'Kubernetes', onEdited });
+    this.#subjects = createStatusSubjects({
+      graph,
+      inputs,
+      model,
+      generations,
+      clusterId: 'Kubernetes',
+      onEdited,
+      clock: systemClock,
+    });
     this.#service = createDiscoveryService({
       source,
       observer: {

@@ -1,6 +1,5 @@
 /** Questions that Istio's tools ask over xDS: `istioctl proxy-status` in protobuf, `istioctl x internal-debug` any page. */
-import type { Clock } from '#runtime/core/index.ts';
-import { LateenError } from '#runtime/index.ts';
+import { type Clock, LateenError, nextTurn } from '#runtime/index.ts';
 import { pack } from '#wire/index.ts';
 import type { DebugAnswer, DebugQuestion, DebugResponder, ProvenIdentity, StreamState } from '#xds/index.ts';
 import { resolveViewer, type Viewer, visibleStreams } from './access.ts';
@@ -86,7 +85,7 @@ async function* inSlices<V>(items: Iterable<V>, clock: Clock): AsyncIterable<V> 
   for (const item of items) {
     yield item;
     if (clock.monotonic() < sliceEnd) continue;
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
     sliceEnd = clock.monotonic() + SLICE_MS;
   }
 }

@@ -1,5 +1,5 @@
 import { expect } from 'chai';
-import { TimeSlice } from './slice.ts';
+import { TimeSlice } from './time-slice.ts';
 
 /** Asks after each of so many steps; returns how often the clock was read, and after which step the slice was over. */
 function run(sliceMs: number, steps: readonly number[]) {

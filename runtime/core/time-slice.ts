@@ -47,3 +47,6 @@ export class TimeSlice {
     return this.#over;
   };
 }
+
+/** Lets the event loop run what is due, after a slice. */
+export const nextTurn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
