@@ -4,19 +4,26 @@ import fc from 'fast-check';
 import { ingressProxy } from '#test/support/bookinfo.ts';
 import { editedNamespaces, editedSocket, type MeshEdit, meshEdit, performEdit } from '#test/support/meshedits.ts';
 import { connect, describeProxy, type Pipeline, startPipeline } from '#test/support/pipeline.ts';
+import { describeTables, listClaims, listRouteNeeds } from '#test/support/routetables.ts';
 import type { Proxy as MeshProxy, Snapshot } from '#xds/source.ts';
 
 /** What passes after an edit: nothing, a turn of the event loop (so that edits meet a running build), or a whole build. */
 type Pause = 'none' | 'turn' | 'built';
 
-/** A sidecar in each namespace, two whose labels and addresses make views of their own, a gateway, and agents. */
-const proxies: readonly MeshProxy[] = [
+/** A sidecar in each namespace, two whose labels and addresses make views of their own, and a gateway. */
+const envoys: readonly MeshProxy[] = [
   ...editedNamespaces.map((namespace, at) =>
     describeProxy({ namespace, podName: `reviews-v${1 + (at % 2)}-0`, ipAddresses: [`10.1.1.${1 + at}`] }),
   ),
   describeProxy({ podName: 'stranger-0', ipAddresses: ['10.1.1.4', 'fd01::4'], labels: { app: 'reviews' } }),
   describeProxy({ podName: 'tproxy-0', namespace: 'shop', interceptionMode: 'TPROXY', network: 'net-2' }),
   describeProxy(ingressProxy),
+];
+
+/** Each with its route tables whole and, as an Envoy on delta has them, as virtual hosts of their own; and agents. */
+const proxies: readonly MeshProxy[] = [
+  ...envoys,
+  ...envoys.map((proxy) => ({ ...proxy, connectionId: `${proxy.connectionId}-split`, virtualHosts: true })),
   describeProxy({ podName: 'agent-0', client: 'agent' }),
   describeProxy({ podName: 'agent-1', namespace: 'shop', client: 'agent', ipAddresses: ['10.1.1.5', 'fd01::5'] }),
 ];
@@ -25,10 +32,10 @@ const proxies: readonly MeshProxy[] = [
 function describeSnapshot(snapshot: Snapshot | undefined): readonly string[] {
   const lines: string[] = [];
   for (const [type, resources] of snapshot?.types ?? []) {
-    for (const [name, { version, bytes, needs, endpointsName = '', routeNames = [] }] of resources) {
+    for (const [name, { version, bytes, needs, endpointsName = '', routeNames = [], claims = [] }] of resources) {
       const hash = createHash('sha256').update(bytes).digest('base64url');
-      const parts = [type.split('.').at(-1), name, version, hash, needs.join(), endpointsName, routeNames.join()];
-      lines.push(parts.join(' '));
+      const lists = [needs, routeNames, claims].map((list) => list.join());
+      lines.push([type.split('.').at(-1), name, version, hash, endpointsName, ...lists].join(' '));
     }
   }
   return lines.sort();
@@ -53,19 +60,27 @@ function findRareForms(snapshot: Snapshot | undefined): readonly string[] {
 /** What each proxy is served once everything is built, and whose resources that comes from. */
 async function readContents(pipeline: Pipeline, snapshots: readonly (() => Snapshot | undefined)[]) {
   await pipeline.settled();
-  return proxies.flatMap(({ podName, namespace, connectionId }, at) => {
+  return proxies.flatMap(({ connectionId }, at) => {
     const sources = pipeline.source.snapshotOf(connectionId)?.sources.flat() ?? [];
     const lines = [
       ...sources.map((source) => `source ${source.kind} ${source.namespace}/${source.name} ${source.uid}`).sort(),
       ...describeSnapshot(snapshots[at]?.()),
     ];
-    return lines.map((line) => `${podName}.${namespace} ${line}`);
+    return lines.map((line) => `${connectionId} ${line}`);
   });
 }
 
 async function connectAll(pipeline: Pipeline): Promise<readonly (() => Snapshot | undefined)[]> {
   const subscriptions = await Promise.all(proxies.map((proxy) => connect(pipeline, proxy)));
   return subscriptions.map((subscription) => () => subscription.current());
+}
+
+/** That both forms of a proxy's route tables say the same, and that no domain is claimed twice: Envoy would refuse it. */
+function compareForms(whole: Snapshot | undefined, split: Snapshot | undefined): void {
+  expect(describeTables(split)).to.deep.equal(describeTables(whole));
+  expect(listRouteNeeds(split)).to.deep.equal(listRouteNeeds(whole));
+  const claims = listClaims(split);
+  expect([...new Set(claims)]).to.deep.equal(claims);
 }
 
 describe('any sequence of edits', () => {
@@ -92,6 +107,7 @@ describe('any sequence of edits', () => {
           await Promise.all([grown.stop(), fresh.stop()]);
           expect(incremental).to.deep.equal(scratch);
           expect(grown.faults).to.deep.equal([]);
+          for (const at of envoys.keys()) compareForms(built[at]?.(), built[at + envoys.length]?.());
           for (const snapshot of built) for (const form of findRareForms(snapshot())) forms.add(form);
           for (const line of scratch) seen.add(line.split(' ').slice(1, 3).join(' '));
         },
@@ -99,7 +115,7 @@ describe('any sequence of edits', () => {
       { numRuns: 300, interruptAfterTimeLimit: 40_000 },
     );
     // The edits meet, or the comparison would prove little.
-    for (const type of ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration'])
+    for (const type of ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'VirtualHost'])
       expect([...seen].filter((name) => name.startsWith(`${type} `)).length, type).to.be.greaterThan(10);
     expect([...seen].filter((name) => name.startsWith('NameTable ')).length, 'parts of names').to.be.greaterThan(2);
     expect([...forms]).to.have.members(Object.keys(RARE_FORMS));

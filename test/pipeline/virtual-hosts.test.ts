@@ -4,9 +4,10 @@ import { named, openDelta, openWorld, sidecarNode } from '#test/support/adsclien
 import { bookinfo, ingress, ingressProxy, reviewsSplit, reviewsSubsets, service } from '#test/support/bookinfo.ts';
 import { serveSource } from '#test/support/discovery.ts';
 import { connect, describeProxy, type Pipeline, startPipeline } from '#test/support/pipeline.ts';
-import { ROUTE_TYPE, VIRTUAL_HOST_TYPE } from '#translate/index.ts';
+import { describeTables, listRouteNeeds } from '#test/support/routetables.ts';
+import { VIRTUAL_HOST_TYPE } from '#translate/index.ts';
 import { decode } from '#wire/index.ts';
-import type { Proxy as MeshProxy, Snapshot } from '#xds/source.ts';
+import type { Proxy as MeshProxy } from '#xds/source.ts';
 
 const NAMESPACES = ['a', 'b', 'c'] as const;
 
@@ -115,34 +116,6 @@ spec:
   servers: [{port: {number: 80, name: http, protocol: HTTP}, hosts: ["*/*"]}]
 ---`;
 
-/** Each table and virtual host of a snapshot as a line, in whichever form it is served. */
-function describeTables(snapshot: Snapshot | undefined): readonly string[] {
-  const lines: string[] = [];
-  for (const { name, bytes, needs } of snapshot?.types.get(ROUTE_TYPE)?.values() ?? []) {
-    const { virtualHosts = [], vhds, ...head } = decode('envoy.config.route.v3.RouteConfiguration', bytes);
-    if (vhds !== undefined) expect([virtualHosts, needs]).to.deep.equal([[], []]);
-    lines.push(`${name} ${JSON.stringify(head)}`);
-    for (const host of virtualHosts) lines.push(`${name} ${JSON.stringify(host)}`);
-  }
-  for (const { name, bytes } of snapshot?.types.get(VIRTUAL_HOST_TYPE)?.values() ?? []) {
-    const host = decode('envoy.config.route.v3.VirtualHost', bytes);
-    expect(host.name).to.equal(name);
-    const at = name.lastIndexOf('/');
-    lines.push(`${name.slice(0, at)} ${JSON.stringify({ ...host, name: name.slice(at + 1) })}`);
-  }
-  return lines.sort();
-}
-
-/** The clusters that routes name, by table. */
-function needsByTable(snapshot: Snapshot | undefined): readonly string[] {
-  const lines = new Set<string>();
-  for (const { name, needs } of snapshot?.types.get(ROUTE_TYPE)?.values() ?? [])
-    for (const cluster of needs) lines.add(`${name} ${cluster}`);
-  for (const { name, needs } of snapshot?.types.get(VIRTUAL_HOST_TYPE)?.values() ?? [])
-    for (const cluster of needs) lines.add(`${name.slice(0, name.lastIndexOf('/'))} ${cluster}`);
-  return [...lines].sort();
-}
-
 describe('virtual hosts as resources of their own, after any sequence of edits', () => {
   it('say together what the whole table says, come from the same resources, and are those of a build from scratch', async () => {
     let compared = 0;
@@ -172,7 +145,7 @@ describe('virtual hosts as resources of their own, after any sequence of edits',
         for (const { proxy, whole, split } of pairs) {
           const said = describeTables(split.current());
           expect(said, proxy.nodeId).to.deep.equal(describeTables(whole.current()));
-          expect(needsByTable(split.current())).to.deep.equal(needsByTable(whole.current()));
+          expect(listRouteNeeds(split.current())).to.deep.equal(listRouteNeeds(whole.current()));
           const sources = (id: string) =>
             pipeline.source
               .snapshotOf(id)
