@@ -44,8 +44,7 @@ export class EnvoyAdmin {
 
   /** Tells listeners to take no new connections and to close the ones they have politely. */
   async drain(listeners: 'inbound' | 'all'): Promise<void> {
-    const scope = listeners === 'inbound' ? 'inboundonly&' : '';
-    const reply = await this.call('POST', `/drain_listeners?${scope}graceful&skip_exit`);
+    const reply = await this.call('POST', renderDrainPath(listeners));
     if (reply.status !== 200)
       throw new LateenError('unavailable', `Envoy answered ${reply.status} to /drain_listeners`);
   }
@@ -54,6 +53,12 @@ export class EnvoyAdmin {
   async activeConnections(): Promise<number> {
     return sumConnections(await this.stats('^listener\\..*downstream_cx_active$'), this.#ownPorts);
   }
+}
+
+/** To be posted to. */
+export function renderDrainPath(listeners: 'inbound' | 'all'): string {
+  const scope = listeners === 'inbound' ? 'inboundonly&' : '';
+  return `/drain_listeners?${scope}graceful&skip_exit`;
 }
 
 /** Listeners are named by their address in statistics, each once for all of its workers and once per worker. */

@@ -9,7 +9,7 @@ export interface DeployedPod {
   readonly name: string;
   readonly ip: string;
   readonly version: string;
-  readonly terminating: boolean;
+  readonly phase: 'starting' | 'ready' | 'terminating';
 }
 
 export interface DeploymentOptions {
@@ -20,6 +20,8 @@ export interface DeploymentOptions {
   /** Of the service and of the pods. */
   readonly port: number;
   readonly protocol: 'http' | 'tcp';
+  /** Whether its pods have a sidecar, as injection labels them. */
+  readonly sidecars?: boolean;
 }
 
 /** Objects of the namespace's service `name`; what changes is applied at once. */
@@ -42,14 +44,14 @@ export class Deployment {
   }
 
   of(version: string): readonly DeployedPod[] {
-    return this.#pods.filter((pod) => pod.version === version && !pod.terminating);
+    return this.#pods.filter((pod) => pod.version === version && pod.phase === 'ready');
   }
 
   /** A pod that isn't in the objects yet. */
   plan(version: string): DeployedPod {
     this.#serial += 1;
     const { name } = this.options;
-    return { name: `${name}-${version}-${this.#serial}`, ip: this.#takeAddress(), version, terminating: false };
+    return { name: `${name}-${version}-${this.#serial}`, ip: this.#takeAddress(), version, phase: 'ready' };
   }
 
   /** Everything at once, in one batch. */
@@ -58,14 +60,15 @@ export class Deployment {
     this.#pipeline.objects.apply([this.#service(), ...pods.map((pod) => this.#pod(pod)), this.#slice()]);
   }
 
+  /** Pods with sidecars stay until they leave: a Pod is there as long as its containers run. */
   remove(): readonly DeployedPod[] {
-    const { namespace, name } = this.options;
+    const { namespace, name, sidecars } = this.options;
     const { objects } = this.#pipeline;
     objects.delete('Service', namespace, name);
     objects.delete('EndpointSlice', namespace, `${name}-1`);
-    for (const pod of this.#pods) objects.delete('Pod', namespace, pod.name);
     const gone = this.#pods;
     this.#pods = [];
+    if (sidecars !== true) this.leave(gone);
     return gone;
   }
 
@@ -75,8 +78,22 @@ export class Deployment {
     this.#pipeline.objects.apply([this.#service(), this.#slice()]);
   }
 
-  /** Pods that are ready from now on. The slice may come before its pods, as watches of their own are in no order. */
+  /** Pods that are there and not ready. The slice may come before its pods, as watches of their own are in no order. */
+  announce(pods: readonly DeployedPod[], first: 'pods' | 'slice'): void {
+    this.#add(
+      pods.map((pod) => ({ ...pod, phase: 'starting' })),
+      first,
+    );
+  }
+
+  /** Pods that are ready from now on, announced or not. */
   join(pods: readonly DeployedPod[], first: 'pods' | 'slice'): void {
+    const names = new Set(pods.map(({ name }) => name));
+    this.#pods = this.#pods.filter(({ name }) => !names.has(name));
+    this.#add(pods, first);
+  }
+
+  #add(pods: readonly DeployedPod[], first: 'pods' | 'slice'): void {
     this.#pods = [...this.#pods, ...pods];
     const { objects } = this.#pipeline;
     const found = pods.map((pod) => this.#pod(pod));
@@ -87,17 +104,19 @@ export class Deployment {
 
   /** Pods that are being deleted: in the slice still, no longer ready. */
   terminate(pods: readonly DeployedPod[]): void {
-    this.#pods = this.#pods.map((pod) => (pods.includes(pod) ? { ...pod, terminating: true } : pod));
+    this.#pods = this.#pods.map((pod) => (pods.includes(pod) ? { ...pod, phase: 'terminating' } : pod));
     this.#pipeline.objects.apply([this.#slice()]);
   }
 
-  /** Takes every terminating pod out of the slice, then away. */
-  leave(): void {
-    const { namespace } = this.options;
-    const gone = this.#pods.filter((pod) => pod.terminating);
-    this.#pods = this.#pods.filter((pod) => !pod.terminating);
-    this.#pipeline.objects.apply([this.#slice()]);
-    for (const pod of gone) this.#pipeline.objects.delete('Pod', namespace, pod.name);
+  /** Takes pods out of the slice, if they still are in it, then away. */
+  leave(pods: readonly DeployedPod[]): void {
+    const names = new Set(pods.map(({ name }) => name));
+    const rest = this.#pods.filter(({ name }) => !names.has(name));
+    if (rest.length < this.#pods.length) {
+      this.#pods = rest;
+      this.#pipeline.objects.apply([this.#slice()]);
+    }
+    for (const name of names) this.#pipeline.objects.delete('Pod', this.options.namespace, name);
   }
 
   #service(): AnyObject {
@@ -119,11 +138,12 @@ export class Deployment {
   }
 
   #pod({ name, ip, version }: DeployedPod): AnyObject {
-    const { name: app, namespace } = this.options;
+    const { name: app, namespace, sidecars } = this.options;
+    const injected = sidecars === true ? { 'security.istio.io/tlsMode': 'istio' } : {};
     return {
       apiVersion: 'v1',
       kind: 'Pod',
-      metadata: { name, namespace, labels: { app, version } },
+      metadata: { name, namespace, labels: { app, version, ...injected } },
       ...{
         spec: { serviceAccountName: app, nodeName: 'node-1', containers: [{ name: 'app' }] },
         status: { podIP: ip, podIPs: [{ ip }], phase: 'Running' },
@@ -135,7 +155,11 @@ export class Deployment {
     const { name, namespace, port, protocol } = this.options;
     const endpoints = this.#pods.map((pod) => ({
       addresses: [pod.ip],
-      conditions: { ready: !pod.terminating, serving: true, terminating: pod.terminating },
+      conditions: {
+        ready: pod.phase === 'ready',
+        serving: pod.phase !== 'starting',
+        terminating: pod.phase === 'terminating',
+      },
       targetRef: { kind: 'Pod', name: pod.name, namespace },
       nodeName: 'node-1',
     }));

@@ -69,8 +69,8 @@ async function runInto(path: string, command: string, args: readonly string[]): 
 
 /** A running Envoy. */
 export interface RunningEnvoy {
-  /** A path of its admin interface, as text. */
-  admin(path: string): Promise<string>;
+  /** A path of its admin interface, as text. The method is GET unless given. */
+  admin(path: string, method?: 'POST'): Promise<string>;
   /** What it has logged so far. */
   log(): Promise<string>;
   /** Ends the process and waits until it is gone. */
@@ -107,7 +107,8 @@ export async function startEnvoy(bootstrap: Bootstrap, options: StartOptions = {
   const child = spawn(program, args, { stdio: ['ignore', output.fd, output.fd] });
   const ended = once(child, 'exit');
   const log = () => readFile(join(folder, 'output'), 'utf8');
-  const admin = async (path: string) => (await requestOver({ socketPath, path })).body;
+  const admin = async (path: string, method?: 'POST') =>
+    (await requestOver({ socketPath, path, ...(method === undefined ? {} : { method }) })).body;
   const stop = async () => {
     child.kill('SIGKILL');
     await ended;

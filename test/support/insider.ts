@@ -1,7 +1,7 @@
 /** A script of ours that runs inside a network namespace and takes commands. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { LoadCommand, LoadCounts, LoadFailure, LoadTarget } from './inside/load.ts';
+import type { LoadCommand, LoadCounts, LoadFailure, LoadSettings, LoadTarget } from './inside/load.ts';
 import type { PodAnswer, PodsCommand } from './inside/pods.ts';
 import type { StreamEvent } from './inside/stream.ts';
 
@@ -66,8 +66,9 @@ class Insider<Command extends { readonly serial: number }, Event> {
 export class PodApplications {
   readonly #insider: Insider<PodsCommand, never>;
 
-  constructor(within: readonly string[]) {
-    this.#insider = new Insider('pods', within, () => undefined);
+  /** Beside the applications may be a name server, which never answers. */
+  constructor(within: readonly string[], ...beside: readonly 'name server'[]) {
+    this.#insider = new Insider('pods', within, () => undefined, beside);
   }
 
   async open(app: string, address: string, port: number): Promise<void> {
@@ -89,8 +90,9 @@ export class Load {
   readonly failures: LoadFailure[] = [];
   readonly #insider: Insider<LoadCommand, LoadFailure>;
 
-  constructor(within: readonly string[]) {
-    this.#insider = new Insider('load', within, (failure) => this.failures.push(failure));
+  constructor(within: readonly string[], { kept, drainMs }: LoadSettings) {
+    const note = (failure: LoadFailure) => void this.failures.push(failure);
+    this.#insider = new Insider('load', within, note, [String(kept), String(drainMs)]);
   }
 
   async start(intervalMs: number): Promise<void> {

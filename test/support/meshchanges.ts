@@ -156,10 +156,9 @@ export class MeshChanges {
 
   async #divert({ goes, pause }: Extract<MeshChange, { kind: 'divert' }>): Promise<void> {
     this.#serial += 1;
-    const other = this.#world.plan({ name: `detour-${this.#serial}`, port: HTTP_PORT, protocol: 'http' });
-    const pods = [other.plan('v1')];
-    await this.#world.run(other, pods);
-    other.create(pods);
+    const { sidecars = false } = this.#reviews.options;
+    const other = this.#world.plan({ name: `detour-${this.#serial}`, port: HTTP_PORT, protocol: 'http', sidecars });
+    await this.#world.deploy(other, [other.plan('v1')]);
     await this.#pause(pause);
     this.#world.apply(this.#routesTo(`- {destination: {host: ${other.options.name}, port: {number: ${HTTP_PORT}}}}`));
     await this.#pause('converged');
@@ -208,14 +207,12 @@ spec: {egress: [{hosts: ${JSON.stringify(hosts)}}]}
     const present = reviews.of(version);
     if (replicas >= present.length) {
       const pods = Array.from({ length: replicas - present.length }, () => reviews.plan(version));
-      await this.#world.run(reviews, pods);
-      reviews.join(pods, 'pods');
+      await this.#world.bring(reviews, pods, 'pods');
       return;
     }
     const gone = present.slice(replicas);
     reviews.terminate(gone);
     await this.#pause('built');
-    reviews.leave();
     this.#world.retire(reviews, gone);
   }
 
@@ -223,13 +220,9 @@ spec: {egress: [{hosts: ${JSON.stringify(hosts)}}]}
   async #roll({ version, pause, first }: Extract<MeshChange, { kind: 'roll' }>): Promise<void> {
     const reviews = this.#reviews;
     for (const old of reviews.of(version)) {
-      const pods = [reviews.plan(version)];
-      await this.#world.run(reviews, pods);
-      reviews.join(pods, first);
+      await this.#world.bring(reviews, [reviews.plan(version)], first);
       await this.#pause(pause);
       reviews.terminate([old]);
-      await this.#pause('none');
-      reviews.leave();
       this.#world.retire(reviews, [old]);
     }
   }

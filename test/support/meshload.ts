@@ -1,20 +1,26 @@
 /**
- * A mesh under constant load: a sidecar and a gateway on real Envoys, services whose pods come and go, and requests that
- * never stop, from inside the sidecar's pod through its real redirection and through the gateway's listener.
+ * A mesh under constant load: a sidecar and a gateway on real Envoys, services whose pods, with sidecars of their own or
+ * without, come and go, and requests that never stop, from inside the sidecar's pod through its real redirection and
+ * through the gateway's listener.
  */
+import { parseStats } from '#agent/proxy/admin.ts';
 import { type DeployedPod, Deployment, type DeploymentOptions } from './deployment.ts';
 import type { RunningEnvoy } from './envoy.ts';
 import type { LoadFailure, LoadTarget } from './inside/load.ts';
 import { Load, PodApplications } from './insider.ts';
+import { MeshedPods } from './meshedpods.ts';
 import { MeshNetwork } from './meshnetwork.ts';
 import { NetworkPair } from './netns.ts';
 import { redirectPod } from './redirected.ts';
+import { routePods } from './routedpod.ts';
 
 const NAMESPACE = 'shop';
 /** How long a pod goes on serving after every proxy has acknowledged that it is gone, as it does in its grace period. */
 const GRACE_MS = 500;
 /** As the agent runs Envoy, with a shorter drain time. */
 export const DRAIN_SECONDS = 5;
+/** Most connections that the load keeps to a target. */
+const KEPT = 4;
 /** As Envoy asks where nobody tells it otherwise: a host that does not resolve has its cluster warm for a minute. */
 const DNS_QUERY = { timeoutSeconds: 5, tries: 4 };
 const ENVOY_ARGUMENTS = ['--drain-time-s', String(DRAIN_SECONDS), '--drain-strategy', 'immediate'];
@@ -56,18 +62,21 @@ export class MeshUnderLoad {
   sidecar: RunningEnvoy | undefined;
   gateway: RunningEnvoy | undefined;
   readonly #applications: PodApplications;
+  readonly #meshed: MeshedPods;
   /** Pods that serve out their grace period. */
   readonly #leaving = new Set<Promise<void>>();
+  #retired = 0;
   #addresses = 0;
   #services = 0;
 
   private constructor(mesh: MeshNetwork, network: NetworkPair) {
     this.mesh = mesh;
     this.network = network;
-    this.#applications = new PodApplications(network.command('peer'));
+    this.#applications = new PodApplications(network.command('peer'), 'name server');
+    this.#meshed = new MeshedPods(mesh, network);
     this.load = {
-      inside: new Load(network.command('pod', 1000)),
-      outside: new Load(network.command('peer', 1000)),
+      inside: new Load(network.command('pod', 1000), { kept: KEPT, drainMs: DRAIN_SECONDS * 1000 }),
+      outside: new Load(network.command('peer', 1000), { kept: KEPT, drainMs: DRAIN_SECONDS * 1000 }),
     };
   }
 
@@ -77,6 +86,7 @@ export class MeshUnderLoad {
     await redirectPod(network);
     // Addresses of pods, many of them: the whole network is the namespace's own.
     await must(network, 'peer', ['ip', 'route', 'add', 'local', '10.97.0.0/16', 'dev', 'lo']);
+    await routePods(network);
     for (const inside of ['pod', 'peer'] as const) await network.useResolver(inside, network.addresses.peer);
     const mesh = await MeshNetwork.start({ drainMs: DRAIN_SECONDS * 1000 });
     const world = new MeshUnderLoad(mesh, network);
@@ -104,29 +114,74 @@ export class MeshUnderLoad {
   }
 
   /** A service that does not exist yet. */
-  plan(options: Pick<DeploymentOptions, 'name' | 'port' | 'protocol'>): Deployment {
+  plan(options: Pick<DeploymentOptions, 'name' | 'port' | 'protocol' | 'sidecars'>): Deployment {
     this.#services += 1;
     const address = `10.96.${Math.floor(this.#services / 250)}.${1 + (this.#services % 250)}`;
     return new Deployment(this.mesh.pipeline, { ...options, namespace: NAMESPACE, address }, () => {
       this.#addresses += 1;
-      return `10.97.${Math.floor(this.#addresses / 250)}.${1 + (this.#addresses % 250)}`;
+      return `10.${options.sidecars === true ? 99 : 97}.${Math.floor(this.#addresses / 250)}.${1 + (this.#addresses % 250)}`;
     });
   }
 
-  /** Starts the applications of new pods. */
-  async run(deployment: Deployment, pods: readonly DeployedPod[]): Promise<void> {
-    const { name, port } = deployment.options;
-    await Promise.all(pods.map(({ ip }) => this.#applications.open(name, ip, port)));
+  /** Starts a service with its pods. */
+  async deploy(deployment: Deployment, pods: readonly DeployedPod[]): Promise<void> {
+    if (deployment.options.sidecars === true) {
+      deployment.create([]);
+      return this.bring(deployment, pods, 'pods');
+    }
+    await this.run(deployment, pods);
+    deployment.create(pods);
   }
 
-  /** Ends the applications of pods that the objects no longer name, when nobody sends to them any more. Doesn't wait. */
+  /** Starts new pods; each is ready when all in it is. */
+  async bring(deployment: Deployment, pods: readonly DeployedPod[], first: 'pods' | 'slice'): Promise<void> {
+    if (deployment.options.sidecars === true) deployment.announce(pods, first);
+    await this.run(deployment, pods);
+    deployment.join(pods, first);
+  }
+
+  /** Starts what runs in new pods. Those with sidecars must be known to the control plane. */
+  async run({ options }: Deployment, pods: readonly DeployedPod[]): Promise<void> {
+    if (options.sidecars === true) await Promise.all(pods.map((pod) => this.#meshed.start(options, pod)));
+    else await Promise.all(pods.map(({ ip }) => this.#applications.open(options.name, ip, options.port)));
+  }
+
+  /**
+   * Ends pods that are terminating, or whose service has been removed, when nobody sends to them any more. Doesn't wait.
+   * Their objects go at once, or with the end of the sidecars. Of the sidecars every other one drains from the beginning,
+   * as a classic one does; the rest end with their applications, as native ones do.
+   */
   retire(deployment: Deployment, pods: readonly DeployedPod[]): void {
-    const leaving = this.mesh
-      .converged()
-      .then(() => new Promise((resolve) => setTimeout(resolve, GRACE_MS)))
-      .then(() => Promise.all(pods.map(({ ip }) => this.#applications.kill(ip, deployment.options.port))))
-      .then(() => void this.#leaving.delete(leaving));
+    const leaving = (
+      deployment.options.sidecars === true ? this.#endMeshed(deployment, pods) : this.#end(deployment, pods)
+    ).then(() => void this.#leaving.delete(leaving));
     this.#leaving.add(leaving);
+  }
+
+  async #end(deployment: Deployment, pods: readonly DeployedPod[]): Promise<void> {
+    deployment.leave(pods);
+    await this.#unused();
+    await Promise.all(pods.map(({ ip }) => this.#applications.kill(ip, deployment.options.port)));
+  }
+
+  async #endMeshed(deployment: Deployment, pods: readonly DeployedPod[]): Promise<void> {
+    const classic = pods.filter((_, at) => (this.#retired + at) % 2 === 0);
+    this.#retired += pods.length;
+    await Promise.all(classic.map((pod) => this.#meshed.drain(pod)));
+    await this.#unused();
+    await Promise.all(pods.map((pod) => this.#meshed.end(pod)));
+    deployment.leave(pods);
+  }
+
+  /** Resolves when no proxy sends anything any more to what is gone now. */
+  async #unused(): Promise<void> {
+    await this.mesh.converged();
+    await new Promise((resolve) => setTimeout(resolve, GRACE_MS));
+  }
+
+  /** How many pods with sidecars have ended. */
+  get ended(): number {
+    return this.#meshed.ended;
   }
 
   /** Applies YAML, in one batch. */
@@ -146,6 +201,17 @@ export class MeshUnderLoad {
     return { id: 'gateway', host: this.network.addresses.peer, port: GATEWAY_PORT, headers, apps };
   }
 
+  /**
+   * The most connections that the load may have kept to listeners which the sidecar (for the load inside) or the gateway has
+   * replaced: only these may end without a word.
+   */
+  async mostRepeats(load: 'inside' | 'outside'): Promise<number> {
+    const envoy = load === 'inside' ? this.sidecar : this.gateway;
+    const filter = '^listener_manager.listener_(modified|in_place_updated|removed)$';
+    const stats = parseStats((await envoy?.admin(`/stats?filter=${encodeURIComponent(filter)}`)) ?? '');
+    return KEPT * [...stats.values()].reduce((sum, replaced) => sum + replaced, 0);
+  }
+
   get failures(): readonly LoadFailure[] {
     return [...this.load.inside.failures, ...this.load.outside.failures];
   }
@@ -157,8 +223,10 @@ export class MeshUnderLoad {
 
   async stop(): Promise<void> {
     await Promise.all([this.load.inside.end(), this.load.outside.end()]);
+    await Promise.allSettled(this.#leaving);
     await this.mesh.stop();
     await this.#applications.stop();
+    await this.#meshed.stop();
     await this.network.remove();
   }
 }

@@ -47,7 +47,8 @@ export class MeshNetwork {
   readonly #subjects: ReturnType<typeof createStatusSubjects>;
   readonly #stopping = new AbortController();
   readonly #running: Promise<void>[] = [];
-  readonly #envoys: RunningEnvoy[] = [];
+  /** What is served to each. */
+  readonly #envoys = new Map<RunningEnvoy, AbortController>();
 
   private constructor(folder: string, authority: CertificateAuthority, settings: Partial<DiscoverySettings>) {
     this.#folder = folder;
@@ -93,15 +94,25 @@ export class MeshNetwork {
 
   /** Starts a proxy and waits until it serves. */
   async startProxy(options: MeshProxyOptions): Promise<RunningEnvoy> {
-    const sds = await this.#serveCertificates(options);
-    const xds = await this.#serveDiscovery(options);
+    const serving = new AbortController();
+    const signal = AbortSignal.any([this.#stopping.signal, serving.signal]);
+    const sds = await this.#serveCertificates(options, signal);
+    const xds = await this.#serveDiscovery(options, signal);
     const bootstrap = buildPodBootstrap(options, sds);
     const envoy = await startEnvoy(overSocket(bootstrap, xds, 'plaintext'), {
       within: options.within,
       args: options.args ?? [],
     });
-    this.#envoys.push(envoy);
+    this.#envoys.set(envoy, serving);
     return envoy;
+  }
+
+  /** Ends a proxy, and what was served to it alone. */
+  async stopProxy(envoy: RunningEnvoy): Promise<void> {
+    const serving = this.#envoys.get(envoy);
+    this.#envoys.delete(envoy);
+    await envoy.stop();
+    serving?.abort();
   }
 
   /** A condition that the status controller would write now on a resource that had none. */
@@ -123,28 +134,28 @@ export class MeshNetwork {
       (streams) => {
         const behind = streams.filter((stream) => stream.acknowledgedRevision < stream.revision);
         expect(behind.map(({ proxy, waitingFor }) => `${proxy.podName} waits for ${waitingFor}`)).to.deep.equal([]);
-        expect(streams).to.have.length(this.#envoys.length);
+        expect(streams).to.have.length(this.#envoys.size);
       },
     );
   }
 
   async stop(): Promise<void> {
-    await Promise.all(this.#envoys.map((envoy) => envoy.stop()));
+    await Promise.all([...this.#envoys.keys()].map((envoy) => envoy.stop()));
     this.#stopping.abort();
     await Promise.all(this.#running);
     await this.pipeline.stop();
     await rm(this.#folder, { recursive: true });
   }
 
-  async #serveCertificates({ pod, namespace, serviceAccount }: MeshProxyOptions): Promise<string> {
+  async #serveCertificates({ pod, namespace, serviceAccount }: MeshProxyOptions, signal: AbortSignal): Promise<string> {
     const { privateKey, chain } = issueCredentials(this.authority, { namespace, serviceAccount });
     const socketPath = join(this.#folder, `${pod}-sds.sock`);
     const certificates = { socketPath, chain, privateKey, roots: this.authority.rootsPem };
-    this.#running.push(...(await serveCertificates(certificates, this.#stopping.signal)));
+    this.#running.push(...(await serveCertificates(certificates, signal)));
     return socketPath;
   }
 
-  async #serveDiscovery({ pod, namespace, serviceAccount }: MeshProxyOptions): Promise<string> {
+  async #serveDiscovery({ pod, namespace, serviceAccount }: MeshProxyOptions, signal: AbortSignal): Promise<string> {
     const socketPath = join(this.#folder, `${pod}-xds.sock`);
     const identity = { trustDomain: 'cluster.local', namespace, serviceAccount };
     await new Promise<void>((resolve, reject) => {
@@ -155,10 +166,13 @@ export class MeshNetwork {
         services: [
           (server) => this.#service.register(server, { authenticate: () => Promise.resolve({ ok: true, identity }) }),
         ],
-        onStop: () => this.#service.close(),
+        // That closes all streams, those on other sockets too.
+        onStop: () => {
+          if (this.#stopping.signal.aborted) this.#service.close();
+        },
         onListening: () => resolve(),
         logger: silentLogger,
-      }).run(this.#stopping.signal);
+      }).run(signal);
       running.catch(reject);
       this.#running.push(running);
     });

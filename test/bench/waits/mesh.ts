@@ -108,7 +108,7 @@ export class WaitingMesh {
       const istiod = await prepared(api);
       closers.push(() => istiod.stop());
       const network = await prepareNetwork(closers);
-      const applications = new PodApplications(network.command('peer'));
+      const applications = new PodApplications(network.command('peer'), 'name server');
       closers.push(() => applications.stop());
       const mesh = new WaitingMesh(folder, { client, network, applications, istiod }, closers);
       const { pod, peer } = network.addresses;

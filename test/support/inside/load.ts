@@ -3,8 +3,9 @@
  * request of a target uses a connection of its own, the others share a pool of kept ones. Whatever is not the expected
  * answer is told to the parent at once.
  */
-import { Agent, get, type IncomingMessage } from 'node:http';
+import { Agent, type ClientRequest, get, type IncomingMessage } from 'node:http';
 import { get as getSecurely, Agent as TlsAgent } from 'node:https';
+import type { Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { PodAnswer } from './pods.ts';
 
@@ -21,6 +22,14 @@ export interface LoadTarget {
   readonly fresh?: boolean;
 }
 
+/** The script's arguments. */
+export interface LoadSettings {
+  /** Most connections to a target that are kept. */
+  readonly kept: number;
+  /** How long a kept connection must have been idle for its end, unannounced, to be no failure: the proxies' drain time. */
+  readonly drainMs: number;
+}
+
 export type LoadCommand =
   | { readonly serial: number; readonly action: 'start'; readonly intervalMs: number }
   | { readonly serial: number; readonly action: 'aim'; readonly target: LoadTarget }
@@ -35,8 +44,12 @@ export interface LoadFailure {
   readonly what: string;
 }
 
-/** How often each target was asked. */
-export type LoadCounts = Readonly<Record<string, number>>;
+export interface LoadCounts {
+  /** How often each target was asked. */
+  readonly asked: Readonly<Record<string, number>>;
+  /** How many of all requests went again, on a new connection; see `Reset`. */
+  readonly repeated: number;
+}
 
 interface Running {
   readonly target: LoadTarget;
@@ -53,17 +66,47 @@ const MOST_PENDING = 16;
 const DELAYS_MS = [0, 0, 5, 20];
 
 const targets = new Map<string, Running>();
-const counts: Record<string, number> = {};
+const asked: Record<string, number> = {};
+let repeated = 0;
+const [kept = 0, drainMs = 0] = process.argv.slice(2).map(Number);
+/** When a request was last sent on a kept connection. */
+const usedAt = new WeakMap<Socket, number>();
 let startedAt = performance.now();
 let timer: NodeJS.Timeout | undefined;
 
-/** A connection that was closed while it was taken up again says nothing: its request goes on a new one, as HTTP has it. */
-class Reset extends Error {}
+/**
+ * A kept connection was closed while it was taken up again. That is nobody's fault where its listener was replaced and it
+ * has been idle ever since, until the end of the drain time: no answer could say that it would end. Then the request goes
+ * again on a new connection, as HTTP has it. A connection that was used meanwhile had an answer that said so.
+ */
+class Reset extends Error {
+  readonly idleMs: number;
+
+  constructor(idleMs: number) {
+    super(`reset on a kept connection that was used ${Math.round(idleMs)} ms before`);
+    this.idleMs = idleMs;
+  }
+}
 
 async function ask(target: LoadTarget, agent: Agent | false, delay: number): Promise<void> {
   await askOnce(target, agent, delay).catch((error: Error) => {
-    if (!(error instanceof Reset)) throw error;
+    if (!(error instanceof Reset) || error.idleMs < drainMs) throw error;
+    repeated += 1;
     return askOnce(target, false, delay);
+  });
+}
+
+/** Sees that an error of a connection that is taken up again is a `Reset`, if it may be one. */
+function watchReuse(request: ClientRequest, reject: (error: Error) => void): void {
+  let last: number | undefined;
+  request.on('socket', (socket) => {
+    last = usedAt.get(socket);
+    usedAt.set(socket, performance.now());
+  });
+  request.on('error', (error: NodeJS.ErrnoException) => {
+    const { reusedSocket } = request;
+    if (reusedSocket && error.code === 'ECONNRESET' && last !== undefined) reject(new Reset(performance.now() - last));
+    else reject(error);
   });
 }
 
@@ -77,9 +120,7 @@ async function askOnce(target: LoadTarget, agent: Agent | false, delay: number):
     };
     const options = { host, port, path, headers, agent, signal };
     const request = tls === undefined ? get(options, read) : getSecurely({ ...options, ...tls }, read);
-    request.on('error', (error: NodeJS.ErrnoException) =>
-      reject(request.reusedSocket && error.code === 'ECONNRESET' ? new Reset() : error),
-    );
+    watchReuse(request, reject);
   });
   if (status !== 200) throw new Error(`${status} ${body.slice(0, 200)}`);
   const { app, pod } = JSON.parse(body) as PodAnswer;
@@ -91,7 +132,7 @@ function tick(): void {
     const { target, agent, pending } = running;
     if (pending.size >= MOST_PENDING) continue;
     running.asked += 1;
-    counts[target.id] = (counts[target.id] ?? 0) + 1;
+    asked[target.id] = (asked[target.id] ?? 0) + 1;
     const delay = DELAYS_MS[running.asked % DELAYS_MS.length] ?? 0;
     const atMs = Math.round(performance.now() - startedAt);
     const request = ask(target, target.fresh !== true && running.asked % 2 === 0 ? agent : false, delay)
@@ -120,7 +161,7 @@ async function obey(command: LoadCommand): Promise<LoadCounts | undefined> {
     case 'aim':
       targets.set(command.target.id, {
         target: command.target,
-        agent: new (command.target.tls === undefined ? Agent : TlsAgent)({ keepAlive: true, maxSockets: 4 }),
+        agent: new (command.target.tls === undefined ? Agent : TlsAgent)({ keepAlive: true, maxSockets: kept }),
         pending: new Set(),
         asked: 0,
       });
@@ -131,7 +172,7 @@ async function obey(command: LoadCommand): Promise<LoadCounts | undefined> {
     case 'stop':
       clearInterval(timer);
       await Promise.all([...targets.keys()].map(leave));
-      return counts;
+      return { asked, repeated };
   }
 }
 

@@ -19,7 +19,7 @@ export interface PodAnswer {
 }
 
 // A name server that says nothing at all.
-createSocket('udp4').bind(53, '0.0.0.0');
+if (process.argv.includes('name server')) createSocket('udp4').bind(53, '0.0.0.0');
 
 const servers = new Map<string, Server>();
 
