@@ -2,7 +2,14 @@
 import type { Builder, Graph, Root, RootResult } from '#graph/index.ts';
 import { type MeshQueries, renderProxyFacts, type SourceRef } from '#model/index.ts';
 import { type Clock, type Component, untilAborted } from '#runtime/core/index.ts';
-import type { Proxy as MeshProxy, ServedResource, Snapshot, SnapshotSource, Subscription } from '#xds/source.ts';
+import type {
+  AskedNames,
+  Proxy as MeshProxy,
+  ServedResource,
+  Snapshot,
+  SnapshotSource,
+  Subscription,
+} from '#xds/source.ts';
 import { type Built, createBuiltQueries } from './built.ts';
 import { createEntryQueries } from './entries.ts';
 import type { Entry } from './entry.ts';
@@ -81,9 +88,9 @@ interface Subscriber {
   snapshot: Snapshot | undefined;
   /** What was last said of built and snapshot; undefined once its user resources may be others. */
   servedFrom: ServedFrom | undefined;
-  watched: ReadonlySet<string>;
+  watched: AskedNames;
   /** What was last offered of the watched secrets. */
-  secrets: ReadonlyMap<string, ServedResource | undefined>;
+  secrets: ReadonlyMap<string, ServedResource>;
   /** Closed, or another of the same connection has come. */
   isGone: boolean;
 }
@@ -109,12 +116,27 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
     return combination === undefined ? [] : (graph.read(secrets.users, combination).get(name) ?? []);
   };
 
-  const secretOf = (subscriber: Subscriber, name: string): ServedResource | undefined => {
+  /** Of the names that a proxy asks for those that user resources name. Costs the fewer of the two, as it may ask for anything. */
+  function* usedSecrets({ built, watched }: Subscriber): Iterable<string> {
+    if (watched.size === 0 || built?.combination === undefined) return;
+    const users = graph.read(secrets.users, built.combination);
+    if (watched.size < users.size) {
+      for (const name of watched) if (users.has(name)) yield name;
+    } else {
+      for (const name of users.keys()) if (watched.names(name)) yield name;
+    }
+  }
+
+  const offeredSecrets = (subscriber: Subscriber): ReadonlyMap<string, ServedResource> => {
     const { proxy } = subscriber;
-    const key = resolveSecretKey(proxy, name);
-    if (key === undefined || proxy.identity === undefined) return undefined;
-    if (!permissions.allows(proxy.identity) || usersOf(subscriber, name).length === 0) return undefined;
-    return graph.read(secrets.secret, key);
+    if (proxy.identity === undefined || !permissions.allows(proxy.identity)) return NO_SECRETS;
+    const offered = new Map<string, ServedResource>();
+    for (const name of usedSecrets(subscriber)) {
+      const key = resolveSecretKey(proxy, name);
+      const secret = key === undefined ? undefined : graph.read(secrets.secret, key);
+      if (secret !== undefined) offered.set(name, secret);
+    }
+    return offered;
   };
 
   /** Takes over a build's result; says whether anything the proxy is served changed. */
@@ -138,15 +160,12 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
   /** Says whether a secret that the proxy watches is another. */
   const publishSecrets = (subscriber: Subscriber): boolean => {
-    const { watched, secrets: before } = subscriber;
-    let isSame = watched.size === before.size;
-    let isNews = false;
-    for (const name of watched) {
-      isSame &&= before.has(name);
-      isNews ||= before.get(name) !== secretOf(subscriber, name);
-    }
-    if (!isSame || isNews) subscriber.secrets = new Map([...watched].map((name) => [name, secretOf(subscriber, name)]));
-    return isNews;
+    const { secrets: before } = subscriber;
+    const offered = offeredSecrets(subscriber);
+    if (offered.size === before.size && [...offered].every(([name, secret]) => before.get(name) === secret))
+      return false;
+    subscriber.secrets = offered;
+    return true;
   };
 
   const build = async (signal: AbortSignal): Promise<void> => {
@@ -161,7 +180,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       const subscriber = present[at];
       if (subscriber === undefined || subscriber.isGone) return;
       const served = publish(subscriber, result, outcome.revision);
-      const offered = subscriber.watched.size > 0 && publishSecrets(subscriber);
+      const offered = subscriber.watched !== NO_NAMES && publishSecrets(subscriber);
       if (!served && !offered) return;
       isNews = true;
       subscriber.onChange();
@@ -174,7 +193,7 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
   /** Runs beside the builds, which must not wait for the API server. */
   const refreshPermissions = (signal: AbortSignal): void => {
     if (watching.size === 0) return;
-    const asking = [...watching].filter((one) => [...one.watched].some((name) => usersOf(one, name).length > 0));
+    const asking = [...watching].filter((one) => [...usedSecrets(one)].length > 0);
     const identities = asking.flatMap(({ proxy: { identity } }) => (identity === undefined ? [] : [identity]));
     const refreshing = permissions
       .refresh(identities, signal, (error) => options.onFault('authorization of secrets', error))
@@ -187,11 +206,12 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
 
   /** What the next build reads again. */
   function* rootsInUse(): Iterable<Root> {
-    for (const { proxy, root, built, watched } of subscribers.values()) {
+    for (const subscriber of subscribers.values()) {
+      const { proxy, root, built, watched } = subscriber;
       yield root;
       if (watched.size === 0 || built?.combination === undefined) continue;
       yield { query: secrets.users, key: built.combination };
-      for (const name of watched) {
+      for (const name of usedSecrets(subscriber)) {
         const key = resolveSecretKey(proxy, name);
         if (key !== undefined) yield { query: secrets.secret, key };
       }
@@ -247,8 +267,8 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
         built: undefined,
         snapshot: undefined,
         servedFrom: undefined,
-        watched: new Set(),
-        secrets: new Map(),
+        watched: NO_NAMES,
+        secrets: NO_SECRETS,
         isGone: false,
       };
       const before = subscribers.get(proxy.connectionId);
@@ -257,16 +277,15 @@ export function createSnapshotSource(options: SnapshotSourceOptions): MeshSnapsh
       wake.up();
       return {
         current: () => subscriber.snapshot,
-        secret: (name) => subscriber.secrets.get(name),
+        secrets: () => subscriber.secrets,
         watchNames() {
           if (subscriber.root.query !== built.proxy) return;
           subscriber.root = { query: built.named, key };
           wake.up();
         },
         watchSecrets(names) {
-          subscriber.watched = new Set(names);
-          if (names.size > 0) watching.add(subscriber);
-          else watching.delete(subscriber);
+          subscriber.watched = names;
+          watching.add(subscriber);
           wake.up();
         },
         close() {
@@ -342,6 +361,8 @@ function rootKeyOf(proxy: MeshProxy): string {
 }
 
 const NOTHING: readonly SourceRef[] = [];
+const NO_SECRETS: ReadonlyMap<string, ServedResource> = new Map();
+const NO_NAMES: AskedNames = { size: 0, names: () => false, [Symbol.iterator]: () => [][Symbol.iterator]() };
 
 /** Being told to stop in the middle of a build is no fault. */
 function unlessAborted(signal: AbortSignal): (error: unknown) => void {

@@ -2,7 +2,9 @@
 import { LateenError } from '#runtime/core/index.ts';
 import type { Change, Sent } from './change.ts';
 import { parentsIn, type Resources } from './difference.ts';
-import { type Held, Holdings } from './holdings.ts';
+import { type Held, isServed } from './held.ts';
+import { Holdings } from './holdings.ts';
+import { NameMap } from './names.ts';
 import { Refusals } from './refusals.ts';
 import { LISTENER, parentOf, type ResourceType } from './types.ts';
 import { resolveUnits } from './units.ts';
@@ -30,7 +32,7 @@ export class Channel {
   /** Of the response that was acknowledged last. */
   acknowledgedNonce = '';
   /** Names to send whether or not the client holds them: asked for the first time, or again, or behind their changed cluster. */
-  readonly forced = new Map<string, 'asked' | 'again'>();
+  readonly forced = new NameMap<'asked' | 'again'>();
   /** Parents that the client was sent just now: whatever it held under them before, all that belongs to them follows. */
   readonly introduced = new Set<string>();
   readonly refusals = new Refusals();
@@ -42,13 +44,19 @@ export class Channel {
     this.holdings = new Holdings(type.parent !== undefined);
   }
 
-  /** Throws LateenError `invalid` when a client asks for more than any mesh has. */
+  /** What is remembered for this client alone, in bytes, about: names mostly. */
+  get bytes(): number {
+    let underway = 0;
+    for (const { steps, changes } of this.inFlight) if (steps === undefined) underway += changes.length;
+    return this.holdings.bytes + this.forced.bytes + this.refusals.bytes + underway * CHANGE_BYTES;
+  }
+
+  /** Throws LateenError `invalid` when a name is longer than any can be. */
   subscribe(names: readonly string[]): void {
     if (names.length === 0) return;
     const holdsNothing = this.holdings.isEmpty;
     for (const name of names) {
-      if (name.length > LONGEST_NAME)
-        throw new LateenError('invalid', `${this.type.label}: a name has more than ${LONGEST_NAME} characters`);
+      this.#check(name);
       if (this.type.parent !== undefined) {
         if (this.holdings.subscribed(name)) this.forced.set(name, 'again');
         continue;
@@ -64,19 +72,21 @@ export class Channel {
       if (!asked && !holdsNothing && this.holdings.held(name) !== undefined) this.holdings.record(name, undefined);
       if (!asked || !this.forced.has(name)) this.forced.set(name, asked ? 'again' : 'asked');
     }
-    if (Math.max(this.holdings.interest.own, this.forced.size) > MOST_NAMES)
-      throw new LateenError('invalid', `${this.type.label}: more than ${MOST_NAMES} names are asked for`);
   }
 
+  #check(name: string, version = ''): void {
+    if (name.length + version.length > LONGEST_NAME)
+      throw new LateenError('invalid', `${this.type.label}: a name has more than ${LONGEST_NAME} characters`);
+  }
+
+  /** Throws LateenError as `subscribe`. */
   unsubscribe(names: readonly string[]): void {
     if (names.length === 0 || this.type.parent !== undefined) return;
     this.hasLetGo = true;
     for (const name of names) {
-      if (name === '*') {
-        this.holdings.interest.everything = false;
-        continue;
-      }
-      this.holdings.interest.delete(name);
+      this.#check(name);
+      this.holdings.lose(name);
+      if (name === '*') continue;
       // Under a wildcard the client drops the name, but is still to have the resource.
       if (this.holdings.interest.everything) this.forced.set(name, 'again');
       else this.forced.delete(name);
@@ -102,7 +112,7 @@ export class Channel {
   }
 
   /** What belongs to the parents that were sent just now. */
-  #belongings(target: Resources): readonly string[] {
+  belongings(target: Resources): readonly string[] {
     if (!this.hasBelongings(target)) return [];
     return [...target.keys()].filter((name) => this.introduced.has(parentOf(name)));
   }
@@ -110,7 +120,7 @@ export class Channel {
   /** The client lost interest in the parents, and drops what belongs to them. */
   abandon(parents: readonly string[]): void {
     for (const parent of parents) {
-      this.holdings.interest.delete(parent);
+      this.holdings.lose(parent);
       this.introduced.delete(parent);
     }
   }
@@ -138,20 +148,18 @@ export class Channel {
     if (this.refusals.found) return false;
     // What was to be sent again and is gone meanwhile will not be.
     for (const name of this.forced.keys())
-      if (this.holdings.subscribed(name) && (target.has(name) || this.#tellsAbsence(name))) return true;
+      if (this.holdings.subscribed(name) && (target.has(name) || this.tellsAbsence(name))) return true;
     return this.hasBelongings(target);
   }
 
   /**
    * What the client holds from an earlier stream, by version. What belongs to a parent that it let go of and took up again
-   * it claims to hold still. Throws LateenError `invalid` when that is more than any mesh has.
+   * it claims to hold still. Throws LateenError as `subscribe`.
    */
   restore(versions: Readonly<Record<string, string>>): void {
     const claimed = this.type.parent !== undefined;
-    const held = Object.entries(versions);
-    if (held.length > MOST_NAMES || held.some(([name, version]) => name.length + version.length > LONGEST_NAME))
-      throw new LateenError('invalid', `${this.type.label}: no client holds so much from an earlier stream`);
-    for (const [name, version] of held) {
+    for (const [name, version] of Object.entries(versions)) {
+      this.#check(name, version);
       if (this.holdings.subscribed(name)) this.holdings.record(name, { version, needs: undefined, claimed });
       this.forced.delete(name);
     }
@@ -167,42 +175,28 @@ export class Channel {
     this.refusals.message = refusal;
     const units = resolveUnits(sent.changes, (name) => this.holdings.held(name));
     const alone = units.length === 1;
+    const isServed = sent.changes.some((change) => this.#isServed(change));
     for (const { name, resource } of sent.changes) {
-      if (alone) this.holdings.settleDoubt(name, resource);
+      // To say again that there is no such thing would help nobody, nor to remember that it was refused.
+      if (alone && !isServed) this.holdings.record(name, undefined);
+      else if (alone) this.holdings.settleDoubt(name, resource);
       // What belongs to one parent is taken up as a whole or not at all.
       else if (this.type.parent === undefined) this.holdings.doubt(name, resource);
     }
-    if (alone) this.refusals.refuse(sent.changes, refusal);
-    else this.refusals.suspect(units, this.introduced);
+    if (alone && isServed) this.refusals.refuse(sent.changes, refusal);
+    else if (!alone) this.refusals.suspect(units, this.introduced);
     return { kind: 'refused', sent, alone };
+  }
+
+  /** It is of something that this client was served on this stream, or is. */
+  #isServed({ name, resource }: Change): boolean {
+    return resource !== undefined || isServed(this.holdings.held(name));
   }
 
   #answered(nonce: string): Sent | undefined {
     if (this.inFlight[0]?.nonce === nonce) return this.inFlight.shift();
     const at = this.inFlight.findIndex((sent) => sent.nonce === nonce);
     return at === -1 ? undefined : this.inFlight.splice(at, 1)[0];
-  }
-
-  /** What the client is to be sent to hold the target, apart from what waits for its turn alone. Sorted by name. */
-  changes(target: Resources): readonly Change[] {
-    const names = new Set(this.holdings.rebase(target));
-    for (const name of this.forced.keys()) if (this.holdings.subscribed(name)) names.add(name);
-    for (const name of this.#belongings(target)) names.add(name);
-    const underway = this.#underway();
-    for (const name of underway.keys()) if (this.holdings.subscribed(name)) names.add(name);
-    const changes: Change[] = [];
-    for (const name of names) {
-      const resource = target.get(name);
-      if (this.refusals.refuses(name, target)) continue;
-      const coming = underway.get(name);
-      if (coming !== undefined && !this.forced.has(name)) {
-        // What is under way will be held, whatever is held until then.
-        if (coming.resource?.version === resource?.version) continue;
-        if (resource === undefined && this.type.removal !== 'send') continue;
-      } else if (resource === undefined && !this.#tellsAbsence(name)) continue;
-      changes.push({ name, resource });
-    }
-    return changes.sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
   /** Returns what the client held before. */
@@ -246,13 +240,8 @@ export class Channel {
     return new Set(absent.map(({ name }) => name));
   }
 
-  /** The last change of each name that was sent and not answered. */
-  #underway(): ReadonlyMap<string, Change> {
-    if (this.inFlight.length === 0) return NOTHING_UNDERWAY;
-    return new Map(this.inFlight.flatMap(({ changes }) => changes.map((change) => [change.name, change] as const)));
-  }
-
-  #tellsAbsence(name: string): boolean {
+  /** Whether the client is told that there is no such thing. */
+  tellsAbsence(name: string): boolean {
     if (this.type.removal === 'never') return false;
     const held = this.holdings.held(name);
     return held === undefined ? this.forced.has(name) : this.type.removal === 'send';
@@ -265,6 +254,7 @@ export class Channel {
   #reconsider(target: Resources): void {
     if (this.type.parent === undefined || this.refusals.none) return;
     const outdated = this.refusals.outdatedParents(target);
+    if (outdated.size === 0) return;
     for (const parent of this.holdings.claimedParents()) {
       if (!outdated.has(parent)) continue;
       this.introduce([parent]);
@@ -292,10 +282,11 @@ export class Channel {
   }
 }
 
-/** What a client makes us remember is bounded: so many names of one type, each so long. */
-const MOST_NAMES = 100_000;
+/** Characters of a name, and of a version with it. */
 const LONGEST_NAME = 1_024;
+
+/** A change that was sent to this client alone, beside its name. */
+const CHANGE_BYTES = 48;
 
 const NO_NAMES: ReadonlySet<string> = new Set();
 const NOTHING_HELD: readonly undefined[] = [];
-const NOTHING_UNDERWAY: ReadonlyMap<string, Change> = new Map();

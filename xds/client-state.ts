@@ -6,6 +6,7 @@ import type { Change } from './change.ts';
 import { Channel } from './channel.ts';
 import { differingTypes, NO_RESOURCES, needingNames, type Resources, routesNamedIn } from './difference.ts';
 import type { Holdings } from './holdings.ts';
+import { resolveChanges } from './leftover.ts';
 import type { Naming } from './retention.ts';
 import type { Snapshot } from './source.ts';
 import {
@@ -127,11 +128,10 @@ export class ClientState {
   }
 
   changes(channel: Channel): readonly Change[] {
-    const changes = channel.changes(this.target(channel.type));
     const { parent } = channel.type;
-    if (parent === undefined) return changes;
     // What belongs to something that is gone goes with it, once the client has stopped using that.
-    return changes.filter(({ name, resource }) => resource !== undefined || this.exists(parent, parentOf(name)));
+    const leaves = (name: string) => parent !== undefined && !this.exists(parent, parentOf(name));
+    return resolveChanges(channel, this.target(channel.type), leaves);
   }
 
   holdsCluster(cluster: string): boolean {

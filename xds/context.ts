@@ -1,6 +1,7 @@
 /** What all streams of a process share, and what each is given. */
 import type { ServerDuplexStream } from '@grpc/grpc-js';
 import type { Clock, Logger } from '#runtime/index.ts';
+import type { Budget } from './budget.ts';
 import type { Crowd } from './crowd.ts';
 import type { DebugResponder } from './debug.ts';
 import type { ProvenIdentity } from './identity.ts';
@@ -32,6 +33,7 @@ export interface StreamContext {
   readonly clock: Clock;
   readonly session: SessionSettings;
   readonly crowd: Crowd;
+  readonly budget: Budget;
   /** Longest time that written bytes may wait for the peer to read, in milliseconds. */
   readonly writeTimeoutMs: number;
   /** A number that no other stream of this process has. */

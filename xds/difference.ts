@@ -146,7 +146,8 @@ export function needingNames(resources: Resources, cluster: string): readonly st
   if (known !== undefined || !isLayered(resources)) return known ?? NOTHING;
   const found = new Set(resources.layers.flatMap((layer) => needingNames(layer, cluster)));
   const names = [...found].filter((name) => resources.get(name)?.needs.includes(cluster) === true);
-  index.set(cluster, names);
+  // Of clusters that nobody names a client may bring along any number.
+  if (names.length > 0) index.set(cluster, names);
   return names;
 }
 

@@ -4,7 +4,7 @@
  */
 import { rememberPairs } from '#runtime/core/index.ts';
 import type { Change } from './change.ts';
-import type { Held } from './holdings.ts';
+import type { Held } from './held.ts';
 
 export interface GateBounds {
   /** How long to wait for clusters that exist and are not acknowledged yet, in milliseconds. */

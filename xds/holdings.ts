@@ -3,32 +3,26 @@
  * clients that hold the same thing cost one collection.
  */
 import { differingNames, NO_RESOURCES, needingNames, parentsIn, type Resources } from './difference.ts';
+import { bytesOf, fromResource, type Held, isStray, needsOf, same } from './held.ts';
 import { Interest } from './interest.ts';
 import type { ServedResource } from './source.ts';
 import { isOnFirstWay, type Pace, type Step, stepsBetween } from './steps.ts';
 import { parentOf } from './types.ts';
-
-/** What a client holds under a name. */
-export interface Held {
-  /** Undefined when it may hold nothing: all that is known is in doubt. */
-  readonly version: string | undefined;
-  /** Clusters it names; undefined when that isn't known. */
-  readonly needs: readonly string[] | undefined;
-  /** With its bytes, unless it came from an earlier stream, where only the version is known. */
-  readonly resource?: ServedResource;
-  /** The client says that it holds it, and may have dropped it without noticing. */
-  readonly claimed?: boolean;
-  /** Refused together with others: the client may have done one of these changes all the same; undefined: a removal. */
-  readonly doubts?: readonly (ServedResource | undefined)[];
-}
 
 export class Holdings {
   /** What it asks for; of resources that belong to others, those. */
   readonly interest = new Interest();
   readonly #byParent: boolean;
   #base: Resources = NO_RESOURCES;
-  /** Exceptions from the base; null: does not hold it. */
+  /** Exceptions from the base among what it asks for; null: does not hold it. */
   readonly #overlay = new Map<string, Held | null>();
+  /**
+   * Further exceptions: what only an earlier stream knew and the base has nothing of. A client may claim to hold any
+   * number of things that there are none of, so these are left aside wherever others are looked at one by one.
+   */
+  readonly #strays = new Map<string, Held>();
+  /** Of exceptions, and of the names and versions that only an earlier stream knew. */
+  #bytes = 0;
   /** Where the way leads that the client rests on, as it asks for nothing of what is left; and what it asked for then. */
   #rest: { readonly target: Resources; readonly interest: number } | undefined;
 
@@ -45,8 +39,20 @@ export class Holdings {
     const fresh = new Set(parents.filter((parent) => !this.interest.names(parent)));
     if (fresh.size === 0) return;
     for (const parent of fresh) this.interest.add(parent);
-    for (const name of this.#overlay.keys()) if (fresh.has(parentOf(name))) this.#overlay.delete(name);
-    for (const name of this.#base.keys()) if (fresh.has(parentOf(name))) this.#overlay.set(name, null);
+    this.#dropAll((name) => fresh.has(parentOf(name)));
+    for (const name of this.#base.keys()) if (fresh.has(parentOf(name))) this.#except(name, null);
+  }
+
+  /** The client is interested no longer: in a name, in what belongs to a parent, or (`*`) in everything. */
+  lose(name: string): void {
+    if (name === '*') {
+      if (!this.interest.everything) return;
+      this.interest.everything = false;
+      this.#dropAll((held) => !this.subscribed(held));
+    } else if (this.interest.delete(name) && !this.interest.everything) {
+      if (this.#byParent) this.#dropAll((held) => parentOf(held) === name);
+      else this.#drop(name);
+    }
   }
 
   held(name: string): Held | undefined {
@@ -54,21 +60,21 @@ export class Holdings {
     const exception = this.#overlay.get(name);
     if (exception !== undefined) return exception ?? undefined;
     const resource = this.#base.get(name);
-    return resource === undefined ? undefined : fromResource(resource);
+    return resource === undefined ? this.#strays.get(name) : fromResource(resource);
   }
 
   /** Whether the client certainly holds it, in whatever version. Faster than `held`. */
   holds(name: string): boolean {
     if (!this.subscribed(name)) return false;
     const exception = this.#overlay.get(name);
-    if (exception === undefined) return this.#base.has(name);
+    if (exception === undefined) return this.#base.has(name) || this.#strays.has(name);
     if (exception?.version === undefined) return false;
     return exception.doubts?.every((resource) => resource !== undefined) ?? true;
   }
 
   /** Records what the client holds under this name from now on; undefined: nothing. */
   record(name: string, held: Held | undefined): void {
-    this.#overlay.set(name, held ?? null);
+    this.#place(name, held ?? null, this.#base);
   }
 
   acknowledge(name: string, resource: ServedResource | undefined): void {
@@ -94,23 +100,38 @@ export class Holdings {
   /** Parents of what the client claims to hold. */
   claimedParents(): ReadonlySet<string> {
     const parents = new Set<string>();
-    for (const [name, held] of this.#overlay) if (held?.claimed === true) parents.add(parentOf(name));
+    for (const held of [this.#overlay, this.#strays])
+      for (const [name, exception] of held) if (exception?.claimed === true) parents.add(parentOf(name));
     return parents;
   }
 
-  /** Makes a collection the base. Returns the names that the client (if interested) does not hold as they stand there. */
+  /**
+   * Makes a collection the base; costs what changed. Returns the names that the client does not hold as they stand there,
+   * without strays.
+   */
   rebase(target: Resources): Iterable<string> {
     for (const name of differingNames(this.#base, target)) {
-      if (this.#overlay.has(name) || !this.subscribed(name)) continue;
-      const resource = this.#base.get(name);
-      this.#overlay.set(name, resource === undefined ? null : fromResource(resource));
+      const exception = this.#exceptionAt(name);
+      if (exception !== undefined) this.#place(name, exception, target);
+      else if (this.subscribed(name)) {
+        const resource = this.#base.get(name);
+        this.#except(name, resource === undefined ? null : fromResource(resource));
+      }
     }
     this.#base = target;
     this.#rest = undefined;
-    for (const [name, exception] of this.#overlay) {
-      if (!this.subscribed(name) || same(exception, target.get(name))) this.#overlay.delete(name);
-    }
     return this.#overlay.keys();
+  }
+
+  /** What the client claims to hold and the base has nothing of. */
+  strays(): Iterable<string> {
+    return this.#strays.keys();
+  }
+
+  /** Makes it the last of them. */
+  putBehind(stray: string): void {
+    const held = this.#strays.get(stray);
+    if (held !== undefined && this.#strays.delete(stray)) this.#strays.set(stray, held);
   }
 
   /** The names that the client (if interested) does not hold as they stand in a collection, and what it holds instead. */
@@ -118,26 +139,42 @@ export class Holdings {
     for (const name of differingNames(this.#base, target)) {
       if (this.#overlay.has(name) || !this.subscribed(name)) continue;
       const resource = this.#base.get(name);
-      yield [name, resource === undefined ? undefined : fromResource(resource)];
+      const held = resource === undefined ? this.#strays.get(name) : fromResource(resource);
+      if (held === undefined || !same(held, target.get(name))) yield [name, held];
     }
     for (const [name, exception] of this.#overlay)
       if (this.subscribed(name) && !same(exception, target.get(name))) yield [name, exception ?? undefined];
+    // One tells as much as all of them: something is to go of which nothing is known.
+    for (const [name, held] of this.#strays) {
+      if (target.has(name)) continue;
+      yield [name, held];
+      break;
+    }
   }
 
   /** Holds exactly what it asks for of this collection. */
   isAt(target: Resources): boolean {
-    if (this.#overlay.size > 0) return false;
+    if (this.#hasExceptions) return false;
     return this.#base === target || (this.#rest?.target === target && this.#rest.interest === this.interest.revision);
   }
 
   /** Holds nothing, as far as is known. */
   get isEmpty(): boolean {
-    return this.#base === NO_RESOURCES && this.#overlay.size === 0;
+    return this.#base === NO_RESOURCES && !this.#hasExceptions;
+  }
+
+  get #hasExceptions(): boolean {
+    return this.#overlay.size + this.#strays.size > 0;
+  }
+
+  /** What of this is kept for this client alone, about. */
+  get bytes(): number {
+    return this.#bytes + this.interest.bytes;
   }
 
   /** Has been sent nothing but the first steps from nothing to the target, if anything at all. */
   isOnFirstWay(target: Resources): boolean {
-    return this.#overlay.size === 0 && isOnFirstWay(this.#base, target);
+    return !this.#hasExceptions && isOnFirstWay(this.#base, target);
   }
 
   /**
@@ -148,7 +185,7 @@ export class Holdings {
     target: Resources,
     pace: Pace,
   ): { readonly from: Resources; readonly steps: readonly Step[]; readonly whole: boolean } | undefined {
-    if (this.#overlay.size > 0) return undefined;
+    if (this.#hasExceptions) return undefined;
     const whole = this.#asksForAll(target);
     if (!whole && (this.#byParent || !isOnFirstWay(this.#base, target))) return undefined;
     return { from: this.#base, steps: stepsBetween(this.#base, target, pace), whole };
@@ -161,7 +198,7 @@ export class Holdings {
 
   /** The client went from one collection to another. False: it was not there, or holds something else beside it. */
   move(from: Resources, to: Resources): boolean {
-    if (this.#base !== from || this.#overlay.size > 0) return false;
+    if (this.#base !== from || this.#hasExceptions) return false;
     this.#base = to;
     this.#rest = undefined;
     return true;
@@ -175,6 +212,7 @@ export class Holdings {
 
   /** Whether an exception from the base that the client holds names this cluster; when what it holds isn't known, yes. */
   exceptionNeeds(cluster: string): boolean {
+    if (this.#strays.size > 0) return true;
     for (const [name, held] of this.#overlay) {
       if (held === null || !this.subscribed(name)) continue;
       if (needsOf(held)?.includes(cluster) !== false) return true;
@@ -184,6 +222,7 @@ export class Holdings {
 
   /** Adds the clusters that exceptions from the base name; false when what one of them names isn't known. */
   addExceptionNeeds(clusters: Set<string>): boolean {
+    if (this.#strays.size > 0) return false;
     for (const [name, held] of this.#overlay) {
       if (held === null || !this.subscribed(name)) continue;
       const needs = needsOf(held);
@@ -204,19 +243,35 @@ export class Holdings {
     for (const [name, held] of this.#overlay)
       if (held?.resource !== undefined && this.subscribed(name)) yield held.resource;
   }
-}
 
-function fromResource(resource: ServedResource): Held {
-  return { version: resource.version, needs: resource.needs, resource };
-}
+  #exceptionAt(name: string): Held | null | undefined {
+    const exception = this.#overlay.get(name);
+    return exception === undefined ? this.#strays.get(name) : exception;
+  }
 
-/** The clusters that a client may be using by what it holds; undefined where that isn't known. */
-function needsOf({ needs, doubts }: Held): readonly string[] | undefined {
-  if (needs === undefined || doubts === undefined) return needs;
-  return [...needs, ...doubts.flatMap((resource) => resource?.needs ?? [])];
-}
+  /** Keeps what the client holds under a name, if that is not what the base has. */
+  #place(name: string, held: Held | null, base: Resources): void {
+    const wanted = base.get(name);
+    if (!this.subscribed(name) || same(held, wanted)) this.#drop(name);
+    else this.#except(name, held, wanted === undefined && held !== null && isStray(held));
+  }
 
-function same(exception: Held | null, wanted: ServedResource | undefined): boolean {
-  if (exception === null || wanted === undefined) return exception === null && wanted === undefined;
-  return exception.version === wanted.version && exception.doubts === undefined && exception.claimed !== true;
+  #except(name: string, held: Held | null, stray = false): void {
+    this.#drop(name);
+    this.#bytes += bytesOf(name, held);
+    if (stray && held !== null) this.#strays.set(name, held);
+    else this.#overlay.set(name, held);
+  }
+
+  #drop(name: string): void {
+    const held = this.#exceptionAt(name);
+    if (held === undefined) return;
+    this.#bytes -= bytesOf(name, held);
+    if (!this.#overlay.delete(name)) this.#strays.delete(name);
+  }
+
+  #dropAll(isMeant: (name: string) => boolean): void {
+    for (const exceptions of [this.#overlay, this.#strays])
+      for (const name of exceptions.keys()) if (isMeant(name)) this.#drop(name);
+  }
 }

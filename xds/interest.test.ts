@@ -34,10 +34,14 @@ describe('what a client asks for', () => {
           }
           expect([...interest].sort()).to.deep.equal([...names].sort());
           expect(interest.unnamed).to.equal(names.size === 0);
+          expect(interest.size).to.equal(names.size);
           for (const name of NAMES) expect(interest.has(name)).to.equal(names.has(name));
         }
         interest.follow(followed);
         if (interest.complete) expect([...followed.keys()].every((name) => names.has(name))).to.equal(true);
+        for (const name of NAMES) interest.delete(name);
+        interest.follow(new Map());
+        expect(interest.bytes).to.equal(0);
       }),
       { numRuns: 300 },
     );

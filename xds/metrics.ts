@@ -13,8 +13,11 @@ export interface XdsMetrics {
   converged(seconds: number): void;
   /** A stream was closed because its peer did not read. */
   writeTimeout(): void;
-  /** A stream was refused because its holder has as many as it may. */
-  exhausted(holder: 'identity' | 'proxy'): void;
+  /**
+   * A stream was refused because its identity or its proxy has as many as it may, or ended because it, or all streams
+   * together, have us remember more than they may.
+   */
+  exhausted(holder: 'identity' | 'proxy' | 'stream' | 'all'): void;
   /** A stream ended by a fault of ours. */
   internalError(): void;
 }
@@ -70,7 +73,7 @@ export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
   });
   const exhausted = metrics.counter({
     name: 'lateen_xds_streams_exhausted',
-    help: 'Streams refused because one identity, or one proxy, holds as many as it may.',
+    help: 'Streams refused or ended because one identity, one proxy, one stream or all together have as much as they may.',
     labels: ['holder'],
   });
   const perType = new Map(

@@ -5,7 +5,7 @@
 import type { Channel } from './channel.ts';
 import type { ClientState } from './client-state.ts';
 import { NO_RESOURCES, type Resources, routesNamedIn } from './difference.ts';
-import type { Held } from './holdings.ts';
+import type { Held } from './held.ts';
 import type { Planner } from './planner.ts';
 import type { Outstanding, ServedResource } from './source.ts';
 import type { Step } from './steps.ts';

@@ -10,7 +10,7 @@ import type { ClientState } from './client-state.ts';
 import { firstOfMany, follow, nextSteps } from './common-way.ts';
 import type { Resources } from './difference.ts';
 import { Gate, type GateBounds } from './gate.ts';
-import type { Held } from './holdings.ts';
+import type { Held } from './held.ts';
 import { Retention, type RetentionBounds } from './retention.ts';
 import { joined, type Pace, type Step } from './steps.ts';
 import { CLUSTER, LISTENER, parentOf, type ResourceType, TYPES_NAMING_CLUSTERS } from './types.ts';

@@ -3,6 +3,7 @@
  * them by themselves, again and again.
  */
 import { type Change, isWanted } from './change.ts';
+import { ENTRY_BYTES } from './names.ts';
 import type { Resources } from './source.ts';
 import { parentOf } from './types.ts';
 import type { Unit } from './units.ts';
@@ -21,6 +22,12 @@ export class Refusals {
   readonly #refused = new Map<string, Refused>();
   /** What the client said about the last refusal; empty before the first. */
   message = '';
+  #bytes = 0;
+
+  /** Of what is refused, with what the client said, about. */
+  get bytes(): number {
+    return this.#bytes;
+  }
 
   /** Nothing is refused, and nothing suspected. */
   get none(): boolean {
@@ -39,7 +46,11 @@ export class Refusals {
 
   /** The client refuses this, and it cannot be taken apart any further. */
   refuse(unit: Unit, message: string): void {
-    for (const { name } of unit) this.#refused.set(name, { unit, message });
+    for (const { name } of unit) {
+      this.forget(name);
+      this.#refused.set(name, { unit, message });
+      this.#bytes += bytesOf(name, message);
+    }
   }
 
   /** The client refuses a response that held all of these: each half goes by itself, except what `parents` have anyway. */
@@ -63,12 +74,15 @@ export class Refusals {
 
   /** The client has taken what it refused before. */
   forget(name: string): void {
+    const refused = this.#refused.get(name);
+    if (refused === undefined) return;
     this.#refused.delete(name);
+    this.#bytes -= bytesOf(name, refused.message);
   }
 
   /** Lets what was refused of a parent be sent once more. */
   forgetParent(parent: string): void {
-    for (const name of this.#refused.keys()) if (parentOf(name) === parent) this.#refused.delete(name);
+    for (const name of this.#refused.keys()) if (parentOf(name) === parent) this.forget(name);
   }
 
   /** The next suspects that are still wanted as they were refused; the others will be looked at as ordinary changes. */
@@ -93,7 +107,7 @@ export class Refusals {
     const standing = new Map<string, string[]>();
     for (const [name, { message }] of [...this.#refused].sort(([a], [b]) => (a < b ? -1 : 1))) {
       if (!subscribed(name) || !this.refuses(name, target)) {
-        this.#refused.delete(name);
+        this.forget(name);
         continue;
       }
       const names = standing.get(message);
@@ -103,6 +117,8 @@ export class Refusals {
     return standing;
   }
 }
+
+const bytesOf = (name: string, message: string): number => ENTRY_BYTES + name.length + message.length;
 
 function apartFrom(units: readonly Unit[], parents: ReadonlySet<string>): readonly Unit[] {
   if (parents.size === 0) return units;

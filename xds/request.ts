@@ -26,6 +26,15 @@ export interface WorldRequest {
 }
 
 export type ClientRequest = DeltaRequest | WorldRequest;
+
+/** Whether there may be more to remember of a client than before it said this: an acknowledgement leaves less. */
+export function mayGrow(request: ClientRequest): boolean {
+  if (request.error !== undefined || request.protocol === 'sotw') return true;
+  const { subscribe, unsubscribe, initialVersions } = request;
+  if (subscribe.length + unsubscribe.length > 0) return true;
+  for (const _ in initialVersions) return true;
+  return false;
+}
 export type Protocol = ClientRequest['protocol'];
 
 /** A question about the control plane itself; see debug.ts. */
@@ -135,5 +144,7 @@ function parseError(error: Message<'google.rpc.Status'> | undefined): string | u
   if (error === undefined) return undefined;
   const { message = '', code = 0 } = error;
   if (message === '') return `code ${code}`;
-  return message.length > LONGEST_REFUSAL ? `${message.slice(0, LONGEST_REFUSAL)}…` : message;
+  if (message.length <= LONGEST_REFUSAL) return message;
+  // A part of a string keeps the whole of it.
+  return `${Buffer.from(message.slice(0, LONGEST_REFUSAL)).toString()}…`;
 }

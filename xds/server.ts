@@ -2,6 +2,7 @@
 import { type Server, type ServiceDefinition, type sendUnaryData, status } from '@grpc/grpc-js';
 import { type Clock, LateenError, type Logger, type Metrics, readCredentials, systemClock } from '#runtime/index.ts';
 import type { Message } from '#wire/index.ts';
+import { Budget, type BudgetLimits } from './budget.ts';
 import type { Caller, DiscoveryCall, StreamContext } from './context.ts';
 import { Crowd, type CrowdLimits } from './crowd.ts';
 import type { DebugResponder } from './debug.ts';
@@ -20,7 +21,7 @@ import type { DeliveryObserver, SnapshotSource } from './source.ts';
 import { DiscoveryStream } from './stream.ts';
 import type { WorkloadReception } from './workloads.ts';
 
-export interface DiscoverySettings extends SessionSettings, CrowdLimits {
+export interface DiscoverySettings extends SessionSettings, CrowdLimits, BudgetLimits {
   /** Most bytes handed to sockets and not drained, in the whole process. */
   readonly maxPendingBytes: number;
   /** Most bytes of response bodies that are kept for other streams. */
@@ -37,6 +38,9 @@ export const DEFAULT_DISCOVERY_SETTINGS: DiscoverySettings = {
   maxStreamsPerIdentity: 10_000,
   // A client of proxyless gRPC has one for each of its targets.
   maxStreamsPerProxy: 250,
+  // An Envoy that comes back with 20,000 clusters, their endpoints and virtual hosts needs 12.
+  maxNameBytesPerStream: 16 << 20,
+  maxNameBytes: 256 << 20,
 };
 
 export interface DiscoveryOptions {
@@ -111,6 +115,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     clock,
     metrics: xdsMetrics,
     crowd,
+    budget: new Budget(settings, xdsMetrics),
     inbox: createInbox({ shared }),
     requests: new RequestParser(),
     pacer: createPacer({ maxPendingBytes: settings.maxPendingBytes, shared }),

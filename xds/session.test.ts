@@ -318,7 +318,7 @@ describe('session, delta', () => {
     it('are sent when they can be read and again when they change', () => {
       const client = new TestClient().start(snapshot(1));
       expect(client.subscribe('sds', ['cert'])).to.deep.equal([]);
-      expect([...client.session.secretNames]).to.deep.equal(['cert']);
+      expect([...client.session.secretInterest]).to.deep.equal(['cert']);
       expect(client.aim(snapshot(1), [secret('cert', '1')])).to.deep.equal(['sds cert@1']);
       client.ack('sds');
       expect(client.aim(snapshot(1), [secret('cert', '2')])).to.deep.equal(['sds cert@2']);

@@ -7,6 +7,7 @@ import type { Channel } from './channel.ts';
 import { ClientState } from './client-state.ts';
 import { askOnTheWay, follow } from './common-way.ts';
 import type { Resources } from './difference.ts';
+import type { Interest } from './interest.ts';
 import { listOutstanding, type OutstandingList } from './outstanding.ts';
 import { Planner, type PlannerBounds } from './planner.ts';
 import type { Reaction } from './reaction.ts';
@@ -67,9 +68,14 @@ export class Session {
     return this.#state.snapshot;
   }
 
-  /** Names of the secrets that the client asks for. */
-  get secretNames(): ReadonlySet<string> {
-    return new Set(this.#state.channel(SECRET).holdings.interest);
+  /** The secrets that the client asks for; it changes as the client asks for others. */
+  get secretInterest(): Interest {
+    return this.#state.channel(SECRET).holdings.interest;
+  }
+
+  /** What is remembered for this client alone, in bytes, about. */
+  get bytes(): number {
+    return this.#state.channels.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Moves the target. */

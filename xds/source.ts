@@ -87,13 +87,22 @@ export interface Proxy {
   readonly virtualHosts: boolean;
 }
 
+/** Names that a client asks for, at any time as they are then. */
+export interface AskedNames extends Iterable<string> {
+  readonly size: number;
+  names(name: string): boolean;
+}
+
 export interface Subscription {
   /** The newest snapshot, or undefined while the first is being computed. */
   current(): Snapshot | undefined;
-  /** Secrets are asked for by name and answered only when the proven identity may read them; undefined means refused or absent. */
-  secret(name: string): ServedResource | undefined;
-  /** Names of secrets this proxy asks for; the source keeps them current and calls onChange when one changes. */
-  watchSecrets(names: ReadonlySet<string>): void;
+  /**
+   * The secrets that were asked for, without those that the proven identity may not read or that do not exist. The same
+   * collection as before while none has changed.
+   */
+  secrets(): Resources;
+  /** The secrets that this proxy asks for are other ones; the source keeps them current and calls onChange when one changes. */
+  watchSecrets(names: AskedNames): void;
   /** Asks for the name table in every snapshot from the next one on; agents need not. */
   watchNames(): void;
   close(): void;

@@ -2,9 +2,10 @@
 import { status } from '@grpc/grpc-js';
 import { type ErrorCode, LateenError } from '#runtime/index.ts';
 import { Alarm } from './alarm.ts';
+import type { Debtor } from './budget.ts';
 import type { Caller, DiscoveryCall, StreamContext } from './context.ts';
 import { isAnswerNonce, parseClaims } from './debug.ts';
-import { NO_RESOURCES, type Resources } from './difference.ts';
+import { NO_RESOURCES } from './difference.ts';
 import { contradiction } from './identity.ts';
 import { describeTypes, listWanted, type StreamState } from './inspect.ts';
 import { parseNode } from './node.ts';
@@ -14,15 +15,15 @@ import { ClientReport } from './report.ts';
 import {
   type ClientRequest,
   type DebugQuestion,
+  mayGrow,
   type ParsedRequest,
   type Protocol,
   UnknownTypeError,
 } from './request.ts';
-import { currentSecrets } from './secrets.ts';
 import { type Outgoing, Session } from './session.ts';
 import { directCallOf } from './sharing.ts';
 import type { Proxy as MeshProxy, Subscription } from './source.ts';
-import { LISTENER, NAME_TABLE, SECRET } from './types.ts';
+import { LISTENER, NAME_TABLE } from './types.ts';
 import type { HealthReport } from './workloads.ts';
 
 /** Known from the first request for resources on. */
@@ -31,6 +32,7 @@ interface Client {
   readonly session: Session;
   readonly subscription: Subscription;
   readonly report: ClientReport;
+  readonly debtor: Debtor;
 }
 
 /** Statuses of refusals that are not about what was asked. */
@@ -65,7 +67,8 @@ export class DiscoveryStream {
   #ran = false;
   /** When the session last said all that was due. */
   #pumpedAt = 0;
-  #secrets: Resources = NO_RESOURCES;
+  /** The revision of its interest in secrets that the source knows of. */
+  #secretsAsked = 0;
 
   constructor(call: DiscoveryCall, protocol: Protocol, context: StreamContext, caller: Caller, onClosed: () => void) {
     this.#call = call;
@@ -133,15 +136,19 @@ export class DiscoveryStream {
 
   #request(request: ClientRequest): void {
     this.#client ??= this.#open();
-    const { proxy, session, subscription, report } = this.#client;
+    const { proxy, session, subscription, report, debtor } = this.#client;
     if (proxy.client === 'agent' && request.type.typeUrl !== NAME_TABLE)
       throw new LateenError('forbidden', `an agent is served no resources of type "${request.type.label}"`);
     if (request.type.typeUrl === NAME_TABLE) subscription.watchNames();
     const now = this.#context.clock.monotonic();
     const reaction = session.request(request, now);
     report.reaction(reaction, request.type);
-    if (request.type.typeUrl === SECRET && this.#caller.identity !== undefined)
-      subscription.watchSecrets(new Set(session.secretNames));
+    if (mayGrow(request)) this.#context.budget.owe(debtor);
+    const { secretInterest } = session;
+    if (secretInterest.revision !== this.#secretsAsked && this.#caller.identity !== undefined) {
+      this.#secretsAsked = secretInterest.revision;
+      subscription.watchSecrets(secretInterest);
+    }
     this.#aim();
     // A turn that ran has reported.
     if (session.isAtRest(now) || !this.#schedule()) report.progress();
@@ -175,7 +182,13 @@ export class DiscoveryStream {
     const subscription = source.subscribe(proxy, () => this.#changed());
     const session = new Session(this.#protocol, settings, proxy.client === 'agent' ? NAME_TABLE : LISTENER);
     const report = new ClientReport(proxy, session, this.#protocol, since, this.#context);
-    return { proxy, session, subscription, report };
+    const debtor: Debtor = {
+      holder: this.#caller.holder,
+      nodeId: proxy.nodeId,
+      bytes: () => session.bytes,
+      end: (error) => this.#fault(error),
+    };
+    return { proxy, session, subscription, report, debtor };
   }
 
   /** The source has something new. */
@@ -194,9 +207,7 @@ export class DiscoveryStream {
     if (this.#client === undefined) return;
     const { session, subscription } = this.#client;
     // Without a proven identity there are no secrets, whatever the source would say.
-    if (this.#caller.identity !== undefined)
-      this.#secrets = currentSecrets(session.secretNames, subscription, this.#secrets);
-    session.aim(subscription.current(), this.#secrets);
+    session.aim(subscription.current(), this.#caller.identity === undefined ? NO_RESOURCES : subscription.secrets());
   }
 
   /** Says whether the turn has come at once. */
@@ -312,6 +323,7 @@ export class DiscoveryStream {
     this.#alarm.cancel();
     this.#withdrawTurn?.();
     if (this.#client !== undefined) {
+      this.#context.budget.forget(this.#client.debtor);
       this.#client.subscription.close();
       this.#client.report.disconnected();
     }

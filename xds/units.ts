@@ -3,7 +3,7 @@
  * only half of it is refused by the client, or leaves what was handed over to nobody.
  */
 import type { Change } from './change.ts';
-import type { Held } from './holdings.ts';
+import type { Held } from './held.ts';
 import { parentOf } from './types.ts';
 
 /** Changes to be sent in one response. */

@@ -115,6 +115,8 @@ export function createServing(options: ServingOptions): Serving {
       maxPendingBytes: settings.xds.maxPendingBytes,
       maxStreamsPerIdentity: settings.xds.maxStreamsPerIdentity,
       maxStreamsPerProxy: settings.xds.maxStreamsPerProxy,
+      maxNameBytesPerStream: settings.xds.maxNameBytesPerStream,
+      maxNameBytes: settings.xds.maxNameBytes,
     },
   });
   const onStop = () => discovery.close();

@@ -106,6 +106,18 @@ export const discoverySettings = z.object({
         .positive()
         .default(250)
         .describe('most streams of one identity whose nodes have the same id'),
+      maxNameBytesPerStream: z
+        .number()
+        .int()
+        .positive()
+        .default(16 * 1024 * 1024)
+        .describe('most bytes of names that one stream may ask for and bring along, with what it says of refusals'),
+      maxNameBytes: z
+        .number()
+        .int()
+        .positive()
+        .default(256 * 1024 * 1024)
+        .describe('the same of all streams together; beyond it those are ended whose identity has most'),
     })
     .prefault({}),
 });

@@ -4,7 +4,7 @@ import { FakeClock } from '#runtime/core/testing.ts';
 import { bookinfo, ingress, ingressProxy, reviewsSplit } from '#test/support/bookinfo.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { base64, mintKeyPair } from '#test/support/keypair.ts';
-import { connect, describeProxy, type Pipeline, startPipeline } from '#test/support/pipeline.ts';
+import { asking, connect, describeProxy, type Pipeline, startPipeline } from '#test/support/pipeline.ts';
 
 const SWEEP_MS = 60_000;
 const SECRET = 'kubernetes://bookinfo-cert';
@@ -53,9 +53,9 @@ describe('a minute after proxies have left', () => {
     };
     const subjects = createStatusSubjects(options);
     const stays = await connect(pipeline, gateway);
-    stays.watchSecrets(new Set([SECRET]));
+    stays.watchSecrets(asking(SECRET));
     const secret = await eventually(
-      () => stays.secret(SECRET),
+      () => stays.secrets().get(SECRET),
       (held) => expect(held).not.to.equal(undefined),
     );
     const said = await subjects.all(new AbortController().signal);
@@ -69,7 +69,7 @@ describe('a minute after proxies have left', () => {
     expect(Object.fromEntries(nodes())).to.deep.equal(before);
     await pipeline.settled();
     expect(await subjects.all(new AbortController().signal)).to.equal(said);
-    expect(stays.secret(SECRET)).to.equal(secret);
+    expect(stays.secrets().get(SECRET)).to.equal(secret);
     expect(computed(), 'nothing was made anew').to.equal(so);
   });
 });

@@ -220,11 +220,11 @@ describe('discovery server and hostile clients', () => {
     expect(await refused({ node: { ...sidecarNode('boaster'), extensions }, typeUrl: LISTENER_URL })).to.contain(
       'extensions',
     );
-    const versions = (count: number, version = '1') =>
-      Object.fromEntries(Array.from({ length: count }, (_, at) => [`c${at}`, version]));
     const holder = { node: sidecarNode('holder'), typeUrl: CLUSTER_URL };
-    expect(await refused({ ...holder, initialResourceVersions: versions(100_001) })).to.contain('earlier stream');
-    expect(await refused({ ...holder, initialResourceVersions: versions(1, long.repeat(2)) })).to.contain('earlier');
+    const tooLong = 'cds: a name has more than 1024 characters';
+    expect(await refused({ ...holder, initialResourceVersions: { c: long.repeat(2) } })).to.equal(tooLong);
+    expect(await refused({ ...holder, resourceNamesSubscribe: [long.repeat(2)] })).to.equal(tooLong);
+    expect(await refused({ ...holder, resourceNamesUnsubscribe: [long.repeat(2)] })).to.equal(tooLong);
     await expectServed();
   });
 
@@ -246,7 +246,7 @@ describe('discovery server and hostile clients', () => {
     await expectServed();
   });
 
-  it('serves ten thousand names on one stream, and ends one that asks for more than any mesh has', async () => {
+  it('serves ten thousand names on one stream', async () => {
     const names = Array.from({ length: 10_000 }, (_, at) => `outbound|80||service-${at}.default.svc.cluster.local`);
     server.source.publish(listener('http'), ...names.slice(0, 5_000).map(endpoints));
     const stream = open();
@@ -258,15 +258,6 @@ describe('discovery server and hostile clients', () => {
       stream.send({ typeUrl: ENDPOINT_URL, responseNonce: response.nonce });
     }
     expect([...told].filter((name) => name.startsWith('-'))).to.have.length(5_000);
-    await expectServed();
-    const greedy = open();
-    greedy.send({ node: sidecarNode('greedy'), typeUrl: ENDPOINT_URL });
-    for (let batch = 0; batch < 11; batch += 1) {
-      const more = Array.from({ length: 10_000 }, (_, at) => `invented-${batch}-${at}`);
-      greedy.send({ typeUrl: ENDPOINT_URL, resourceNamesSubscribe: more });
-    }
-    const { code, details } = await greedy.ended;
-    expect([code, details]).to.deep.equal([status.INVALID_ARGUMENT, 'eds: more than 100000 names are asked for']);
     await expectServed();
   }).timeout(60_000);
 

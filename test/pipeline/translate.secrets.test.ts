@@ -2,7 +2,7 @@ import { expect } from 'chai';
 import { bookinfo, ingress, ingressProxy } from '#test/support/bookinfo.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { base64, mintKeyPair } from '#test/support/keypair.ts';
-import { describeProxy, type Pipeline, startPipeline } from '#test/support/pipeline.ts';
+import { asking, describeProxy, type Pipeline, startPipeline } from '#test/support/pipeline.ts';
 import { decode } from '#wire/index.ts';
 import type { Proxy as MeshProxy, ServedResource } from '#xds/source.ts';
 
@@ -55,12 +55,12 @@ describe('gateway secrets', () => {
   /** What the proxy is given for a name once everything has settled. */
   const given = async (proxy: MeshProxy, name = NAME): Promise<ServedResource | undefined> => {
     const subscription = pipeline.source.subscribe(proxy, () => undefined);
-    subscription.watchSecrets(new Set([name]));
+    subscription.watchSecrets(asking(name));
     for (let round = 0; round < 3; round += 1) {
       await pipeline.settled();
       await new Promise((resolve) => setImmediate(resolve));
     }
-    return subscription.secret(name);
+    return subscription.secrets().get(name);
   };
 
   const certificateOf = (resource: ServedResource | undefined) => {
@@ -132,18 +132,18 @@ spec:
     const subscription = pipeline.source.subscribe(gateway, () => {
       changes += 1;
     });
-    subscription.watchSecrets(new Set([NAME]));
+    subscription.watchSecrets(asking(NAME));
     await eventually(
-      () => certificateOf(subscription.secret(NAME)),
+      () => certificateOf(subscription.secrets().get(NAME)),
       (certificate) => expect(certificate).to.equal('mine'),
     );
     const before = changes;
     pipeline.objects.apply(secret('renewed'));
     await pipeline.settled();
-    expect(certificateOf(subscription.secret(NAME))).to.equal('renewed');
+    expect(certificateOf(subscription.secrets().get(NAME))).to.equal('renewed');
     expect(changes).to.equal(before + 1);
     pipeline.objects.delete('Secret', 'istio-system', 'bookinfo-cert');
     await pipeline.settled();
-    expect(subscription.secret(NAME)).to.equal(undefined);
+    expect(subscription.secrets().get(NAME)).to.equal(undefined);
   });
 });

@@ -4,7 +4,7 @@ import { createMeshInputs, createMeshQueries, type MeshInputs, type MeshQueries 
 import { createMemorySource, Generations, type MemorySource } from '#registry/index.ts';
 import { type Clock, systemClock } from '#runtime/core/index.ts';
 import { createSnapshotSource, type MeshSnapshotSource, type SecretAuthorizer } from '#translate/index.ts';
-import type { Proxy as MeshProxy, Snapshot, Subscription } from '#xds/source.ts';
+import type { AskedNames, Proxy as MeshProxy, Snapshot, Subscription } from '#xds/source.ts';
 
 export interface Pipeline {
   readonly graph: Graph;
@@ -109,6 +109,12 @@ export function describeProxy(more: Partial<MeshProxy> = {}): MeshProxy {
     virtualHosts: false,
     ...more,
   };
+}
+
+/** What a proxy says that asks for these. */
+export function asking(...names: readonly string[]): AskedNames {
+  const asked = new Set(names);
+  return { size: asked.size, names: (name) => asked.has(name), [Symbol.iterator]: () => asked.values() };
 }
 
 /** Joins a proxy and waits for its first snapshot. */

@@ -18,7 +18,7 @@ export function serve<T extends TypeName>(
 export class MemorySource implements SnapshotSource {
   readonly proxies: MeshProxy[] = [];
   readonly #subscribers = new Set<() => void>();
-  readonly #secrets = new Map<string, ServedResource>();
+  #secrets: ReadonlyMap<string, ServedResource> = new Map();
   #snapshot: Snapshot | undefined;
   #revision = 0;
 
@@ -42,7 +42,7 @@ export class MemorySource implements SnapshotSource {
   }
 
   setSecret(secret: ServedResource): void {
-    this.#secrets.set(secret.name, secret);
+    this.#secrets = new Map([...this.#secrets, [secret.name, secret]]);
     this.#notify();
   }
 
@@ -51,7 +51,7 @@ export class MemorySource implements SnapshotSource {
     this.#subscribers.add(onChange);
     return {
       current: () => this.#snapshot,
-      secret: (name) => this.#secrets.get(name),
+      secrets: () => this.#secrets,
       watchNames: () => undefined,
       watchSecrets: () => undefined,
       close: () => this.#subscribers.delete(onChange),

@@ -86,13 +86,22 @@ export const mischiefs = {
     offered: 10,
     begin(port, done) {
       const stream = openDelta(port);
-      const parts = Array.from({ length: 10 }, (_, part) => invent(part));
+      const parts = Array.from({ length: 10 }, (_, part) => invent(part * 1_000));
       stream.send({ node: node('curious'), typeUrl: ENDPOINT_URL });
       void acknowledge(stream, ENDPOINT_URL);
       repeat(10, (serial) => {
         stream.send({ typeUrl: ENDPOINT_URL, resourceNamesSubscribe: parts[serial % parts.length] ?? [] });
         done();
       });
+    },
+  },
+  'a stream that names as much as it may, and there is none of it': {
+    begin(port, done) {
+      const stream = openDelta(port);
+      const held = Object.fromEntries(invent(0, 60_000).map((name) => [name, 'invented']));
+      stream.send({ node: node('boaster'), typeUrl: CLUSTER_URL, initialResourceVersions: held });
+      stream.send({ typeUrl: ENDPOINT_URL, resourceNamesSubscribe: invent(0, 36_000) });
+      void acknowledge(stream, ENDPOINT_URL, done);
     },
   },
   '50 clients that never read': {
@@ -115,9 +124,9 @@ function repeat(perSecond: number, act: (serial: number) => void): void {
   })();
 }
 
-/** A thousand names of assignments that there are none of. */
-function invent(part: number): readonly string[] {
-  return Array.from({ length: 1_000 }, (_, at) => `outbound|80||invented-${part * 1_000 + at}.ns0.svc.cluster.local`);
+/** Names of clusters and assignments that there are none of. */
+function invent(from: number, count = 1_000): readonly string[] {
+  return Array.from({ length: count }, (_, at) => `outbound|80||invented-${from + at}.ns0.svc.cluster.local`);
 }
 
 /** Ends a stream with its first response, or as soon as the server ends it. */
@@ -134,9 +143,12 @@ function leaveOnceAnswered(stream: DeltaStream, done: () => void): void {
     });
 }
 
-async function acknowledge(stream: DeltaStream, typeUrl: string): Promise<void> {
+/** Answers what it is sent of one type, and nothing else. */
+async function acknowledge(stream: DeltaStream, typeUrl: string, done: () => void = () => undefined): Promise<void> {
   for (;;) {
-    const { nonce } = await stream.next();
-    stream.send({ typeUrl, responseNonce: nonce });
+    const response = await stream.next();
+    if (response.typeUrl !== typeUrl) continue;
+    stream.send({ typeUrl, responseNonce: response.nonce });
+    done();
   }
 }
