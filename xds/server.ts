@@ -38,7 +38,7 @@ export const DEFAULT_DISCOVERY_SETTINGS: DiscoverySettings = {
   maxStreamsPerIdentity: 10_000,
   // A client of proxyless gRPC has one for each of its targets.
   maxStreamsPerProxy: 250,
-  // An Envoy that comes back with 20,000 clusters, their endpoints and virtual hosts needs 12.
+  // An Envoy that comes back with 20,000 clusters, their endpoints and virtual hosts needs 13 MB.
   maxNameBytesPerStream: 16 << 20,
   maxNameBytes: 256 << 20,
 };
