@@ -1,4 +1,4 @@
-import type { FilterChain, FilterChainMatch, Listener } from '#model/types/index.ts';
+import type { FilterChain, FilterChainMatch, Inspection, Listener } from '#model/types/index.ts';
 import { type Message, pack } from '#wire/index.ts';
 import { buildDnsCache } from './dns-cache.ts';
 import { buildAddress, buildSocketAddress } from './endpoint.ts';
@@ -10,6 +10,8 @@ import { buildDownstreamTransport } from './tls.ts';
 import { buildDuration, wrap } from './values.ts';
 
 type ListenerMessage = Message<'envoy.config.listener.v3.Listener'>;
+type ListenerFilter = Message<'envoy.config.listener.v3.ListenerFilter'>;
+type PortMatch = Message<'envoy.config.listener.v3.ListenerFilterChainMatchPredicate'>;
 type FilterChainMessage = Message<'envoy.config.listener.v3.FilterChain'>;
 
 const directions = { inbound: 'INBOUND', outbound: 'OUTBOUND', gateway: 'OUTBOUND' } as const;
@@ -43,23 +45,30 @@ function buildListenerFilters(listener: Listener): ListenerMessage['listenerFilt
           },
         ]
       : []),
-    ...(listener.tlsInspector
-      ? [
-          {
-            name: filters.tlsInspector,
-            typedConfig: pack('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
-          },
-        ]
-      : []),
-    ...(listener.httpInspector
-      ? [
-          {
-            name: filters.httpInspector,
-            typedConfig: pack('envoy.extensions.filters.listener.http_inspector.v3.HttpInspector', {}),
-          },
-        ]
-      : []),
+    ...buildInspector(listener.tlsInspector, {
+      name: filters.tlsInspector,
+      typedConfig: pack('envoy.extensions.filters.listener.tls_inspector.v3.TlsInspector', {}),
+    }),
+    ...buildInspector(listener.httpInspector, {
+      name: filters.httpInspector,
+      typedConfig: pack('envoy.extensions.filters.listener.http_inspector.v3.HttpInspector', {}),
+    }),
   ];
+}
+
+function buildInspector(inspection: Inspection, filter: ListenerFilter): readonly ListenerFilter[] {
+  if (inspection === false) return [];
+  if (inspection === true) return [filter];
+  const filterDisabled =
+    'exceptPorts' in inspection ? buildPorts(inspection.exceptPorts) : { notMatch: buildPorts(inspection.onlyPorts) };
+  return [{ ...filter, filterDisabled }];
+}
+
+function buildPorts(ports: readonly number[]): PortMatch {
+  // The end is not part of a range.
+  const rules = ports.map((port): PortMatch => ({ destinationPortRange: { start: port, end: port + 1 } }));
+  const [only, ...others] = rules;
+  return only === undefined || others.length > 0 ? { orMatch: { rules } } : only;
 }
 
 /** Once the wait is over a client that says nothing (a server that speaks first) is taken as plain TCP. */

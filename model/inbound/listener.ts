@@ -17,6 +17,7 @@ import type { Cluster, ClusterName, FilterChain, Listener, RouteTable } from '..
 import type { MeshSettings } from '../types/settings.ts';
 import { type ChainShape, shapeChains, shapeServerTls } from './chains.ts';
 import { buildInboundClusters, type InboundClusterParts } from './clusters.ts';
+import { resolveInspection } from './inspection.ts';
 import { type ServedPort, servedPorts } from './served.ts';
 
 export interface InboundParts extends InboundClusterParts {
@@ -63,6 +64,11 @@ function buildListeners(reader: Reader, parts: InboundParts, key: ClassKey): rea
   const caught = served.filter((target) => target.bind === undefined);
   const port = settings.proxyInboundListenPort;
   const blackHole: ClusterName = { direction: 'special', name: 'BlackHoleCluster' };
+  const filterChains = [
+    tcpChain('virtualInbound-blackhole', blackHole, { destinationPort: port }),
+    ...passthroughChains(policies, policy, [port, ...caught.map((target) => target.port)], sources),
+    ...caught.flatMap(chainsOf),
+  ];
   const virtualInbound: Listener = {
     name: 'virtualInbound',
     addresses: anyAddress(key.families, port),
@@ -71,14 +77,9 @@ function buildListeners(reader: Reader, parts: InboundParts, key: ClassKey): rea
     useOriginalDst: false,
     redirected: true,
     transparent: key.mode === 'TPROXY',
-    tlsInspector: true,
-    httpInspector: true,
+    ...resolveInspection(filterChains),
     detectionTimeoutMs: settings.protocolDetectionTimeoutMs,
-    filterChains: [
-      tcpChain('virtualInbound-blackhole', blackHole, { destinationPort: port }),
-      ...passthroughChains(policies, policy, caught, sources),
-      ...caught.flatMap(chainsOf),
-    ],
+    filterChains,
     sources,
   };
   return [virtualInbound, ...bound];
@@ -106,8 +107,7 @@ function ownListener(
     bindToPort: true,
     useOriginalDst: false,
     transparent: false,
-    tlsInspector: filterChains.some(({ match }) => match.transportProtocol === 'tls'),
-    httpInspector: filterChains.some(({ match }) => match.applicationProtocols?.includes('http/1.1')),
+    ...resolveInspection(filterChains),
     detectionTimeoutMs: settings.protocolDetectionTimeoutMs,
     filterChains,
     sources,
@@ -122,16 +122,19 @@ function ownAddresses({ addresses, families, mode }: ClassKey, port: number): Li
 
 const passthrough: ClusterName = { direction: 'special', name: 'InboundPassthroughCluster' };
 
-/** Ports that no service names: the workload's mode, and one of their own where the policy says so. */
+/**
+ * Ports that no service names: the workload's mode, and one of their own where the policy says so.
+ * @param known ports that have chains already
+ */
 function passthroughChains(
   policies: NamespacePolicies,
   policy: WorkloadPolicy | undefined,
-  served: readonly ServedPort[],
+  known: readonly number[],
   sources: readonly SourceRef[],
 ): readonly FilterChain[] {
   const named = Object.keys(policy?.ports ?? {})
     .map(Number)
-    .filter((port) => !served.some((target) => target.port === port))
+    .filter((port) => !known.includes(port))
     .sort((a, b) => a - b);
   const build = (shape: ChainShape, port?: number): FilterChain => ({
     name: chainName(port === undefined ? 'virtualInbound-catchall' : `virtualInbound-${port}`, shape),

@@ -318,6 +318,15 @@ export interface FilterChain {
   readonly sources: readonly SourceRef[];
 }
 
+/**
+ * Which connections are looked at before a chain is chosen, by the port they were aimed at. One that is looked at waits for
+ * its client's first bytes.
+ */
+export type Inspection =
+  | boolean
+  | { readonly exceptPorts: readonly number[] }
+  | { readonly onlyPorts: readonly number[] };
+
 export interface Listener {
   /** `0.0.0.0_80`, `10.96.0.10_53`, `virtualOutbound`, `virtualInbound`. */
   readonly name: string;
@@ -331,8 +340,10 @@ export interface Listener {
   /** Takes redirected connections itself, and asks the kernel where they were aimed at. */
   readonly redirected?: true;
   readonly transparent: boolean;
-  readonly tlsInspector: boolean;
-  readonly httpInspector: boolean;
+  /** Finds out whether a connection is TLS, for which server and which protocols. */
+  readonly tlsInspector: Inspection;
+  /** Finds out whether a connection without TLS is HTTP. */
+  readonly httpInspector: Inspection;
   /**
    * How long to wait for the first bytes when detecting; 0 waits for ever. Then the connection is taken for one whose server
    * speaks first, and at a gateway, which has none of these, it is closed.

@@ -51,8 +51,8 @@ export const listeners: Readonly<Record<string, Listener>> = {
     useOriginalDst: false,
     redirected: true,
     transparent: false,
-    tlsInspector: true,
-    httpInspector: true,
+    tlsInspector: { onlyPorts: [9080] },
+    httpInspector: { exceptPorts: [9000, 15006] },
     detectionTimeoutMs: 5_000,
     filterChains: [
       {
