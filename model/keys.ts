@@ -51,7 +51,8 @@ export function parseLabels(text: string): Readonly<Record<string, string>> {
 
 /**
  * An outbound view: everything that decides what a proxy sees of the mesh. `locality`, `envoy` and `extensions` stay empty
- * while nothing that is built depends on them; `dns` is set when the proxy's DNS is captured; `labels` holds only those that some resource tests.
+ * while nothing that is built depends on them; `dns` is set when the proxy's DNS is captured; `own` are the ports at which it listens for
+ * itself, if not the usual ones; `labels` holds only those that some resource tests.
  */
 export const viewFields = [
   'role',
@@ -66,6 +67,7 @@ export const viewFields = [
   'trust',
   'envoy',
   'extensions',
+  'own',
   'labels',
 ] as const;
 export type ViewKey = Fields<(typeof viewFields)[number]>;
@@ -93,8 +95,11 @@ export type ClassKey = Fields<(typeof classFields)[number]>;
 export const renderClassKey = (fields: Partial<ClassKey>): string => renderFields(classFields, fields);
 export const parseClassKey = (key: string): ClassKey => parseFields(classFields, key);
 
-/** A router's listeners. `ports`: `servicePort:targetPort` joined by commas; `labels`: those that Gateway selectors test. */
-export const gatewayFields = ['ns', 'cluster', 'families', 'trust', 'ports', 'labels'] as const;
+/**
+ * A router's listeners. `ports`: `servicePort:targetPort` joined by commas; `own`: as of a view; `labels`: those that Gateway
+ * selectors test.
+ */
+export const gatewayFields = ['ns', 'cluster', 'families', 'trust', 'ports', 'own', 'labels'] as const;
 export type GatewayKey = Fields<(typeof gatewayFields)[number]>;
 export const renderGatewayKey = (fields: Partial<GatewayKey>): string => renderFields(gatewayFields, fields);
 export const parseGatewayKey = (key: string): GatewayKey => parseFields(gatewayFields, key);

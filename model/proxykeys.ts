@@ -15,6 +15,7 @@ import {
   renderViewKey,
 } from './keys.ts';
 import type { Precision } from './outbound/placement.ts';
+import { renderOwnPorts } from './ownports.ts';
 import { type NamespacePolicies, workloadPolicy } from './security/peerauthentication.ts';
 import { compareAge, projectLabels, selects } from './selection.ts';
 import { chooseSidecar, type SidecarClaim } from './sidecar/sidecars.ts';
@@ -28,7 +29,8 @@ export function renderProxyFacts(facts: ProxyFacts): string {
   const { region, zone, subzone } = facts.locality;
   const labels: Record<string, string> = {};
   for (const name of Object.keys(facts.labels).sort()) labels[name] = facts.labels[name] ?? '';
-  const canonical: ProxyFacts = {
+  const own = renderOwnPorts(facts.ownPorts);
+  const canonical: CanonicalFacts = {
     type: facts.type,
     namespace: facts.namespace,
     podName: facts.podName,
@@ -42,11 +44,15 @@ export function renderProxyFacts(facts: ProxyFacts): string {
     envoyVersion: facts.envoyVersion,
     extensions: [...facts.extensions].sort(),
     dnsCapture: facts.dnsCapture ?? false,
+    ...(own === '' ? {} : { own }),
   };
   return JSON.stringify(canonical);
 }
 
-const parseProxyFacts = (key: string): ProxyFacts => JSON.parse(key);
+/** The ports as `renderOwnPorts` has them; absent for the usual ones. */
+type CanonicalFacts = Omit<ProxyFacts, 'ownPorts'> & { readonly own?: string };
+
+const parseProxyFacts = (key: string): CanonicalFacts => JSON.parse(key);
 
 export interface ProxyKeyParts {
   readonly inputs: MeshInputs;
@@ -116,6 +122,7 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
         network: facts.network,
         dns: facts.dnsCapture === true ? '1' : '',
         mode: facts.interceptionMode,
+        own: facts.own ?? '',
         labels: renderLabels(projectLabels(labels, reader.read(clientLabelNames, facts.namespace))),
       });
       const place = placeOf(reader, inputs, reader.read(parts.placePrecision, ''), facts, pod, entry);
@@ -128,6 +135,7 @@ export function defineProxyKeys(graph: Graph, parts: ProxyKeyParts): ProxyKeyQue
           gateway: renderGatewayKey({
             ...common,
             ports: gatewayPorts(served, targetsOf(pod, entry)),
+            own: facts.own ?? '',
             labels: renderLabels(tested),
           }),
         };
@@ -163,7 +171,7 @@ function placeOf(
   reader: Reader,
   inputs: MeshInputs,
   precision: Precision,
-  facts: ProxyFacts,
+  facts: CanonicalFacts,
   pod: Workload | undefined,
   entry: WorkloadEntry | undefined,
 ): Pick<ProxyKeys, 'place'> {
@@ -185,7 +193,7 @@ function familiesOf(addresses: readonly string[]): string {
 function servicesSelecting(
   reader: Reader,
   inputs: MeshInputs,
-  facts: ProxyFacts,
+  facts: CanonicalFacts,
   labels: Readonly<Record<string, string>>,
 ): readonly Service[] {
   return reader

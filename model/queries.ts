@@ -80,7 +80,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
   const overrides = defineOverrides(graph, services, virtualServices);
   const egress = defineEgress(graph, { settings, services, hosts, endpoints, virtualServices, overrides, ports });
   const clusterLists = defineClusterLists(graph, { inputs, settings, services, hosts, rules, imports: egress });
-  const routeTables = defineRouteTables(graph, { services, hosts, ports, overrides, egress });
+  const routeTables = defineRouteTables(graph, { settings, services, hosts, ports, overrides, egress });
   const gateways = defineGateways(graph, { inputs, services, virtualServices });
   const secrets = defineSecrets(graph, inputs, settings, gateways);
   const placed = definePlacedServices(graph, inputs, services);
@@ -104,7 +104,9 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...clusters,
     ...routeTables,
     ...definePlacement(graph, placed, clusterLists),
-    ...defineListenerLists(graph, { services, hosts, endpoints, ports, tables: routeTables, overrides, egress }),
+    ...defineListenerLists(graph, {
+      ...{ settings, services, hosts, endpoints, ports, tables: routeTables, overrides, egress },
+    }),
     ...defineInbound(graph, { inputs, settings, services, rules, peerPolicies, inboundScope }),
     ...gateways,
     ...defineGatewayTables(graph, { inputs, services, virtualServices }, gateways),

@@ -1,4 +1,4 @@
-import type { ProxyFacts } from '#model/index.ts';
+import type { OwnPorts, ProxyFacts } from '#model/index.ts';
 import type { Proxy as MeshProxy } from '#xds/source.ts';
 
 /** What the model reads of a proxy; where an identity is proven, it is the identity that counts and not the claim. */
@@ -17,5 +17,16 @@ export function factsOf(proxy: MeshProxy): ProxyFacts {
     envoyVersion: proxy.envoyVersion,
     extensions: proxy.extensions,
     dnsCapture: proxy.metadata.DNS_CAPTURE === true || proxy.metadata.DNS_CAPTURE === 'true',
+    ownPorts: ownPortsOf(proxy.metadata),
   };
+}
+
+function ownPortsOf({ ENVOY_STATUS_PORT, ENVOY_PROMETHEUS_PORT }: MeshProxy['metadata']): OwnPorts {
+  const [readiness, prometheus] = [ENVOY_STATUS_PORT, ENVOY_PROMETHEUS_PORT].map(parsePort);
+  return { ...(readiness === undefined ? {} : { readiness }), ...(prometheus === undefined ? {} : { prometheus }) };
+}
+
+function parsePort(value: unknown): number | undefined {
+  const port = typeof value === 'number' || typeof value === 'string' ? Number(value) : 0;
+  return Number.isInteger(port) && port > 0 && port <= 65_535 ? port : undefined;
 }

@@ -3,6 +3,7 @@ import { sameData } from '../equality.ts';
 import { classOf, planServers, splitServerHost } from '../frontend/istio/gatewayservers.ts';
 import { clientCaOf, credentialsOf } from '../gateway/servertls.ts';
 import { isPartialWildcard } from '../hosts.ts';
+import { isReservedAtRouter } from '../ownports.ts';
 import { compareAge } from '../selection.ts';
 import type { GatewaySpec, Server } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
@@ -71,6 +72,8 @@ function limitFacts(server: Server, at: number): readonly StatusFact[] {
     : names;
 }
 
+const isUsuallyReserved = (port: number) => isReservedAtRouter(port);
+
 /** Among Gateways with the same selector, ports as they are written. */
 function conflictFacts(
   reader: Reader,
@@ -84,7 +87,7 @@ function conflictFacts(
     .flatMap((other) => reader.get(gateways, other) ?? [])
     .filter((other) => sameData(other.spec.selector ?? {}, config.spec.selector ?? {}))
     .sort(compareAge);
-  return planServers(rivals, (port) => [port])
+  return planServers(rivals, (port) => [port], isUsuallyReserved)
     .conflicts.filter((conflict) => conflict.gatewayKey === key)
     .map(({ index, host, message }) =>
       conflicted(`spec.servers[${index}]${host === undefined ? '.port' : '.hosts'}`, message),

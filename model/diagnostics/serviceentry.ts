@@ -1,12 +1,14 @@
 import type { Reader } from '#graph/types.ts';
+import { parseBlock } from '../blocks.ts';
 import { labelsOf } from '../discovery/entryendpoints.ts';
 import { compareClaims, joinMembers, memberKey } from '../discovery/merge.ts';
-import { findService, isTls, type MeshService, readPublicOwner } from '../discovery/services.ts';
+import { findService, isHttp, isTls, type MeshService, readPublicOwner } from '../discovery/services.ts';
 import { capExports } from '../discovery/visibility.ts';
 import { isPartialWildcard } from '../hosts.ts';
 import { renderHostKey, renderObjectKey, renderServiceId } from '../keys.ts';
 import { sharedKey } from '../outbound/ports.ts';
-import { blocksFor } from '../outbound/reach.ts';
+import { blocksFor, namesHosts, sharesPort } from '../outbound/reach.ts';
+import { isAnyAddress, isOwnPort } from '../ownports.ts';
 import { compareAge, isPublic, selects } from '../selection.ts';
 import type { ServiceEntrySpec } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
@@ -51,6 +53,7 @@ function hostFacts(
     ...ownerFacts(reader, parts, service, path),
     ...portFacts(own, members),
     ...connectionFacts(reader, parts, service, own),
+    ...ownPortFacts(reader, parts, service, own),
   ];
 }
 
@@ -106,12 +109,31 @@ function connectionFacts(
   });
 }
 
+/** On any address sidecars listen at some ports for themselves. */
+function ownPortFacts(
+  reader: Reader,
+  { settings }: DiagnosticParts,
+  service: MeshService,
+  own: Service,
+): readonly StatusFact[] {
+  if (service.members[0] !== memberKey(own)) return [];
+  const mesh = reader.read(settings, '');
+  const caller = { cluster: own.cluster, families: '', dns: '' };
+  return own.ports.flatMap((port, at) => {
+    if (!isOwnPort(port.port, mesh) || !(namesHosts(service, port) || sharesPort(service, port, caller))) return [];
+    const message = `sidecars themselves listen at port ${port.port}: ${own.hostname} is an unknown destination there`;
+    const remedy = isHttp(port.protocol) ? '' : '; an address of its own would tell it apart';
+    return [conflicted(`spec.ports[${at}]`, `${message}${remedy}`)];
+  });
+}
+
 function addressFacts(reader: Reader, parts: DiagnosticParts, config: Config<ServiceEntrySpec>): readonly StatusFact[] {
   const { services } = parts.inputs;
   const hosts = config.spec.hosts.map((host) => host.toLowerCase());
   const own = reader.get(services, renderHostKey(keyOf(config), hosts[0] ?? ''));
   const numbers = new Set(own?.ports.map((port) => port.port));
-  return (own?.addresses ?? []).flatMap(({ address }, at) => {
+  return (config.spec.addresses ?? []).map(parseBlock).flatMap(({ address }, at): readonly StatusFact[] => {
+    if (isAnyAddress(address)) return [notHonoured(`spec.addresses[${at}]`, 'is an address that nothing can have')];
     const [rival] = reader
       .bucket(services, 'address', address)
       .filter((other) => other.uid !== config.uid && other.ports.some((port) => numbers.has(port.port)))

@@ -1,13 +1,14 @@
 import type { Reader } from '#graph/types.ts';
-import { isVisible } from '../discovery/services.ts';
+import { parseProtocol } from '../discovery/protocol.ts';
+import { isHttp, isVisible } from '../discovery/services.ts';
 import { hostWithin, isWildcard, resolveHost } from '../hosts.ts';
 import { parseServiceId, renderSliceKey } from '../keys.ts';
+import { isAnyAddress, isOwnPort, isReserved } from '../ownports.ts';
 import { portMode, workloadPolicy } from '../security/peerauthentication.ts';
 import { selects } from '../selection.ts';
 import { seesProxy } from '../sidecar/egress.ts';
 import { type HostPattern, importsRoute, isIn, parseEgressHosts } from '../sidecar/hosts.ts';
 import { servicesNamed } from '../sidecar/imports.ts';
-import { isReserved } from '../sidecar/reserved.ts';
 import { renderScopeKey } from '../sidecar/scope.ts';
 import { isForAll, type SidecarClaim } from '../sidecar/sidecars.ts';
 import type { SidecarSpec } from '../specs.ts';
@@ -128,13 +129,19 @@ function portFacts(
 ): readonly StatusFact[] {
   const mesh = reader.read(settings, '');
   const listeners = [
-    ...(spec.ingress ?? []).map(({ port }, at) => ({ path: `spec.ingress[${at}].port.number`, port: port.number })),
-    ...(spec.egress ?? []).flatMap(({ port, captureMode }, at) =>
-      captureMode === 'NONE' ? [{ path: `spec.egress[${at}].port.number`, port: port?.number }] : [],
-    ),
+    ...(spec.ingress ?? []).map(({ port }, at) => ({
+      ...{ path: `spec.ingress[${at}].port.number`, port: port.number, isTaken: isReserved },
+    })),
+    ...(spec.egress ?? []).flatMap(({ port, bind = '', captureMode }, at) => {
+      const path = `spec.egress[${at}].port.number`;
+      if (captureMode === 'NONE') return [{ path, port: port?.number, isTaken: isReserved }];
+      const protocol = parseProtocol(port?.protocol ?? '') ?? 'Auto';
+      const anywhere = isAnyAddress(bind) && (bind !== '' || isHttp(protocol));
+      return anywhere ? [{ path, port: port?.number, isTaken: isOwnPort }] : [];
+    }),
   ];
-  return listeners.flatMap(({ path, port }) =>
-    port !== undefined && isReserved(port, mesh) ? [conflicted(path, `the proxy itself listens at port ${port}`)] : [],
+  return listeners.flatMap(({ path, port, isTaken }) =>
+    port !== undefined && isTaken(port, mesh) ? [conflicted(path, `the proxy itself listens at port ${port}`)] : [],
   );
 }
 

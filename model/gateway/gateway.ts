@@ -6,6 +6,7 @@ import { type PlacedPort, planServers, type ServerPlan } from '../frontend/istio
 import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import type { MeshInputs } from '../inputs.ts';
 import { parseGatewayKey, parseLabels } from '../keys.ts';
+import { isReservedAtRouter } from '../ownports.ts';
 import { compareAge, selects } from '../selection.ts';
 import type { Listener } from '../types/resolved.ts';
 import { buildGatewayListener } from './listener.ts';
@@ -47,7 +48,11 @@ export function defineGateways(graph: Graph, parts: GatewayParts): GatewayQuerie
         .filter(([, selector]) => selects(selector, labels))
         .flatMap(([name]) => reader.get(inputs.gateways, name) ?? [])
         .sort(compareAge);
-      return planServers(gateways, (port) => targets.get(port) ?? [port]);
+      return planServers(
+        gateways,
+        (port) => targets.get(port) ?? [port],
+        (port) => isReservedAtRouter(port, key.own),
+      );
     },
     { equal: sameData },
   );

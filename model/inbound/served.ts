@@ -2,7 +2,7 @@
 import type { Query, Reader } from '#graph/types.ts';
 import type { ServiceQueries } from '../discovery/services.ts';
 import { type ClassKey, parseObjectKey } from '../keys.ts';
-import { isReserved } from '../sidecar/reserved.ts';
+import { isOwnPort, isReserved } from '../ownports.ts';
 import type { ConnectionPoolSettings, ServerTLSSettings } from '../specs.ts';
 import type { Protocol } from '../types/inputs.ts';
 import type { Cluster } from '../types/resolved.ts';
@@ -68,13 +68,15 @@ const withoutTls = (protocol: Protocol): Protocol =>
 
 /** The workload's ports with the protocol that the first service to name a port gives it, sorted. */
 function portsOfServices(reader: Reader, parts: ServedParts, key: ClassKey): ReadonlyMap<number, ServedPort> {
-  const { inboundTrafficPolicy } = reader.read(parts.settings, '');
+  const settings = reader.read(parts.settings, '');
   const found = new Map<number, ServedPort>();
   for (const entry of key.ports === '' ? [] : key.ports.split(',')) {
     const [target = '', port = '', ...id] = entry.split(':');
     const service = reader.read(parts.services.service, id.join(':'));
     const served = service?.ports.find((candidate) => String(candidate.port) === port);
     if (service === undefined || served === undefined || found.has(Number(target))) continue;
+    // What is aimed there is the proxy's own, and its chains would stand beside those that refuse it.
+    if (isOwnPort(Number(target), settings)) continue;
     const { hostname, name, namespace } = service;
     found.set(Number(target), {
       port: Number(target),
@@ -82,7 +84,7 @@ function portsOfServices(reader: Reader, parts: ServedParts, key: ClassKey): Rea
       service: { hostname, name, namespace },
       servicePort: served.port,
       endpoint:
-        inboundTrafficPolicy === 'LOCALHOST'
+        settings.inboundTrafficPolicy === 'LOCALHOST'
           ? { kind: 'loopback', family: '4', port: Number(target) }
           : { kind: 'original' },
     });

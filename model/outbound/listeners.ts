@@ -17,6 +17,7 @@ import {
 import { type EgressQueries, readRest } from '../sidecar/egress.ts';
 import { isNarrowed, narrowSlice } from '../sidecar/narrow.ts';
 import type { Composition, Slice } from '../types/resolved.ts';
+import type { MeshSettings } from '../types/settings.ts';
 import type { OverrideQueries } from './overrides.ts';
 import { definePortListeners } from './portlisteners.ts';
 import type { PortQueries } from './ports.ts';
@@ -34,6 +35,7 @@ export interface ListenerListQueries {
 const listenerSliceFields = [...sliceFields, ...callerFields] as const;
 
 export interface ListenerListParts {
+  readonly settings: Query<MeshSettings>;
   readonly services: ServiceQueries;
   readonly hosts: HostQueries;
   readonly endpoints: EndpointQueries;

@@ -4,6 +4,8 @@ import type { HostQueries } from '../discovery/hosts.ts';
 import type { ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { parseFields, parseViewKey, renderFields, renderListenerKey, renderSliceKey, type ViewKey } from '../keys.ts';
+import { isOwnPort } from '../ownports.ts';
+import type { MeshSettings } from '../types/settings.ts';
 import type { OverrideQueries } from './overrides.ts';
 import { type PortQueries, sharedKey, uniteVisible } from './ports.ts';
 import { callerFields } from './reach.ts';
@@ -11,6 +13,7 @@ import type { OutboundRest } from './rest.ts';
 import type { RouteTableQueries } from './routetables.ts';
 
 export interface PortListenerParts {
+  readonly settings: Query<MeshSettings>;
   readonly services: ServiceQueries;
   readonly hosts: HostQueries;
   readonly ports: PortQueries;
@@ -20,9 +23,9 @@ export interface PortListenerParts {
 
 const namespaceFields = ['ns', ...callerFields] as const;
 
-/** Where only HTTP is on a port, its listener is the same for everybody. */
+/** Where only HTTP is on a port, its listener is the same for everybody. None stands where the proxy has one of its own. */
 export function definePortListeners(graph: Graph, parts: PortListenerParts) {
-  const { services, hosts, ports, tables, overrides } = parts;
+  const { settings, services, hosts, ports, tables, overrides } = parts;
 
   const sharedPorts = uniteVisible(graph, 'sharedPorts', services, (reader, slice, caller) =>
     reader.read(ports.sharedPorts, sharedKey(slice, parseFields(callerFields, caller))),
@@ -52,10 +55,13 @@ export function definePortListeners(graph: Graph, parts: PortListenerParts) {
 
   return (reader: Reader, key: string, rest: OutboundRest): readonly string[] => {
     const view = parseViewKey(key);
-    const { ns, cluster, families, dns, labels } = view;
+    const { ns, cluster, families, dns, labels, own } = view;
+    const mesh = reader.read(settings, '');
     const http = reader.read(tables.viewHttpPorts, key);
     const lookup = reader.read(namespaceLookupPorts, ns);
-    const shared = reader.read(namespaceSharedPorts, renderFields(namespaceFields, { ns, cluster, families, dns }));
+    const shared = reader
+      .read(namespaceSharedPorts, renderFields(namespaceFields, { ns, cluster, families, dns }))
+      .filter((port) => !isOwnPort(port, mesh, own));
     return [...new Set([...http, ...shared])]
       .sort((a, b) => a - b)
       .map((port) => {

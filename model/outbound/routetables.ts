@@ -15,10 +15,12 @@ import {
   renderSliceKey,
   renderVirtualHostKey,
 } from '../keys.ts';
+import { isOwnPort } from '../ownports.ts';
 import { type EgressQueries, readRest } from '../sidecar/egress.ts';
 import { isNarrowed, narrowSlice } from '../sidecar/narrow.ts';
 import { scopedTable } from '../sidecar/table.ts';
 import type { ComposedRouteTable, Slice } from '../types/resolved.ts';
+import type { MeshSettings } from '../types/settings.ts';
 import { isRoutedOn, type OverrideQueries } from './overrides.ts';
 import { httpServicesKey, type PortQueries, uniteVisible } from './ports.ts';
 import { namesHosts } from './reach.ts';
@@ -30,11 +32,12 @@ export interface RouteTableQueries {
   readonly routeTable: Query<ComposedRouteTable>;
   /** By route slice key. */
   readonly routeSlice: Query<Slice>;
-  /** By view key: the HTTP ports that it sees. */
+  /** By view key: the HTTP ports that it sees, without those at which its proxies listen for themselves. */
   readonly viewHttpPorts: Query<readonly number[]>;
 }
 
 export interface RouteTableParts {
+  readonly settings: Query<MeshSettings>;
   readonly services: ServiceQueries;
   readonly hosts: HostQueries;
   readonly ports: PortQueries;
@@ -43,7 +46,7 @@ export interface RouteTableParts {
 }
 
 export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTableQueries {
-  const { services, hosts, ports, overrides, egress } = parts;
+  const { settings, services, hosts, ports, overrides, egress } = parts;
   const httpPorts = uniteVisible(graph, 'httpPorts', services, (reader, slice) => reader.read(ports.httpPorts, slice));
   const namespaceHttpPorts = graph.query<readonly number[]>(
     'namespaceHttpPorts',
@@ -55,7 +58,9 @@ export function defineRouteTables(graph: Graph, parts: RouteTableParts): RouteTa
     'viewHttpPorts',
     (reader, key) => {
       const view = parseViewKey(key);
-      return view.role === 'router' ? [] : reader.read(namespaceHttpPorts, view.ns);
+      if (view.role === 'router') return [];
+      const mesh = reader.read(settings, '');
+      return reader.read(namespaceHttpPorts, view.ns).filter((port) => !isOwnPort(port, mesh, view.own));
     },
     { equal: sameData },
   );

@@ -15,12 +15,12 @@ import { looksUpHosts, type PortQueries, sharedKey } from '../outbound/ports.ts'
 import { callerFields, namesHosts, sharesPort } from '../outbound/reach.ts';
 import type { OutboundRest } from '../outbound/rest.ts';
 import { serviceListenerKeys } from '../outbound/servicelisteners.ts';
+import { isAnyAddress, isOwnPort, isReserved } from '../ownports.ts';
 import type { ServicePort } from '../types/inputs.ts';
 import type { Composition } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
 import { importOf } from './imports.ts';
 import { type MemberQueries, readMembers, routeFields } from './members.ts';
-import { isReserved } from './reserved.ts';
 import { type EgressListener, renderEgressKey, renderScopeKey } from './scope.ts';
 
 export interface EgressPlan {
@@ -73,12 +73,16 @@ interface Place {
 /** One listener and what it is known by: whatever a later one would put in the same place is left out. */
 interface Planned {
   readonly name: string;
+  /** 0 is a socket. */
+  readonly port: number;
+  /** On any address, whether it listens there by itself or not. */
+  readonly anywhere: boolean;
   readonly keys: readonly string[];
   readonly table?: string;
 }
 
 function planEgress(context: Context, listeners: readonly EgressListener[]): EgressPlan {
-  const { mode, families } = context.view;
+  const { mode, families, own } = context.view;
   const settings = context.reader.read(context.parts.settings, '');
   const planned = new Map<string, Planned>();
   // A table is named by its port alone: of two listeners on one port the first decides what is in it.
@@ -92,7 +96,7 @@ function planEgress(context: Context, listeners: readonly EgressListener[]): Egr
     };
     if (listener.port === undefined && place.bind === '') services = planServices(context, index, planned);
     for (const one of planListener(context, listener, place)) {
-      if (bound && isReserved(portOf(one), settings)) continue;
+      if (bound ? isReserved(one.port, settings, own) : one.anywhere && isOwnPort(one.port, settings, own)) continue;
       if (!planned.has(one.name)) planned.set(one.name, one);
       if (one.table !== undefined && !tables.has(tableOf(one))) tables.set(tableOf(one), one.table);
     }
@@ -113,11 +117,8 @@ function localhost(families: string): string {
   return families === '46' ? '127.0.0.1,::1' : '127.0.0.1';
 }
 
-const portOf = ({ name }: Planned): number => Number(name.slice(name.lastIndexOf('_') + 1));
-
 /** A socket's table is named like the socket. */
-const tableOf = ({ name }: Planned): string =>
-  name.startsWith('unix://') ? name : name.slice(name.lastIndexOf('_') + 1);
+const tableOf = ({ name, port }: Planned): string => (port === 0 ? name : String(port));
 
 function planListener(context: Context, { port }: EgressListener, place: Place): readonly Planned[] {
   if (port === undefined) return place.bind === '' ? planSharedPorts(context, place) : planPorts(context, place);
@@ -206,7 +207,7 @@ function planShared(context: Context, place: Place, port: number, hasHttp: boole
     lookup: hasHttp && looksUp(context, place, port) ? '1' : '',
   });
   const table = hasHttp ? { table: planTable(view, rest, place, port, false) } : {};
-  return { name: nameOf(place, port), keys: [key], ...table };
+  return { ...standAt(place, port), keys: [key], ...table };
 }
 
 /** All services on one address: a listener for each port number. */
@@ -233,7 +234,7 @@ function planHttp(context: Context, place: Place, port: number, isDetecting = fa
   const lookup = looksUp(context, place, port) ? '1' : '';
   const own = place.bound ? { mode: 'NONE', sidecar: view.sidecar } : {};
   const key = renderListenerKey({ kind: 'http', port: String(port), bind: place.bind, families, rest, lookup, ...own });
-  return { name: nameOf(place, port), keys: [key], table: planTable(view, rest, place, port, isDetecting) };
+  return { ...standAt(place, port), keys: [key], table: planTable(view, rest, place, port, isDetecting) };
 }
 
 function planBound(context: Context, place: Place, port: number, hasHttp: boolean): Planned {
@@ -252,10 +253,12 @@ function planBound(context: Context, place: Place, port: number, hasHttp: boolea
     ...own,
   });
   const table = hasHttp ? { table: planTable(view, rest, place, port, true) } : {};
-  return { name: nameOf(place, port), keys: [key], ...table };
+  return { ...standAt(place, port), keys: [key], ...table };
 }
 
-const nameOf = ({ bind }: Place, port: number): string => (port === 0 ? bind : `${bind}_${port}`);
+function standAt({ bind }: Place, port: number): Pick<Planned, 'name' | 'port' | 'anywhere'> {
+  return { name: port === 0 ? bind : `${bind}_${port}`, port, anywhere: isAnyAddress(bind) };
+}
 
 function planTable(view: ViewKey, rest: OutboundRest, { index }: Place, port: number, isDetecting: boolean): string {
   const { ns, cluster, families, labels, sidecar } = view;
@@ -274,7 +277,7 @@ function planPort(context: Context, place: Place, kind: 'auto' | 'tcp'): readonl
   const members = readMembers(reader, parts.services, parts.members, view, place.index);
   const own = members.flatMap(({ service, ports, client }) =>
     ports.map((port) => ({
-      name: serviceName(service.id, port.port),
+      ...{ name: serviceName(service.id, port.port), port: port.port, anywhere: false },
       keys: serviceListenerKeys(reader, parts.endpoints, asSaid(service, port), { cluster, families, dns, ...client }),
     })),
   );

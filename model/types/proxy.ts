@@ -1,3 +1,4 @@
+import type { OwnPorts } from '../ownports.ts';
 import type { Locality } from './identity.ts';
 
 export type InterceptionMode = 'REDIRECT' | 'TPROXY' | 'NONE';
@@ -21,6 +22,7 @@ export interface ProxyFacts {
   readonly envoyVersion: string;
   readonly extensions: readonly string[];
   readonly dnsCapture?: boolean;
+  readonly ownPorts?: OwnPorts;
 }
 
 /** The keys under which the resources of a proxy are found; proxies with equal keys share everything. */

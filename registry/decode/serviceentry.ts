@@ -1,7 +1,7 @@
 /** A ServiceEntry as destinations of the mesh: one per host. */
 import { annotations } from '#api/constants.ts';
 import { isAddress, type ServiceEntrySpec } from '#api/index.ts';
-import { type Config, hostsToAllocate, parseBlock, parseProtocol, type Service } from '#model/index.ts';
+import { type Config, hostsToAllocate, isAnyAddress, parseBlock, parseProtocol, type Service } from '#model/index.ts';
 import { parseTrafficDistribution } from './trafficdistribution.ts';
 
 const resolutions = {
@@ -31,7 +31,8 @@ export function parseServiceEntry(config: Config<ServiceEntrySpec>): ReadonlyMap
       hostname,
       registry: 'External',
       resolution,
-      addresses: (spec.addresses ?? []).map(parseBlock),
+      // Any address is none, as in Istio: a listener there would take the place of those that services share.
+      addresses: (spec.addresses ?? []).map(parseBlock).filter(({ address }) => !isAnyAddress(address)),
       ports: (spec.ports ?? []).map((port) => ({
         name: port.name,
         port: port.number,

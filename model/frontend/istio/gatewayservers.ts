@@ -31,7 +31,7 @@ export interface PlacedPort {
   readonly servers: readonly PlacedServer[];
 }
 
-/** A server, or a host of it, that is not in force because an older one has the place. */
+/** A server, or a host of it, that is not in force because an older one, or the router itself, has the place. */
 export interface ServerConflict {
   readonly gatewayKey: string;
   readonly index: number;
@@ -76,10 +76,12 @@ export function splitServerHost(host: string, own: string): { readonly namespace
  * Lays servers out, the oldest Gateway first. On one port all servers are of the first one's class, and a host is served
  * over TLS by one server only.
  * @param targets the ports a router listens on for the port that a server names
+ * @param isReserved whether the router listens at a port for itself
  */
 export function planServers(
   gateways: readonly GatewayConfig[],
   targets: (port: number) => readonly number[],
+  isReserved: (port: number) => boolean,
 ): ServerPlan {
   const ports = new Map<
     string,
@@ -94,6 +96,10 @@ export function planServers(
       // Unix sockets are not served.
       if (bind.startsWith('unix:')) continue;
       for (const port of targets(server.port.number)) {
+        if (isReserved(port)) {
+          conflicts.push({ gatewayKey, index, message: `the proxy itself listens at port ${port}` });
+          continue;
+        }
         const place = `${bind}_${port}`;
         const known = ports.get(place) ?? { bind, port, class: classOf(server), servers: [] };
         ports.set(place, known);
