@@ -15,6 +15,7 @@ export type { MeshService } from './discovery/services.ts';
 export { createMeshInputs, type MeshInputs, type MeshKind } from './inputs.ts';
 export * from './keys.ts';
 export { listenerRouteTable } from './outbound/listeners.ts';
+export { isLeftOut } from './outbound/reach.ts';
 export { isAnyAddress, type OwnPorts } from './ownports.ts';
 export { renderProxyFacts } from './proxykeys.ts';
 export { createMeshQueries, type MeshQueries } from './queries.ts';

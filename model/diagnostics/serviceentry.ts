@@ -7,8 +7,8 @@ import { capExports } from '../discovery/visibility.ts';
 import { isPartialWildcard } from '../hosts.ts';
 import { renderHostKey, renderObjectKey, renderServiceId } from '../keys.ts';
 import { sharedKey } from '../outbound/ports.ts';
-import { blocksFor, namesHosts, sharesPort } from '../outbound/reach.ts';
-import { isAnyAddress, isOwnPort } from '../ownports.ts';
+import { blocksFor, isLeftOut } from '../outbound/reach.ts';
+import { isAnyAddress } from '../ownports.ts';
 import { compareAge, isPublic, selects } from '../selection.ts';
 import type { ServiceEntrySpec } from '../specs.ts';
 import type { StatusFact } from '../types/facts.ts';
@@ -118,9 +118,8 @@ function ownPortFacts(
 ): readonly StatusFact[] {
   if (service.members[0] !== memberKey(own)) return [];
   const mesh = reader.read(settings, '');
-  const caller = { cluster: own.cluster, families: '', dns: '' };
   return own.ports.flatMap((port, at) => {
-    if (!isOwnPort(port.port, mesh) || !(namesHosts(service, port) || sharesPort(service, port, caller))) return [];
+    if (!isLeftOut(service, port, own.cluster, mesh)) return [];
     const message = `sidecars themselves listen at port ${port.port}: ${own.hostname} is an unknown destination there`;
     const remedy = isHttp(port.protocol) ? '' : '; an address of its own would tell it apart';
     return [conflicted(`spec.ports[${at}]`, `${message}${remedy}`)];

@@ -1,6 +1,8 @@
 /** How a client reaches a port of a service: by an address of its own, or on a listener that services share. */
 import { isHttp, type MeshService } from '../discovery/services.ts';
+import { isOwnPort } from '../ownports.ts';
 import type { ServicePort } from '../types/inputs.ts';
+import type { MeshSettings } from '../types/settings.ts';
 
 export interface Caller {
   readonly cluster: string;
@@ -47,6 +49,12 @@ export function namesHosts(service: MeshService, port: ServicePort): boolean {
   if (isHttp(port.protocol)) return true;
   const shares = service.addresses.length === 0 || service.addresses.some(({ address }) => isBlock(address));
   return port.protocol === 'Auto' && service.registry === 'External' && shares;
+}
+
+/** Whether its place would be any address at a port where sidecars listen for themselves: then it has none. */
+export function isLeftOut(service: MeshService, port: ServicePort, cluster: string, settings: MeshSettings): boolean {
+  if (!isOwnPort(port.port, settings)) return false;
+  return namesHosts(service, port) || sharesPort(service, port, { cluster, families: '' });
 }
 
 function reachable(service: MeshService, { cluster, families }: Caller): readonly string[] {

@@ -1,6 +1,7 @@
 /** What the registry holds, in Istio's shapes: the pages registryz and endpointz. */
 import type { Graph } from '#graph/index.ts';
 import {
+  isLeftOut,
   type MeshInputs,
   type MeshQueries,
   type MeshService,
@@ -11,7 +12,7 @@ import {
 export interface RegistryPart {
   readonly graph: Graph;
   readonly inputs: Pick<MeshInputs, 'services'>;
-  readonly model: Pick<MeshQueries, 'service' | 'serviceEndpoints' | 'serviceAccounts'>;
+  readonly model: Pick<MeshQueries, 'service' | 'serviceEndpoints' | 'serviceAccounts' | 'settings'>;
 }
 
 /** Istio's numbers of how a service's endpoints are found. */
@@ -21,16 +22,17 @@ const RESOLUTIONS: Readonly<Record<string, number>> = { eds: 0, dns: 1, passthro
 export function* describeServices({ graph, inputs, model }: RegistryPart): Iterable<Readonly<Record<string, unknown>>> {
   for (const id of serviceIds({ graph, inputs })) {
     const service = graph.read(model.service, id);
-    if (service !== undefined) yield describeService({ graph, inputs }, service);
+    if (service !== undefined) yield describeService({ graph, inputs, model }, service);
   }
 }
 
 function describeService(
-  { graph, inputs }: Pick<RegistryPart, 'graph' | 'inputs'>,
+  { graph, inputs, model }: RegistryPart,
   service: MeshService,
 ): Readonly<Record<string, unknown>> {
   const [oldest = ''] = service.members;
   const member = graph.peek(inputs.services, oldest);
+  const settings = graph.read(model.settings, '');
   const addresses = Map.groupBy(service.addresses, ({ cluster }) => cluster);
   return {
     Attributes: {
@@ -42,7 +44,13 @@ function describeService(
       LabelSelectors: member?.selector ?? {},
       ExternalName: service.externalName ?? '',
     },
-    ports: service.ports.map(({ name, port, protocol }) => ({ name, port, protocol })),
+    ports: service.ports.map((port) => ({
+      ...{ name: port.name, port: port.port, protocol: port.protocol },
+      // A Service has no status of ours that could say so.
+      ...(isLeftOut(service, port, member?.cluster ?? '', settings)
+        ? { problem: `sidecars themselves listen at port ${port.port}` }
+        : {}),
+    })),
     ...(member === undefined ? {} : { creationTime: new Date(member.createdAt).toISOString() }),
     hostname: service.hostname,
     clusterVIPs: {
