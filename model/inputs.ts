@@ -33,7 +33,7 @@ export type MeshKind = Exclude<keyof typeof kinds, 'IstioOperator'>;
 export interface MeshInputs {
   /** The cluster's DNS domain, e.g. `cluster.local`. */
   readonly domainSuffix: string;
-  /** Key of `Service`. Indexes: `namespace`, `id` (`namespace/hostname`), `hostname`, `address` (of ServiceEntries), `exportedTo`, `selecting` (`cluster/namespace`), `alias` (the host that it is another name of), `aliasing` and `placed` (namespaces with aliases, with services whose clients prefer endpoints). */
+  /** Key of `Service`. Indexes: `namespace`, `id` (`namespace/hostname`), `hostname`, `address` (of ServiceEntries), `exportedTo`, `declaring` (namespaces of ServiceEntries), `selecting` (`cluster/namespace`), `alias` (the host that it is another name of), `aliasing` and `placed` (namespaces with aliases, with services whose clients prefer endpoints). */
   readonly services: Input<Service>;
   /** Key `cluster/namespace/name`. Index `service` (`cluster/namespace/name`). */
   readonly endpointSlices: Input<EndpointSlice>;
@@ -126,6 +126,7 @@ export function createMeshInputs(graph: Graph, options: { readonly domainSuffix?
         hostname: (service) => [service.hostname],
         address: (service) => (service.registry === 'External' ? service.addresses.map(({ address }) => address) : []),
         exportedTo: (service) => namespacesNamed(service.exportTo, service.namespace),
+        declaring: (service) => (service.registry === 'External' ? [service.namespace] : []),
         selecting: (service) =>
           Object.keys(service.selector).length > 0 ? [`${service.cluster}/${service.namespace}`] : [],
         alias: (service) =>

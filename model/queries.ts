@@ -78,7 +78,7 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
   const clusters = defineClusters(graph, { inputs, settings, services, endpoints, rules, peerPolicies });
   const ports = definePorts(graph, services);
   const overrides = defineOverrides(graph, services, virtualServices);
-  const egress = defineEgress(graph, { settings, services, hosts, endpoints, virtualServices, overrides, ports });
+  const egress = defineEgress(graph, { settings, services, endpoints, virtualServices, overrides, ports });
   const clusterLists = defineClusterLists(graph, { inputs, settings, services, hosts, rules, imports: egress });
   const routeTables = defineRouteTables(graph, { settings, services, hosts, ports, overrides, egress });
   const gateways = defineGateways(graph, { inputs, services, virtualServices });
@@ -114,7 +114,19 @@ export function createMeshQueries(graph: Graph, inputs: MeshInputs): MeshQueries
     ...defineCredentials(graph, inputs, settings),
     addressDemands: defineAddressDemands(graph, inputs),
     diagnostics: defineDiagnostics(graph, {
-      ...{ inputs, settings, services, ports, virtualServices, rules, secrets, peerPolicies, egress, sidecarClaims },
+      ...{
+        inputs,
+        settings,
+        services,
+        hosts,
+        ports,
+        virtualServices,
+        rules,
+        secrets,
+        peerPolicies,
+        egress,
+        sidecarClaims,
+      },
     }),
     proxyKeys,
     viewSources: graph.query(

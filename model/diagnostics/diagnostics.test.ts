@@ -306,6 +306,7 @@ spec: ${spec}
     );
     mesh.source.apply(entry('far', `{hosts: [a.com], resolution: DNS, ${http}}`, 'far'));
     mesh.source.apply(entry('own', `{hosts: [a.com], exportTo: ["."], ${http}}`, 'own'));
+    mesh.source.apply(entry('few', `{hosts: [a.com], exportTo: [own, third], ${http}}`, 'few'));
     mesh.source.apply(entry('thief', '{hosts: [reviews.default.svc.cluster.local], resolution: STATIC}', 'thieves'));
     const facts = (name: string, namespace = 'default') =>
       mesh
@@ -321,10 +322,17 @@ spec: ${spec}
       'Conflicted spec.ports[1]: the older ServiceEntry default/old declares port 80 of a.com as http (HTTP)',
     ]);
     expect(facts('far', 'far')).to.deep.equal([
-      'Conflicted spec.hosts[0]: clients see a.com as namespace default declares it',
+      'Conflicted spec.hosts[0]: clients of other namespaces see a.com as namespace default declares it, unless a Sidecar of theirs imports this one and not that one',
     ]);
     expect(facts('thief', 'thieves')).to.deep.equal([
-      'Conflicted spec.hosts[0]: clients see reviews.default.svc.cluster.local as namespace default declares it',
+      'Conflicted spec.hosts[0]: clients of other namespaces see reviews.default.svc.cluster.local as namespace default declares it, unless a Sidecar of theirs imports this one and not that one',
+    ]);
+    expect(facts('few', 'few')).to.deep.equal([
+      'Conflicted spec.hosts[0]: clients of few see a.com as namespace default declares it',
+    ]);
+    mesh.source.apply(entry('few', `{hosts: [a.com], exportTo: [few, third, own], ${http}}`, 'few'));
+    expect(facts('few', 'few')).to.deep.equal([
+      'Conflicted spec.hosts[0]: clients of own see a.com as namespace own declares it',
     ]);
     mesh.source.delete('ServiceEntry', 'default', 'old');
     expect(facts('other')).to.deep.equal([]);

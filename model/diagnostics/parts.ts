@@ -1,4 +1,5 @@
 import type { Query } from '#graph/types.ts';
+import type { HostQueries } from '../discovery/hosts.ts';
 import type { ServiceQueries } from '../discovery/services.ts';
 import type { RuleQueries } from '../frontend/istio/destinationrules.ts';
 import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
@@ -16,6 +17,7 @@ export interface DiagnosticParts {
   readonly inputs: MeshInputs;
   readonly settings: Query<MeshSettings>;
   readonly services: ServiceQueries;
+  readonly hosts: HostQueries;
   readonly ports: PortQueries;
   readonly virtualServices: VirtualServiceQueries;
   readonly rules: RuleQueries;

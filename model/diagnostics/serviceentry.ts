@@ -59,14 +59,20 @@ function hostFacts(
 
 function ownerFacts(reader: Reader, parts: DiagnosticParts, service: MeshService, path: string): readonly StatusFact[] {
   const { services } = parts;
-  const { hostname, namespace } = service;
-  const everybody = isPublic(service.exportTo) ? readPublicOwner(reader, services, hostname) : undefined;
-  if (everybody !== undefined && everybody.id !== service.id) {
-    return [conflicted(path, `clients see ${hostname} as namespace ${everybody.namespace} declares it`)];
+  const { hostname, namespace, exportTo } = service;
+  if (isPublic(exportTo)) {
+    const owner = readPublicOwner(reader, services, hostname);
+    if (owner === undefined || owner.id === service.id) return [];
+    const message = `clients of other namespaces see ${hostname} as namespace ${owner.namespace} declares it, unless a Sidecar of theirs imports this one and not that one`;
+    return [conflicted(path, message)];
   }
-  const own = findService(reader, services, hostname, namespace);
-  if (own === undefined || own.id === service.id) return [];
-  return [conflicted(path, `clients of ${namespace} see ${hostname} as namespace ${own.namespace} declares it`)];
+  const clients = exportTo.filter((target) => target !== '~').map((target) => (target === '.' ? namespace : target));
+  for (const client of [...new Set([namespace, ...clients])]) {
+    const seen = findService(reader, services, hostname, client);
+    if (seen === undefined || seen.id === service.id) continue;
+    return [conflicted(path, `clients of ${client} see ${hostname} as namespace ${seen.namespace} declares it`)];
+  }
+  return [];
 }
 
 /** Of ports with one number or one name the first stays; the same port twice is no conflict. */
@@ -95,11 +101,12 @@ function connectionFacts(
   if (own.addresses.length > 0 || service.members[0] !== memberKey(own)) return [];
   const caller = { cluster: own.cluster, families: '', dns: '' };
   const slices = reader.read(parts.services.visibleSlices, own.namespace);
+  const hidden = reader.read(parts.hosts.hiddenServices, own.namespace);
   return own.ports.flatMap((port, at) => {
     if (port.protocol !== 'TCP' && port.protocol !== 'Auto') return [];
     const rival = slices
       .flatMap((slice) => reader.read(parts.ports.sharedServices, sharedKey(slice, caller, port.port)))
-      .flatMap((id) => (id === service.id ? [] : (reader.read(parts.services.service, id) ?? [])))
+      .flatMap((id) => (id === service.id || hidden.has(id) ? [] : (reader.read(parts.services.service, id) ?? [])))
       .filter((other) => other.ports.some((one) => one.port === port.port && !isTls(one.protocol)))
       .filter((other) => blocksFor(other, caller).length === 0)
       .find((other) => (other.entry?.createdAt ?? 0) < own.createdAt);

@@ -8,7 +8,7 @@ import { portMode, workloadPolicy } from '../security/peerauthentication.ts';
 import { selects } from '../selection.ts';
 import { seesProxy } from '../sidecar/egress.ts';
 import { type HostPattern, importsRoute, isIn, parseEgressHosts } from '../sidecar/hosts.ts';
-import { servicesNamed } from '../sidecar/imports.ts';
+import { servicesNamed } from '../sidecar/named.ts';
 import { renderScopeKey } from '../sidecar/scope.ts';
 import { isForAll, type SidecarClaim } from '../sidecar/sidecars.ts';
 import type { SidecarSpec } from '../specs.ts';
@@ -90,6 +90,7 @@ function matchesAny(reader: Reader, parts: DiagnosticParts, pattern: HostPattern
     const ids = [
       ...reader.read(services.serviceSlice, renderSliceKey({ public: pattern.namespace })),
       ...reader.read(services.serviceSlice, renderSliceKey({ private: client })),
+      ...[...reader.read(services.contestedHosts, '').values()].flat().flatMap(({ id }) => (visible(id) ? [id] : [])),
     ];
     const matches = (id: string) =>
       isIn(pattern, parseServiceId(id).namespace) && hostWithin(parseServiceId(id).hostname, pattern.host);

@@ -313,7 +313,7 @@ spec: {host: api.example.com, trafficPolicy: {tls: ${tls}}}
     expect(endpointsOf(mesh, cluster('api.example.com', 81))).to.deep.equal(['10.9.0.2:81']);
   });
 
-  it('belong to the oldest namespace that declares them, unless a client sees one that only few do', () => {
+  it('belong to the oldest namespace that declares them, unless a client declares them itself or sees one that only few do', () => {
     const mesh = createTestMesh();
     const declare = (namespace: string, address: string, more = '') =>
       entry(
@@ -325,22 +325,23 @@ spec: {host: api.example.com, trafficPolicy: {tls: ${tls}}}
     const seen = (namespace: string) => endpointsOf(mesh, cluster('api.example.com'), { namespace });
     expect([seen('first'), seen('second'), seen('third')]).to.deep.equal([
       ['10.9.0.1:80'],
-      ['10.9.0.1:80'],
+      ['10.9.0.2:80'],
       ['10.9.0.1:80'],
     ]);
     mesh.source.apply(declare('third', '10.9.0.3', ', exportTo: ["."]'));
-    mesh.source.apply(declare('fourth', '10.9.0.4', ', exportTo: [second]'));
+    mesh.source.apply(declare('fourth', '10.9.0.4', ', exportTo: [second, sixth]'));
     mesh.source.apply(declare('fifth', '10.9.0.5', ', exportTo: ["~"]'));
-    expect(['first', 'second', 'third', 'fourth', 'fifth'].map(seen)).to.deep.equal([
+    expect(['first', 'second', 'third', 'fourth', 'fifth', 'sixth'].map(seen)).to.deep.equal([
       ['10.9.0.1:80'],
-      ['10.9.0.4:80'],
+      ['10.9.0.2:80'],
       ['10.9.0.3:80'],
       ['10.9.0.1:80'],
       ['10.9.0.1:80'],
+      ['10.9.0.4:80'],
     ]);
     const hosts = (namespace: string) =>
       (readOutbound(mesh, { namespace }).tables.get('80') ?? []).filter(({ name }) => name === 'api.example.com:80');
-    expect(hosts('second').map(({ sources }) => sources.map(({ namespace }) => namespace))).to.deep.equal([['fourth']]);
+    expect(hosts('sixth').map(({ sources }) => sources.map(({ namespace }) => namespace))).to.deep.equal([['fourth']]);
     mesh.source.delete('ServiceEntry', 'first', 'api');
     expect(seen('first')).to.deep.equal(['10.9.0.2:80']);
   });
@@ -367,14 +368,15 @@ spec:
   hosts: [api.example.com]
   http: [{match: [{sourceLabels: {app: a}}], route: [{destination: {host: api.example.com}}]}, {directResponse: {status: 418}}]
 `);
-    for (const namespace of ['first', 'second', 'third']) {
-      expect(endpointsOf(mesh, cluster('api.example.com'), { namespace })).to.deep.equal(['10.9.0.1:80']);
+    const addresses = { first: '10.9.0.1:80', second: '10.9.0.2:80', third: '10.9.0.1:80' };
+    for (const [namespace, address] of Object.entries(addresses)) {
+      expect(endpointsOf(mesh, cluster('api.example.com'), { namespace })).to.deep.equal([address]);
       const hosts = readOutbound(mesh, { namespace }).tables.get('80') ?? [];
       expect(hosts.map(({ name }) => name)).to.deep.equal(['api.example.com:80', 'allow_any']);
     }
   });
 
-  it('never take the name of a Service', () => {
+  it('take the name of a Service from nobody but the clients of their own namespace', () => {
     const mesh = createTestMesh();
     mesh.source.apply(
       entry(
@@ -384,9 +386,12 @@ spec:
     );
     mesh.source.apply(serviceObjects(reviews));
     const host = 'reviews.default.svc.cluster.local';
-    expect([...readOutbound(mesh, { namespace: 'thieves' }).clusters.keys()])
-      .to.include(cluster(host, 9080))
-      .and.not.include(cluster(host, 80));
+    const clustersFor = (namespace: string) =>
+      [...readOutbound(mesh, { namespace }).clusters.keys()].filter((name) => name.endsWith(`|${host}`));
+    for (const namespace of ['default', 'elsewhere']) {
+      expect(clustersFor(namespace)).to.include(cluster(host, 9080)).and.not.include(cluster(host, 80));
+    }
+    expect(clustersFor('thieves')).to.deep.equal([cluster(host, 80)]);
   });
 
   it('are served by the sidecars of the pods that they select', () => {

@@ -40,8 +40,8 @@ type Client = Pick<ViewKey, (typeof clientFields)[number]>;
 /** Whoever is served names has its DNS captured, and so uses addresses that were allocated. */
 const captured = '1';
 
-/** What is exported to few comes before what a client imports by name, and that before what everybody sees. */
-const rank = { private: '0', imported: '1', public: '2' } as const;
+/** What a client imports by itself comes before what is exported to few, and that before what everybody sees. */
+const rank = { imported: '0', private: '1', public: '2' } as const;
 
 export interface NameParts {
   readonly services: ServiceQueries;

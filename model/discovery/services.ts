@@ -9,6 +9,7 @@ import type { AddressFamily } from '../types/identity.ts';
 import type { Protocol, Service, ServicePort, TrafficDistribution } from '../types/inputs.ts';
 import type { EntryVisibility, MeshSettings } from '../types/settings.ts';
 import { type AliasQueries, defineAliases } from './aliases.ts';
+import { type ContestQueries, chooseDeclaration, defineContests } from './contests.ts';
 import { compareClaims, type EntryFacts, joinMembers, memberKey, mergeEntryFacts } from './merge.ts';
 import { capExports, defineEntryVisibility } from './visibility.ts';
 
@@ -38,7 +39,7 @@ export interface MeshService {
   readonly entry?: EntryFacts;
 }
 
-export interface ServiceQueries extends AliasQueries {
+export interface ServiceQueries extends AliasQueries, ContestQueries {
   /** By service id. */
   readonly service: Query<MeshService | undefined>;
   /** Service ids by slice key. */
@@ -101,12 +102,13 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
                 : []),
               ...reader.bucket(inputs.services, 'namespace', client),
             ];
+      const queries = { service, servicesByHostname, ...aliases, ...contests };
       return [...new Set(members.map(idOf))].sort().filter((id) => {
         const merged = reader.read(service, id);
         if (merged === undefined || merged.resolution === 'alias') return false;
-        if (isPublic(merged.exportTo) !== (client === '') || (client !== '' && !isVisible(merged, client)))
-          return false;
-        return ownsHost(reader, { service, servicesByHostname, concreteHost: aliases.concreteHost }, merged, client);
+        if (client === '') return isPublic(merged.exportTo) && ownsHost(reader, queries, merged, '');
+        if (isPublic(merged.exportTo)) return isKept(reader, queries, merged, client);
+        return isSeen(reader, queries, merged, client);
       });
     },
     { equal: sameData },
@@ -134,7 +136,13 @@ export function defineServices(graph: Graph, inputs: MeshInputs, settings: Query
     { equal: sameData },
   );
 
-  return { service, serviceSlice, visibleSlices, publicSlices, servicesByHostname, entryVisibility, ...aliases };
+  const contests = defineContests(graph, inputs, { service, servicesByHostname });
+
+  return {
+    ...{ service, serviceSlice, visibleSlices, publicSlices, servicesByHostname, entryVisibility },
+    ...aliases,
+    ...contests,
+  };
 }
 
 const idOf = (service: Service): string => renderServiceId(service.namespace, service.hostname);
@@ -175,8 +183,8 @@ function mergeServices(
 const sessionLabels = ['istio.io/persistent-session', 'istio.io/persistent-session-header'];
 
 /**
- * The service behind a hostname for clients of a namespace: that of Kubernetes first, then what is exported to few before
- * what is public, then the oldest.
+ * The service behind a hostname for clients of a namespace: that of their own namespace first, then that of Kubernetes, then
+ * what is exported to few before what is public, then the oldest.
  */
 export function findService(
   reader: Reader,
@@ -189,11 +197,7 @@ export function findService(
     const found = reader.read(queries.service, id);
     return found !== undefined && isVisible(found, client) ? [found] : [];
   });
-  return (
-    visible.find((service) => service.registry === 'Kubernetes') ??
-    visible.find((service) => !isPublic(service.exportTo)) ??
-    visible[0]
-  );
+  return chooseDeclaration(visible, client);
 }
 
 /** The service that everybody sees under a hostname. */
@@ -219,28 +223,30 @@ export function readConcreteHost(
   return reader.read(queries.concreteHost, name) ?? name;
 }
 
+type OwnerQueries = Parameters<typeof findService>[1] & Pick<ServiceQueries, 'contestedIn'>;
+
 /** Whether it is the one that its clients see under its hostname: those of a namespace, or all when none is named. */
-function ownsHost(
-  reader: Reader,
-  queries: Parameters<typeof findService>[1],
-  service: MeshService,
-  client: string,
-): boolean {
-  if (service.registry === 'Kubernetes') return true;
-  const owner =
-    client === ''
-      ? readPublicOwner(reader, queries, service.hostname)
-      : findService(reader, queries, service.hostname, client);
-  return owner?.id === service.id;
+function ownsHost(reader: Reader, queries: OwnerQueries, service: MeshService, client: string): boolean {
+  const { registry, namespace, hostname } = service;
+  if (client === '') {
+    return registry === 'Kubernetes' || readPublicOwner(reader, queries, hostname)?.id === service.id;
+  }
+  // A Service gives way to nothing but what its clients' own namespace declares.
+  if (registry === 'Kubernetes' && (namespace === client || !reader.read(queries.contestedIn, client).has(hostname)))
+    return true;
+  return findService(reader, queries, hostname, client)?.id === service.id;
+}
+
+/** Whether it is what a namespace declares for everybody and, because somebody else has the host, keeps to itself. */
+function isKept(reader: Reader, queries: OwnerQueries, service: MeshService, client: string): boolean {
+  const { registry, namespace, hostname } = service;
+  if (registry === 'Kubernetes' || namespace !== client || !reader.read(queries.contestedIn, client).has(hostname))
+    return false;
+  return !ownsHost(reader, queries, service, '');
 }
 
 /** Whether clients of a namespace see it: it is exported to them, and no other service has its name for them. */
-export function isSeen(
-  reader: Reader,
-  queries: Parameters<typeof findService>[1],
-  service: MeshService,
-  client: string,
-): boolean {
+export function isSeen(reader: Reader, queries: OwnerQueries, service: MeshService, client: string): boolean {
   return isVisible(service, client) && ownsHost(reader, queries, service, client);
 }
 

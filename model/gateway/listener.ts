@@ -118,7 +118,7 @@ function connectionChains(
   return boundVirtualServices(reader, parts.virtualServices, server, key.ns).flatMap(({ config }) => {
     const context = {
       scope: { port, gateways: [server.gateway], namespace: key.ns, labels: parseLabels(key.labels) },
-      findCluster: findClusterFor(reader, parts.services, domainSuffix, config.namespace, port),
+      findCluster: findClusterFor(reader, parts.services, domainSuffix, config.namespace, port, { client: key.ns }),
     };
     const through = passesThrough(server.server);
     const routes = through ? tlsRoutes(config, context) : tcpRoutes(config, context).slice(0, 1);

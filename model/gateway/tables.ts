@@ -190,7 +190,9 @@ function buildHost(
     if (config === undefined) return [];
     return resolveHttpRoutes(config, {
       scope: { port, gateways, namespace: ns, labels: parseLabels(labels) },
-      findCluster: findClusterFor(reader, parts.services, parts.inputs.domainSuffix, config.namespace, port),
+      findCluster: findClusterFor(reader, parts.services, parts.inputs.domainSuffix, config.namespace, port, {
+        client: ns,
+      }),
       retryDefaults: defaultRetries,
       tls: plan?.tls === true,
     });

@@ -96,7 +96,10 @@ export function connectionChains(
   for (const config of readVirtualServices(reader, virtualServices, service.hostname, client)) {
     const routes = connectionRoutes(config, isTls(protocol) ? 'tls' : 'tcp', {
       scope: { port, gateways: ['mesh'], namespace: client.client, labels: parseLabels(client.labels) },
-      findCluster: findClusterFor(reader, parts.services, domainSuffix, config.namespace, port),
+      findCluster: findClusterFor(reader, parts.services, domainSuffix, config.namespace, port, {
+        client: client.client,
+        service,
+      }),
     });
     for (const { match, clusters } of routes) {
       chains.push({

@@ -19,10 +19,10 @@ import {
   sliceFields,
   type ViewKey,
 } from '../keys.ts';
-import type { PortSet } from '../sidecar/hostfilter.ts';
-import { type ImportQueries, importOf, portsImported } from '../sidecar/imports.ts';
+import { type PortSet, portsImported } from '../sidecar/hostfilter.ts';
+import type { ImportQueries } from '../sidecar/imports.ts';
 import { isNarrowed, narrowSlice } from '../sidecar/narrow.ts';
-import { renderScopeKey } from '../sidecar/scope.ts';
+import { importOf, renderScopeKey } from '../sidecar/scope.ts';
 import type { Composition, Slice } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
 
@@ -125,28 +125,23 @@ export function defineClusterLists(graph: Graph, parts: ClusterListParts): Clust
     const scope = reader.read(parts.imports.sidecarScope, key);
     if (scope.whole) return undefined;
     const { rootNamespace } = reader.read(settings, '');
-    const { slices, services: named, hidden } = reader.read(parts.imports.scopeServices, key);
+    const { slices, services: named, owners, hidden } = reader.read(parts.imports.scopeServices, key);
     const client: Client = { role: '', lookup: view.families };
     const suffix = renderFields(clientFields, client);
     const overrides = new Map<string, readonly string[]>();
     for (const [id, ports] of named) {
       const service = reader.read(services.service, id);
       if (service === undefined) continue;
-      const rule = changed.get(id) ?? chooseRule(reader, rules, rootNamespace, service, undefined);
+      // What a Sidecar alone shows its clients has no rule among those that they see anyway.
+      const asked = owners.has(service.hostname) ? { namespace: view.ns, labels: parseLabels(view.labels) } : undefined;
+      const rule = changed.get(id) ?? chooseRule(reader, rules, rootNamespace, service, asked);
       overrides.set(id, ofPorts(readClusters(reader, id, rule, client), ports));
     }
+    for (const id of hidden) overrides.set(id, []);
     const imports = scope.listeners.map(importOf);
     for (const [id, rule] of changed) {
       const ports = overrides.has(id) ? undefined : portsImported(imports, id);
       if (ports !== undefined) overrides.set(id, ofPorts(readClusters(reader, id, rule, client), ports));
-    }
-    for (const [id, by] of hidden) {
-      overrides.set(id, []);
-      const service = overrides.has(by) ? undefined : reader.read(services.service, by);
-      const ports = portsImported(imports, by);
-      if (service === undefined || ports === undefined) continue;
-      const rule = chooseRule(reader, rules, rootNamespace, service, undefined);
-      overrides.set(by, ofPorts(readClusters(reader, by, rule, client), ports));
     }
     return {
       slices: slices.map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),

@@ -6,6 +6,7 @@ import {
   isHeadless,
   type MeshService,
   readConcreteHost,
+  readPublicOwner,
   type ServiceQueries,
 } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
@@ -69,7 +70,10 @@ function routesOf(
     if (key.kind === 'host' && !routesFreeHosts(reader, parts.overrides, config, port)) continue;
     const routes = resolveHttpRoutes(config, {
       scope: { port, gateways: ['mesh'], namespace: key.client, labels: parseLabels(key.labels) },
-      findCluster: findClusterFor(reader, services, domainSuffix, config.namespace, port),
+      findCluster: findClusterFor(reader, services, domainSuffix, config.namespace, port, {
+        client: key.client,
+        service,
+      }),
       retryDefaults: settings.defaultRetries,
     });
     if (routes.length > 0) return { routes, sources: [sourceOf('VirtualService', config)] };
@@ -88,7 +92,8 @@ function routesOf(
 
 /**
  * The cluster behind a destination that a resource of `namespace` names. Without a port the only port of the service
- * is meant, or the one that the client addressed.
+ * is meant, or the one that the client addressed. The service is the one that clients of `client` see, or everybody, and
+ * `service` itself where its own host is named.
  */
 export function findClusterFor(
   reader: Reader,
@@ -96,13 +101,20 @@ export function findClusterFor(
   domainSuffix: string,
   namespace: string,
   port: number,
+  { client, service }: { readonly client: string; readonly service?: MeshService | undefined },
 ): FindCluster {
+  const find = (hostname: string): MeshService | undefined => {
+    if (hostname === service?.hostname) return service;
+    const seen =
+      client === '' ? readPublicOwner(reader, services, hostname) : findService(reader, services, hostname, client);
+    return seen ?? findService(reader, services, hostname, namespace);
+  };
   return (destination) => {
     const hostname = readConcreteHost(reader, services, resolveHost(destination.host, namespace, domainSuffix));
     const named = destination.port?.number;
     const subset = destination.subset ?? '';
     if (named !== undefined && named !== 0) return { direction: 'outbound', port: named, subset, hostname };
-    const served = findService(reader, services, hostname, namespace)?.ports ?? [];
+    const served = find(hostname)?.ports ?? [];
     const [only] = served;
     return {
       direction: 'outbound',

@@ -1,19 +1,19 @@
 /** Everything that Sidecars decide about outbound traffic, joined. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
 import type { EndpointQueries } from '../discovery/endpoints.ts';
-import type { HostQueries } from '../discovery/hosts.ts';
-import { isVisible, type ServiceQueries } from '../discovery/services.ts';
+import { findService, isVisible, type ServiceQueries } from '../discovery/services.ts';
 import type { VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import type { ViewKey } from '../keys.ts';
 import type { OverrideQueries } from '../outbound/overrides.ts';
 import type { PortQueries } from '../outbound/ports.ts';
 import { type OutboundRest, parseEgressProxy } from '../outbound/rest.ts';
 import type { MeshSettings } from '../types/settings.ts';
-import { defineImports, type ImportQueries, importOf, portsImported } from './imports.ts';
+import { portsImported } from './hostfilter.ts';
+import { defineImports, type ImportQueries } from './imports.ts';
 import { defineMembers, type MemberQueries } from './members.ts';
 import { defineEgressPlan, type EgressPlan } from './plan.ts';
 import { defineSidecarRoutes, type SidecarRouteQueries } from './routes.ts';
-import { defineSidecarScope, parseScopeKey, renderScopeKey } from './scope.ts';
+import { defineSidecarScope, importOf, parseScopeKey, renderScopeKey } from './scope.ts';
 
 export interface EgressQueries extends MemberQueries, SidecarRouteQueries {
   /** By scope key: what happens to traffic to unknown destinations. */
@@ -25,7 +25,6 @@ export interface EgressQueries extends MemberQueries, SidecarRouteQueries {
 export interface EgressParts {
   readonly settings: Query<MeshSettings>;
   readonly services: ServiceQueries;
-  readonly hosts: HostQueries;
   readonly endpoints: EndpointQueries;
   readonly virtualServices: VirtualServiceQueries;
   readonly overrides: OverrideQueries;
@@ -33,10 +32,10 @@ export interface EgressParts {
 }
 
 export function defineEgress(graph: Graph, parts: EgressParts): EgressQueries {
-  const { services, hosts, virtualServices, overrides } = parts;
+  const { services, virtualServices, overrides } = parts;
   const sidecarScope = defineSidecarScope(graph, virtualServices.inputs);
   const routes = defineSidecarRoutes(graph, virtualServices, overrides);
-  const imports = defineImports(graph, { services, hosts, virtualServices, overrides, sidecarScope, routes });
+  const imports = defineImports(graph, { services, virtualServices, overrides, sidecarScope, routes });
   const members = defineMembers(graph, services, imports);
   const egressRest = graph.query<OutboundRest>('egressRest', (reader, key) => {
     const { rest } = reader.read(sidecarScope, key);
@@ -59,14 +58,17 @@ export function seesProxy(
   const proxy = parseEgressProxy(scope.rest);
   if (proxy === undefined) return false;
   const { ns } = parseScopeKey(scopeKey);
-  return reader.read(services.servicesByHostname, proxy.hostname).some((id) => {
-    const service = reader.read(services.service, id);
-    if (service === undefined || !isVisible(service, ns)) return false;
-    if (!service.ports.some(({ port }) => port === proxy.port)) return false;
-    const named = scope.whole ? 'all' : reader.read(egress.scopeServices, scopeKey).services.get(id);
-    const ports = named ?? portsImported(scope.listeners.map(importOf), id);
-    return ports === 'all' || ports?.includes(proxy.port) === true;
-  });
+  const ids = reader.read(services.servicesByHostname, proxy.hostname);
+  const chosen = scope.whole
+    ? findService(reader, services, proxy.hostname, ns)?.id
+    : reader.read(egress.scopeServices, scopeKey).owners.get(proxy.hostname);
+  const [id] = ids.length > 1 ? ids.filter((one) => one === chosen) : ids;
+  const service = id === undefined ? undefined : reader.read(services.service, id);
+  if (id === undefined || service === undefined || !isVisible(service, ns)) return false;
+  if (!service.ports.some(({ port }) => port === proxy.port)) return false;
+  const named = scope.whole ? 'all' : reader.read(egress.scopeServices, scopeKey).services.get(id);
+  const ports = named ?? portsImported(scope.listeners.map(importOf), id);
+  return ports === 'all' || ports?.includes(proxy.port) === true;
 }
 
 /** What a view does with unknown destinations; `''` where the mesh decides. */

@@ -3,6 +3,7 @@
  * same part of a namespace share its slice. Hosts that are named one by one need no slice.
  */
 import { hostWithin, intersectHosts, isWildcard } from '../hosts.ts';
+import { parseServiceId } from '../keys.ts';
 import { type EgressHosts, isIn } from './hosts.ts';
 
 /** The ports that are imported of a service. */
@@ -44,6 +45,17 @@ export function parseHostFilter(text: string): HostFilter {
     }
     return ports.size === 0 ? undefined : [...ports].sort((a, b) => a - b);
   };
+}
+
+/** The ports of a service that wildcards import. */
+export function portsImported(imports: readonly PortImport[], id: string): PortSet | undefined {
+  const { namespace, hostname } = parseServiceId(id);
+  const filter = renderHostFilter(imports, namespace);
+  return filter === undefined ? undefined : parseHostFilter(filter)(hostname);
+}
+
+export function unitePorts(a: PortSet, b: PortSet): PortSet {
+  return a === 'all' || b === 'all' ? 'all' : [...new Set([...a, ...b])].sort((x, y) => x - y);
 }
 
 function alternativesOf({ hosts, port }: PortImport, namespace: string): readonly Alternative[] {

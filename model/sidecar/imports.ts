@@ -1,17 +1,17 @@
 /** The services and routes that the listeners of a Sidecar import. */
 import type { Graph, Query, Reader } from '#graph/types.ts';
-import type { HostQueries } from '../discovery/hosts.ts';
-import { findService, isSeen, isVisible, type ServiceQueries } from '../discovery/services.ts';
+import { findService, isVisible, type ServiceQueries } from '../discovery/services.ts';
 import { sameData } from '../equality.ts';
 import { NO_ROUTE, type VirtualServiceQueries } from '../frontend/istio/virtualservices.ts';
 import { isWildcard } from '../hosts.ts';
-import { parseServiceId, parseSliceKey, renderServiceId, renderSliceKey } from '../keys.ts';
+import { parseServiceId, parseSliceKey, renderSliceKey } from '../keys.ts';
 import { isRoutedSomewhere, type OverrideQueries } from '../outbound/overrides.ts';
-import { type PortImport, type PortSet, parseHostFilter, renderHostFilter } from './hostfilter.ts';
-import { excludesService, type HostPattern } from './hosts.ts';
+import { type PortImport, type PortSet, portsImported, renderHostFilter, unitePorts } from './hostfilter.ts';
+import { addPorts, importNamed } from './named.ts';
+import { type Contest, chooseOwners } from './owners.ts';
 import { indexRoutes, type MeshRoute, type SidecarRouteQueries, selectRoutes } from './routes.ts';
 import {
-  type EgressListener,
+  importOf,
   parseEgressKey,
   parseScopeKey,
   readEgress,
@@ -26,8 +26,10 @@ export interface ServiceSelection {
   readonly slices: readonly string[];
   /** By service id: these ports, whatever a slice holds of the service. */
   readonly services: ReadonlyMap<string, PortSet>;
-  /** By id of a service that a slice may hold: the id of the import that stands before it, because both declare one host. */
-  readonly hidden: ReadonlyMap<string, string>;
+  /** By host that several namespaces declare: the id that it stands for, which is among `services`. */
+  readonly owners: ReadonlyMap<string, string>;
+  /** Ids that slices may hold and that give way to an owner. */
+  readonly hidden: readonly string[];
 }
 
 /** How a client sees a host other than everybody does. */
@@ -57,14 +59,13 @@ export interface ImportQueries {
 
 export interface ImportParts {
   readonly services: ServiceQueries;
-  readonly hosts: HostQueries;
   readonly virtualServices: VirtualServiceQueries;
   readonly overrides: OverrideQueries;
   readonly sidecarScope: Query<SidecarScope>;
   readonly routes: SidecarRouteQueries;
 }
 
-const nothing: ServiceSelection = { slices: [], services: new Map(), hidden: new Map() };
+const nothing: ServiceSelection = { slices: [], services: new Map(), owners: new Map(), hidden: [] };
 
 export function defineImports(graph: Graph, parts: ImportParts): ImportQueries {
   const { services, virtualServices, sidecarScope } = parts;
@@ -83,8 +84,12 @@ export function defineImports(graph: Graph, parts: ImportParts): ImportQueries {
     'egressServices',
     (reader, key) => {
       const listener = readEgress(reader, sidecarScope, key);
-      const { ns } = parseEgressKey(key);
-      return listener === undefined ? nothing : selectServices(reader, parts, ns, [{ hosts: listener.hosts }]);
+      if (listener === undefined) return nothing;
+      const view = parseEgressKey(key);
+      const imports = [{ hosts: listener.hosts }];
+      const named = importNamed(reader, services, imports, view.ns);
+      const contests = chooseOwners(reader, services, sidecarScope, view);
+      return selectServices(reader, parts, view.ns, imports, named, contests);
     },
     { equal: sameData },
   );
@@ -109,21 +114,22 @@ export function defineImports(graph: Graph, parts: ImportParts): ImportQueries {
       const { ns, sidecar } = parseScopeKey(key);
       const { listeners } = reader.read(sidecarScope, renderScopeKey({ ns, sidecar }));
       const imports = listeners.map(importOf);
-      const selection = selectServices(reader, parts, ns, imports);
-      const pulled = new Map(selection.services);
+      const contests = chooseOwners(reader, services, sidecarScope, { ns, sidecar });
+      const named = importNamed(reader, services, imports, ns);
       for (const index of listeners.keys()) {
         const port = imports[index]?.port;
         for (const route of reader.read(importedRoutes, renderEgressKey({ ns, sidecar }, index))) {
-          for (const { hostname, port: named, sources } of route.destinations) {
+          for (const { hostname, port: asked, sources } of route.destinations) {
             if (sources !== undefined && !sources.includes(ns)) continue;
             const service = findService(reader, services, hostname, ns);
             if (service === undefined) continue;
-            const wanted = named === 0 ? port : named;
-            add(pulled, service.id, wanted === undefined ? 'all' : [wanted]);
+            const wanted = asked === 0 ? port : asked;
+            const { id } = contests.get(service.hostname)?.owner ?? service;
+            addPorts(named, id, wanted === undefined ? 'all' : [wanted]);
           }
         }
       }
-      return { ...selection, services: besideSlices(pulled, imports) };
+      return selectServices(reader, parts, ns, imports, named, contests);
     },
     { equal: sameData },
   );
@@ -131,42 +137,47 @@ export function defineImports(graph: Graph, parts: ImportParts): ImportQueries {
   return { sidecarScope, egressServices, egressRoutes, scopeServices };
 }
 
-/** Of a listener with a port only services with that port are imported, unless it is a proxy or a socket. */
-export function importOf({ hosts, port }: EgressListener): PortImport {
-  const takesAll = port === undefined || port.number === 0 || port.protocol === 'HTTP_PROXY';
-  return takesAll ? { hosts } : { hosts, port: port.number };
-}
-
+/** `named`: what is imported beside what wildcards take. */
 function selectServices(
   reader: Reader,
   parts: ImportParts,
   client: string,
   imports: readonly PortImport[],
+  named: ReadonlyMap<string, PortSet>,
+  contests: ReadonlyMap<string, Contest>,
 ): ServiceSelection {
-  const { services } = parts;
   const slices: string[] = [];
   for (const namespace of namespacesOf(reader, parts, imports)) {
     const filter = renderHostFilter(imports, namespace);
     if (filter !== undefined) slices.push(renderSliceKey({ public: namespace, filter }));
   }
-  const hidden = reader.read(services.serviceSlice, renderSliceKey({ private: client }));
-  for (const owner of [...new Set(hidden.map((id) => parseServiceId(id).namespace))].sort()) {
+  const own = reader.read(parts.services.serviceSlice, renderSliceKey({ private: client }));
+  for (const owner of [...new Set(own.map((id) => parseServiceId(id).namespace))].sort()) {
     const filter = renderHostFilter(imports, owner);
     if (filter !== undefined) slices.push(renderSliceKey({ private: client, owner, filter }));
   }
-  const named = new Map<string, PortSet>();
-  for (const { hosts, port } of imports) {
-    for (const pattern of hosts.imported) {
-      if (isWildcard(pattern.host)) continue;
-      for (const id of servicesNamed(reader, services, pattern, client)) {
-        const { namespace, hostname } = parseServiceId(id);
-        if (!excludesService(hosts, namespace, hostname)) add(named, id, port === undefined ? 'all' : [port]);
-      }
-    }
+  return { slices, ...settle(contests, imports, named) };
+}
+
+/** What the view has beside its slices, once each contested host stands for one declaration alone. */
+function settle(
+  contests: ReadonlyMap<string, Contest>,
+  imports: readonly PortImport[],
+  named: ReadonlyMap<string, PortSet>,
+): Omit<ServiceSelection, 'slices'> {
+  const services = new Map(besideSlices(named, imports));
+  const owners = new Map<string, string>();
+  const hidden: string[] = [];
+  for (const [hostname, { owner, ids }] of contests) {
+    const ports = ids.flatMap((id) => [named.get(id) ?? [], portsImported(imports, id) ?? []]).reduce(unitePorts, []);
+    if (ports.length === 0) continue;
+    const others = ids.filter((id) => id !== owner.id);
+    for (const id of others) services.delete(id);
+    services.set(owner.id, ports);
+    owners.set(hostname, owner.id);
+    hidden.push(...others);
   }
-  const seen = (id: string) => named.has(id) || portsImported(imports, id) !== undefined;
-  const behind = [...reader.read(parts.hosts.hiddenServices, client)].filter(([, by]) => seen(by));
-  return { slices, services: besideSlices(named, imports), hidden: new Map(behind) };
+  return { services, owners, hidden };
 }
 
 /** Namespaces out of which a wildcard imports. */
@@ -179,41 +190,6 @@ function namespacesOf(reader: Reader, { services }: ImportParts, imports: readon
     const { public: namespace } = parseSliceKey(slice);
     return namespace === '' ? [] : [namespace];
   });
-}
-
-/**
- * The visible services behind a host without a wildcard; that of the client's own namespace alone where it has one. Another
- * name of a service stands for it.
- */
-export function servicesNamed(
-  reader: Reader,
-  services: ServiceQueries,
-  { namespace, host }: HostPattern,
-  client: string,
-): readonly string[] {
-  const visible = (ids: readonly string[]) =>
-    ids.filter((id) => {
-      const service = reader.read(services.service, id);
-      return service !== undefined && service.resolution !== 'alias' && isVisible(service, client);
-    });
-  const declared = namespace === '*' ? undefined : renderServiceId(namespace, host);
-  const known = reader.read(services.servicesByHostname, host);
-  if (known.length > 0) {
-    const own = renderServiceId(client, host);
-    const found = visible(declared === undefined ? known : known.filter((id) => id === declared));
-    return found.includes(own) ? [own] : found;
-  }
-  if (declared !== undefined && reader.read(services.service, declared) === undefined) return [];
-  const concrete = reader.read(services.concreteHost, host);
-  return concrete === undefined || concrete === host ? [] : visible(reader.read(services.servicesByHostname, concrete));
-}
-
-function add(services: Map<string, PortSet>, id: string, ports: PortSet): void {
-  services.set(id, unitePorts(services.get(id) ?? [], ports));
-}
-
-function unitePorts(a: PortSet, b: PortSet): PortSet {
-  return a === 'all' || b === 'all' ? 'all' : [...new Set([...a, ...b])].sort((x, y) => x - y);
 }
 
 /** What of the named services the slices don't hold already. */
@@ -231,13 +207,6 @@ function besideSlices(
   return beside;
 }
 
-/** The ports of a service that wildcards import. */
-export function portsImported(imports: readonly PortImport[], id: string): PortSet | undefined {
-  const { namespace, hostname } = parseServiceId(id);
-  const filter = renderHostFilter(imports, namespace);
-  return filter === undefined ? undefined : parseHostFilter(filter)(hostname);
-}
-
 /** Only services to which some VirtualService lays claim can be routed differently. */
 function chooseRoutes(
   reader: Reader,
@@ -252,7 +221,7 @@ function chooseRoutes(
   for (const id of candidatesOf(reader, parts, selection)) {
     const service = reader.read(parts.services.service, id);
     if (service === undefined || !isVisible(service, client) || !isImported(id)) continue;
-    if (!selection.services.has(id) && !isSeen(reader, parts.services, service, client)) continue;
+    if (id !== (selection.owners.get(service.hostname) ?? id)) continue;
     const found = index.find(service.hostname);
     const isUsual = keysOf(found) === reader.read(parts.routes.publicRoutes, service.hostname);
     if (!isUsual || testSource(found)) services.set(id, choiceOf(found));

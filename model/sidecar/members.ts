@@ -18,7 +18,7 @@ export function defineMembers(graph: Graph, services: ServiceQueries, imports: I
     (reader, key) => {
       const { slices, services: named, hidden } = reader.read(imports.egressServices, key);
       const ids = new Set([...slices.flatMap((slice) => reader.read(services.serviceSlice, slice)), ...named.keys()]);
-      for (const id of hidden.keys()) ids.delete(id);
+      for (const id of hidden) ids.delete(id);
       return [...ids].sort();
     },
     { equal: sameData },

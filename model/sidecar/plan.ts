@@ -19,9 +19,8 @@ import { isAnyAddress, isOwnPort, isReserved } from '../ownports.ts';
 import type { ServicePort } from '../types/inputs.ts';
 import type { Composition } from '../types/resolved.ts';
 import type { MeshSettings } from '../types/settings.ts';
-import { importOf } from './imports.ts';
 import { type MemberQueries, readMembers, routeFields } from './members.ts';
-import { type EgressListener, renderEgressKey, renderScopeKey } from './scope.ts';
+import { type EgressListener, importOf, renderEgressKey, renderScopeKey } from './scope.ts';
 
 export interface EgressPlan {
   readonly listeners: Composition;
@@ -140,7 +139,7 @@ function planServices(
   const suffix = renderFields(callerFields, { cluster, families, dns });
   const shadowed = [...taken.values()].flatMap(({ keys }) => keys.map((text) => parseListenerKey(text).service));
   const overrides = new Map<string, readonly string[]>();
-  for (const id of new Set([...named.keys(), ...routes.keys(), ...shadowed, ...hidden.values()])) {
+  for (const id of new Set([...named.keys(), ...routes.keys(), ...shadowed])) {
     const service = id === '' ? undefined : reader.read(parts.services.service, id);
     if (service === undefined) continue;
     const client = { cluster, families, dns, ...routeFields(routes.get(id), view) };
@@ -148,7 +147,7 @@ function planServices(
     const free = keys.filter((text) => !taken.has(serviceName(id, parseListenerKey(text).port)));
     if (keys.length > 0) overrides.set(id, free);
   }
-  for (const id of hidden.keys()) overrides.set(id, []);
+  for (const id of hidden) overrides.set(id, []);
   return {
     slices: slices.map((slice) => (suffix === '' ? slice : `${slice};${suffix}`)),
     overrides,

@@ -8,6 +8,7 @@ import { parseFields, renderFields, type ViewKey } from '../keys.ts';
 import type { OutboundRest } from '../outbound/rest.ts';
 import type { SidecarSpec } from '../specs.ts';
 import type { Protocol } from '../types/inputs.ts';
+import type { PortImport } from './hostfilter.ts';
 import { type EgressHosts, everything, importsEverything, parseEgressHosts } from './hosts.ts';
 
 export interface EgressListener {
@@ -59,6 +60,12 @@ export function defineSidecarScope(graph: Graph, inputs: MeshInputs): Query<Side
 export function readEgress(reader: Reader, scope: Query<SidecarScope>, key: string): EgressListener | undefined {
   const { ns, sidecar, egress } = parseEgressKey(key);
   return reader.read(scope, renderScopeKey({ ns, sidecar })).listeners[Number(egress)];
+}
+
+/** Of a listener with a port only services with that port are imported, unless it is a proxy or a socket. */
+export function importOf({ hosts, port }: EgressListener): PortImport {
+  const takesAll = port === undefined || port.number === 0 || port.protocol === 'HTTP_PROXY';
+  return takesAll ? { hosts } : { hosts, port: port.number };
 }
 
 function resolveScope(spec: SidecarSpec, owner: string, client: string, inputs: MeshInputs): SidecarScope {

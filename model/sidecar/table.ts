@@ -13,7 +13,7 @@ import { httpServicesKey, type PortQueries } from '../outbound/ports.ts';
 import { namesHosts } from '../outbound/reach.ts';
 import type { ServicePort } from '../types/inputs.ts';
 import type { ComposedRouteTable } from '../types/resolved.ts';
-import { portsImported } from './imports.ts';
+import { portsImported } from './hostfilter.ts';
 import { type MemberQueries, readMembers, routeFields } from './members.ts';
 import { readEgress, renderEgressKey } from './scope.ts';
 
@@ -85,7 +85,7 @@ export function scopedTable(reader: Reader, parts: ScopedTableParts, key: RouteT
   for (const id of new Set([...services.keys(), ...routes.keys(), ...aliased, ...detected])) {
     override(id, (service, one) => namesHosts(service, one) || (detects && one.protocol === 'Auto'));
   }
-  for (const id of hidden.keys()) overrides.set(id, []);
+  for (const id of hidden) overrides.set(id, []);
   return {
     name: port,
     slices: slices.map((text) => {

@@ -150,6 +150,47 @@ spec:
     );
   });
 
+  it('leads to what its own namespace declares of a host, whoever declared it first, unless a Sidecar imports that alone', async () => {
+    const declare = (namespace: string, port: number, address: string) =>
+      entry(
+        'shared',
+        `{hosts: [shared.example.com], resolution: STATIC, ports: [{number: ${port}, name: http, protocol: HTTP}], endpoints: [{address: ${address}}]}`,
+      ).replace(
+        'namespace: bookinfo',
+        `namespace: ${namespace}, creationTimestamp: "2026-01-0${port === 80 ? 1 : 2}T00:00:00Z"`,
+      );
+    const onPort = (port: number) => askHost('shared.example.com', `http://${NOWHERE}:${port}/`);
+    const importing = (host: string) => `
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: default, namespace: bookinfo}
+spec: {egress: [{hosts: ["${host}"]}]}`;
+    const isElders = async () => {
+      await eventually(() => onPort(80), answered(`${A}:80`));
+      await eventually(
+        () => onPort(8080),
+        ({ status }) => expect(status).not.to.equal(200),
+      );
+    };
+    const isOwn = async () => {
+      await eventually(() => onPort(8080), answered(`${B}:8080`));
+      await eventually(
+        () => onPort(80),
+        ({ status }) => expect(status).not.to.equal(200),
+      );
+    };
+    mesh.pipeline.objects.apply(declare('elder', 80, A));
+    await isElders();
+    mesh.pipeline.objects.apply(declare('bookinfo', 8080, B));
+    await isOwn();
+    mesh.pipeline.objects.apply(importing('elder/*'));
+    await isElders();
+    mesh.pipeline.objects.apply(importing('./*'));
+    await isOwn();
+    mesh.pipeline.objects.delete('Sidecar', 'bookinfo', 'default');
+    await isOwn();
+  });
+
   it('leads requests on port 80 to a host that has another port only, where a VirtualService routes it', async () => {
     mesh.pipeline.objects.apply(
       entry(

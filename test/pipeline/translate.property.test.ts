@@ -88,6 +88,7 @@ describe('any sequence of edits', () => {
     const step = fc.tuple(meshEdit, fc.constantFrom<Pause>('none', 'turn', 'built', 'built'));
     const seen = new Set<string>();
     const forms = new Set<string>();
+    let contested = 0;
     await fc.assert(
       fc.asyncProperty(
         fc.array(step, { minLength: 1, maxLength: 30, size: 'max' }),
@@ -109,6 +110,7 @@ describe('any sequence of edits', () => {
           expect(grown.faults).to.deep.equal([]);
           for (const at of envoys.keys()) compareForms(built[at]?.(), built[at + envoys.length]?.());
           for (const snapshot of built) for (const form of findRareForms(snapshot())) forms.add(form);
+          contested += fresh.graph.read(fresh.model.contestedHosts, '').size;
           for (const line of scratch) seen.add(line.split(' ').slice(1, 3).join(' '));
         },
       ),
@@ -118,6 +120,7 @@ describe('any sequence of edits', () => {
     for (const type of ['Cluster', 'ClusterLoadAssignment', 'Listener', 'RouteConfiguration', 'VirtualHost'])
       expect([...seen].filter((name) => name.startsWith(`${type} `)).length, type).to.be.greaterThan(10);
     expect([...seen].filter((name) => name.startsWith('NameTable ')).length, 'parts of names').to.be.greaterThan(2);
+    expect(contested, 'hosts that several namespaces declare').to.be.greaterThan(0);
     expect([...forms]).to.have.members(Object.keys(RARE_FORMS));
   }).timeout(60_000);
 });

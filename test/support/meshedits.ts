@@ -185,6 +185,12 @@ const egressHosts = fc.constantFrom<readonly string[]>(
     ['*/*.bookinfo.svc.cluster.local', '~*/ratings.bookinfo.svc.cluster.local'],
   ],
   ['bookinfo/reviews.bookinfo.svc.cluster.local', 'shop/*.example.com'],
+  // Hosts that several namespaces may declare.
+  ...[
+    ['*/api.example.com', '*/books.example.com'],
+    ['./*', 'istio-system/*'],
+    ['shop/books.example.com', 'bookinfo/*'],
+  ],
 );
 /** Those with ports go first. */
 const egressListeners = fc
