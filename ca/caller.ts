@@ -1,5 +1,6 @@
 import type { X509Certificate } from 'node:crypto';
 import { type Clock, LateenError, type PresentedCredentials } from '#runtime/index.ts';
+import { KnownCertificates } from './knowncertificates.ts';
 import type { Identity } from './spiffe.ts';
 import { verifyPeerCertificate } from './verify.ts';
 
@@ -51,6 +52,7 @@ const maxTokenLength = 16 * 1024;
  */
 export class CallerAuthenticator {
   readonly #options: CallerAuthenticatorOptions;
+  readonly #known = new KnownCertificates();
   #pending = 0;
 
   constructor(options: CallerAuthenticatorOptions) {
@@ -76,7 +78,9 @@ export class CallerAuthenticator {
 
   #verifyCertificate(chain: readonly Uint8Array[]): CallerVerdict {
     const { trust, clock, trustDomains } = this.#options;
-    const verdict = verifyPeerCertificate(chain, { ...trust(), vouched: true }, clock.now());
+    const verdict = verifyPeerCertificate(chain, { ...trust(), vouched: true }, clock.now(), (der) =>
+      this.#known.parse(der),
+    );
     if (!verdict.ok) return refuse(verdict.reason);
     const { trustDomain, aliases } = trustDomains();
     const own = verdict.identity.trustDomain;

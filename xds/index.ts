@@ -6,9 +6,11 @@
  * refusal changes only what its own stream is sent; bytes not drained are bounded; without a proven identity no secrets.
  */
 export type { DebugAnswer, DebugResponder } from './debug.ts';
+export type { ClosingReason, DoorLimits } from './door.ts';
 export type { Authentication, PeerAuthenticator, ProvenIdentity } from './identity.ts';
 export type { StreamState, TypeState } from './inspect.ts';
 export { type Connections, createGrpcListener, type GrpcListenerOptions } from './listener.ts';
+export { declareConnectionMetrics } from './metrics.ts';
 export type { DebugQuestion } from './request.ts';
 export {
   createDiscoveryService,

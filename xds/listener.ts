@@ -1,13 +1,19 @@
 /** A gRPC port as a component: binds, serves what was registered on it, and lets go of everything when stopped. */
 import { type Server as Acceptor, createServer, type ListenOptions, type Socket } from 'node:net';
 import { Server, type ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
-import { type Component, LateenError, type Logger } from '#runtime/index.ts';
+import { type Clock, type Component, LateenError, type Logger, systemClock } from '#runtime/index.ts';
+import { type ClosingReason, DEFAULT_DOOR_LIMITS, Door, type DoorLimits } from './door.ts';
 import { MOST_REQUEST_BYTES, shareResponseBytes } from './sharing.ts';
 
 /** The connections of a port, by the address of the other end as calls name it (`address:port`). */
 export interface Connections {
   /** Closes a connection soon, once the status of the call that ends is out; every call on it ends. */
   close(peer: string): void;
+  /**
+   * A call on a connection is served until the result is called: the other end has proven who it is, or need not. A
+   * connection on which that is true of no call is closed after a while.
+   */
+  serve(peer: string): () => void;
 }
 
 export interface GrpcListenerOptions {
@@ -31,6 +37,10 @@ export interface GrpcListenerOptions {
   readonly onStop?: () => void;
   /** Called with the port once connections are accepted. */
   readonly onListening?: (port: number) => void;
+  /** Told of each connection that is closed before it was of use, and why. */
+  readonly onTurnedAway?: (reason: ClosingReason) => void;
+  readonly limits?: Partial<DoorLimits>;
+  readonly clock?: Clock;
   readonly logger: Logger;
 }
 
@@ -63,6 +73,7 @@ export function createGrpcListener(options: GrpcListenerOptions): Component {
 
 async function serve(options: GrpcListenerOptions, signal: AbortSignal): Promise<void> {
   const { name, address, credentials, services, maxConnectionAgeMs, logger, onListening, onStop, onDistrust } = options;
+  const { limits, clock = systemClock, onTurnedAway } = options;
   const server = new Server({
     ...CHANNEL_OPTIONS,
     ...(maxConnectionAgeMs === undefined
@@ -76,14 +87,44 @@ async function serve(options: GrpcListenerOptions, signal: AbortSignal): Promise
       const socket = sockets.get(peer);
       if (socket !== undefined) close(socket);
     },
+    serve(peer) {
+      const socket = sockets.get(peer);
+      return socket === undefined ? () => undefined : door.serve(socket);
+    },
   };
   for (const register of services) register(server, connections);
   const injector = server.createConnectionInjector(credentials);
-  const acceptor = createServer((socket) => {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    sockets.set(peer, socket);
-    socket.once('close', () => sockets.delete(peer));
+  const letIn = (socket: Socket) => {
+    // From now on what comes is read, as it is at once where nobody has to wait.
+    socket.read(0);
     injector.injectConnection(socket);
+  };
+  const door = new Door<Socket>({
+    limits: { ...DEFAULT_DOOR_LIMITS, ...limits },
+    clock,
+    defer: setImmediate,
+    letIn,
+    close(socket, reason) {
+      logger.debug('connection closed', { name, peer: `${socket.remoteAddress}:${socket.remotePort}`, reason });
+      onTurnedAway?.(reason);
+      // The status of the last call may still be on its way.
+      if (reason === 'crowded') close(socket);
+      else socket.destroy();
+    },
+  });
+  const acceptor = createServer({ pauseOnConnect: true }, (socket) => {
+    const { remoteAddress } = socket;
+    const peer = `${remoteAddress}:${socket.remotePort}`;
+    sockets.set(peer, socket);
+    socket.once('close', () => {
+      sockets.delete(peer);
+      door.leave(socket);
+    });
+    // Nothing would be left of it if it failed before it is let in.
+    socket.on('error', () => undefined);
+    // Whoever may open a Unix socket is not a stranger.
+    if (remoteAddress === undefined) letIn(socket);
+    else door.arrive(socket, remoteAddress);
   });
   const port = await listen(acceptor, name, address);
   logger.info('listening', { name, address, port });
@@ -95,6 +136,7 @@ async function serve(options: GrpcListenerOptions, signal: AbortSignal): Promise
   if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
   stopDistrust?.();
   acceptor.close();
+  door.stop();
   onStop?.();
   await shutDown(server);
   for (const socket of sockets.values()) socket.destroy();

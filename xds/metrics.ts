@@ -1,5 +1,6 @@
 /** What the xDS server measures, under Istio's names. */
 import type { Metrics } from '#runtime/index.ts';
+import type { ClosingReason } from './door.ts';
 import { RESOURCE_TYPES, type ResourceType } from './types.ts';
 
 export interface XdsMetrics {
@@ -113,4 +114,14 @@ export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
     exhausted: (holder) => exhausted.increment({ holder }),
     internalError: () => internalErrors.increment({}),
   };
+}
+
+/** Declares what is counted of connections that are closed before they are of use, whatever their port; once per registry. */
+export function declareConnectionMetrics(metrics: Metrics): (reason: ClosingReason) => void {
+  const turnedAway = metrics.counter({
+    name: 'lateen_xds_connections_turned_away',
+    help: 'Connections closed because no call was served on them in time, or too many such connections were there.',
+    labels: ['reason'],
+  });
+  return (reason) => turnedAway.increment({ reason });
 }

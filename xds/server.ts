@@ -59,10 +59,10 @@ export interface DiscoveryOptions {
 export interface DiscoveryService {
   /**
    * Adds AggregatedDiscoveryService to a gRPC server. Without an authenticator its streams have no identity and get no
-   * secrets: only for a loopback port. A stream ends when the certificate expires that proved its identity, and (given the
-   * port's connections) its connection with it, so that the client comes back with its new one.
+   * secrets: only for a loopback port. A stream ends when the certificate expires that proved its identity, and its
+   * connection with it, so that the client comes back with its new one.
    */
-  register(server: Server, authenticator?: PeerAuthenticator, connections?: Connections): void;
+  register(server: Server, connections: Connections, authenticator?: PeerAuthenticator): void;
   /**
    * Answers a client with this node as if it had connected, so that those to come find responses put together and code
    * compiled. Says whether it was sent everything; nothing of it is left to be seen.
@@ -133,7 +133,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     },
   };
 
-  const serve = (call: DiscoveryCall, protocol: Protocol, caller: Caller) => {
+  const serve = (call: DiscoveryCall, protocol: Protocol, caller: Caller, holdConnection: () => () => void) => {
     let leave: () => void;
     try {
       leave = crowd.join(caller.holder);
@@ -143,8 +143,10 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
       refuse(call, status.RESOURCE_EXHAUSTED, reason);
       return;
     }
+    const letGo = holdConnection();
     const stream: DiscoveryStream = new DiscoveryStream(call, protocol, context, caller, () => {
       leave();
+      letGo();
       streams.delete(stream);
     });
     streams.add(stream);
@@ -158,13 +160,14 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
   const accept = async (
     call: DiscoveryCall,
     protocol: Protocol,
+    connections: Connections,
     authenticator: PeerAuthenticator | undefined,
-    connections: Connections | undefined,
   ) => {
-    const disconnect = () => connections?.close(call.getPeer());
+    const disconnect = () => connections.close(call.getPeer());
+    const holdConnection = () => connections.serve(call.getPeer());
     if (isTurnedAway(call)) return;
     if (authenticator === undefined) {
-      serve(call, protocol, { holder: `address ${addressOf(call)}`, disconnect });
+      serve(call, protocol, { holder: `address ${addressOf(call)}`, disconnect }, holdConnection);
       return;
     }
     let cancelled = false;
@@ -178,7 +181,8 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     if (authentication.ok) {
       const { identity, expires } = authentication;
       const holder = `identity ${identity.namespace}/${identity.serviceAccount}`;
-      serve(call, protocol, { identity, holder, disconnect, ...(expires === undefined ? {} : { expires }) });
+      const caller = { identity, holder, disconnect, ...(expires === undefined ? {} : { expires }) };
+      serve(call, protocol, caller, holdConnection);
       return;
     }
     const { code, reason } = authentication;
@@ -193,9 +197,9 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
   };
 
   return {
-    register(server, authenticator, connections) {
+    register(server, connections, authenticator) {
       const handler = (protocol: Protocol) => (call: DiscoveryCall) => {
-        accept(call, protocol, authenticator, connections).catch((thrown: unknown) => {
+        accept(call, protocol, connections, authenticator).catch((thrown: unknown) => {
           logger.error('discovery stream could not be accepted', {
             peer: call.getPeer(),
             error: LateenError.from(thrown),

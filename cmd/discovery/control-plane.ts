@@ -23,11 +23,12 @@ import {
   runComponents,
   systemClock,
 } from '#runtime/index.ts';
+import type { Connections } from '#xds/index.ts';
 import type { HttpServer } from '../http-server.ts';
 import { createAddressClaims } from './address-claims.ts';
 import { createAdmission } from './admission.ts';
 import { createDeliveryClient } from './delivery-client.ts';
-import { createDeliveryService, deliveryDefinition, type Empty } from './delivery-service.ts';
+import { createDeliveryService, deliveryDefinition, type Empty, type ReplicaCheck } from './delivery-service.ts';
 import { createRootStore, createSecretAuthorizer, createTokenVerifier } from './kube-adapters.ts';
 import { createLeader } from './leader.ts';
 import { createMesh } from './mesh.ts';
@@ -185,13 +186,14 @@ function join(
     onRehearsed: () => waiting.delete(prepared),
   });
   const { snapshots, ledger, debug } = serving;
-  const isReplica = async (call: ServerWritableStream<Empty, DeliveryReport>) => {
+  const isReplica = async (call: ServerWritableStream<Empty, DeliveryReport>, connections: Connections) => {
     const verdict = await callers.authenticate({ ...readCredentials(call), authorization: [] });
-    return (
+    const allowed =
       verdict.ok &&
       verdict.identity.namespace === settings.namespace &&
-      verdict.identity.serviceAccount === settings.serviceAccount
-    );
+      verdict.identity.serviceAccount === settings.serviceAccount;
+    if (allowed && !call.cancelled) call.once('cancelled', connections.serve(call.getPeer()));
+    return allowed;
   };
   const replicas = createReplicas({
     ...mesh,
@@ -200,7 +202,12 @@ function join(
   });
   const secure = serving.secure({
     ...{ authority, certificate, callers, caMetrics },
-    more: [(server) => server.addService(deliveryDefinition, createDeliveryService(ledger, clock, isReplica))],
+    more: [
+      (server, connections) => {
+        const check: ReplicaCheck = (call) => isReplica(call, connections);
+        server.addService(deliveryDefinition, createDeliveryService(ledger, clock, check));
+      },
+    ],
   });
 
   // Once, not with each term of leadership: its query lives as long as the graph.

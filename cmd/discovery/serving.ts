@@ -15,6 +15,7 @@ import { createSnapshotSource, type MeshSnapshotSource, type SecretAuthorizer } 
 import {
   createDiscoveryService,
   createGrpcListener,
+  declareConnectionMetrics,
   type GrpcListenerOptions,
   type ServedResource,
   type WorkloadReception,
@@ -69,6 +70,12 @@ export interface Serving {
   secure(parts: SecureParts): Component;
 }
 
+/**
+ * How many connections over TLS begin: as many at once as a replica configures in some seconds, then as many as it could
+ * configure, which leaves half of the main thread's time to what proxies have to be told.
+ */
+const secureConnections = { perSecond: 200, burst: 500 };
+
 export function createServing(options: ServingOptions): Serving {
   const { settings, mesh, callers, clock, logger, metrics } = options;
   const scoped = (scope: string) => logger.child({ scope });
@@ -120,13 +127,13 @@ export function createServing(options: ServingOptions): Serving {
     },
   });
   const onStop = () => discovery.close();
+  const onTurnedAway = declareConnectionMetrics(metrics);
   const plaintext = createGrpcListener({
     name: 'plaintext xds',
     address: settings.grpcAddr,
     credentials: ServerCredentials.createInsecure(),
-    services: [(server, connections) => discovery.register(server, undefined, connections)],
-    onStop,
-    logger,
+    services: [(server, connections) => discovery.register(server, connections)],
+    ...{ clock, onTurnedAway, onStop, logger },
   });
   return {
     snapshots,
@@ -149,15 +156,15 @@ export function createServing(options: ServingOptions): Serving {
         address: settings.secureGrpcAddr,
         credentials: buildServerCredentials(certificate),
         maxConnectionAgeMs: settings.xds.maxConnectionAge,
+        limits: { rate: secureConnections },
         services: [
-          (server, connections) => discovery.register(server, proven, connections),
+          (server, connections) => discovery.register(server, connections, proven),
           (server) =>
             addCertificateService(server, { authority, callers: proven, metrics: caMetrics, logger: scoped('ca') }),
           ...more,
         ],
         onDistrust: (listener) => onDistrust(certificate, listener),
-        onStop,
-        logger,
+        ...{ clock, onTurnedAway, onStop, logger },
       }),
   };
 }

@@ -98,7 +98,7 @@ describe('proxyless gRPC', () => {
         name: 'xds',
         address: '127.0.0.1:0',
         credentials: ServerCredentials.createInsecure(),
-        services: [(server) => discovery.register(server)],
+        services: [(server, connections) => discovery.register(server, connections)],
         onStop: () => discovery.close(),
         onListening,
         logger: silentLogger,

@@ -64,7 +64,7 @@ describe('the name table, from objects to an agent', () => {
         name: 'xds',
         address: `127.0.0.1:${onPort}`,
         credentials: buildServerCredentials(certificate),
-        services: [(server) => discovery.register(server, callers)],
+        services: [(server, connections) => discovery.register(server, connections, callers)],
         onStop: () => discovery.close(),
         onListening: (bound) => {
           port = bound;

@@ -46,6 +46,7 @@ export interface ClientOptions {
 /** One stream. Responses are taken in order with `next`; the end of the stream is a status. */
 export class AdsStream<Request, Response> {
   readonly #client: Client;
+  readonly #begin: () => AdsStream<Request, Response>;
   readonly #call: ClientDuplexStream<Buffer, Buffer>;
   readonly #encode: (request: Request) => Buffer;
   readonly #responses: Response[] = [];
@@ -58,12 +59,16 @@ export class AdsStream<Request, Response> {
     port: number,
     options: ClientOptions,
     codec: { encode: (request: Request) => Buffer; decode: (bytes: Buffer) => Response },
+    client?: Client,
   ) {
-    this.#client = new Client(`127.0.0.1:${port}`, options.credentials ?? credentials.createInsecure(), {
-      'grpc.ssl_target_name_override': 'istiod.istio-system.svc',
-      // A connection for each, as proxies have.
-      'grpc.use_local_subchannel_pool': 1,
-    });
+    this.#client =
+      client ??
+      new Client(`127.0.0.1:${port}`, options.credentials ?? credentials.createInsecure(), {
+        'grpc.ssl_target_name_override': 'istiod.istio-system.svc',
+        // A connection for each, as proxies have.
+        'grpc.use_local_subchannel_pool': 1,
+      });
+    this.#begin = () => new AdsStream(method, port, options, codec, this.#client);
     const metadata = new Metadata();
     if (options.token !== undefined) metadata.set('authorization', `Bearer ${options.token}`);
     this.#encode = codec.encode;
@@ -107,6 +112,16 @@ export class AdsStream<Request, Response> {
   /** Whether there is a connection to the server. */
   get connected(): boolean {
     return this.#client.getChannel().getConnectivityState(false) === connectivityState.READY;
+  }
+
+  /** Another stream on the same connection. */
+  again(): AdsStream<Request, Response> {
+    return this.#begin();
+  }
+
+  /** Breaks the stream and keeps the connection. */
+  cancel(): void {
+    this.#call.cancel();
   }
 
   /** Breaks the stream as a client that goes away does. */

@@ -32,6 +32,8 @@ export interface DiscoveryServerOptions {
   readonly debug?: DebugResponder;
   readonly clock?: Clock;
   readonly onDistrust?: GrpcListenerOptions['onDistrust'];
+  readonly onTurnedAway?: GrpcListenerOptions['onTurnedAway'];
+  readonly limits?: GrpcListenerOptions['limits'];
   /** Default: a free one. */
   readonly port?: number;
 }
@@ -53,7 +55,7 @@ export async function serveSource(
     level: 'debug',
     write: (line) => logged.push(JSON.parse(line) as Record<string, unknown>),
   });
-  const { settings = {}, clock, debug } = options;
+  const { settings = {}, clock, debug, onTurnedAway, limits = {} } = options;
   const service = createDiscoveryService({
     ...{ source, observer, logger, metrics, settings },
     ...(clock === undefined ? {} : { clock }),
@@ -66,8 +68,11 @@ export async function serveSource(
       name: 'xds',
       address: `127.0.0.1:${options.port ?? 0}`,
       credentials: options.credentials ?? ServerCredentials.createInsecure(),
-      services: [(server, connections) => service.register(server, options.authenticator, connections)],
+      services: [(server, connections) => service.register(server, connections, options.authenticator)],
       ...(options.onDistrust === undefined ? {} : { onDistrust: options.onDistrust }),
+      ...(onTurnedAway === undefined ? {} : { onTurnedAway }),
+      ...(clock === undefined ? {} : { clock }),
+      limits,
       onStop: () => service.close(),
       onListening,
       logger,

@@ -164,7 +164,10 @@ export class MeshNetwork {
         address: `unix:${socketPath}`,
         credentials: ServerCredentials.createInsecure(),
         services: [
-          (server) => this.#service.register(server, { authenticate: () => Promise.resolve({ ok: true, identity }) }),
+          (server, connections) =>
+            this.#service.register(server, connections, {
+              authenticate: () => Promise.resolve({ ok: true, identity }),
+            }),
         ],
         // That closes all streams, those on other sockets too.
         onStop: () => {

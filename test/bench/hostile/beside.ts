@@ -6,19 +6,20 @@ import { Fleet } from '../scale/fleet.ts';
 import { resolveTarget } from '../scale/index.ts';
 import type { ScaleMesh } from '../scale/mesh.ts';
 import { makeChurn } from '../scale/round.ts';
-import type { StartServer } from '../scale/servers.ts';
+import type { MeasuredServer, StartServer } from '../scale/servers.ts';
 
 export interface Disturbance {
   readonly name: string;
   /** So often a second is tried what is counted. */
   readonly offered?: number | undefined;
+  /** Proxies that behave come over mutual TLS. */
+  readonly tls?: boolean | undefined;
   start(place: DisturbedPlace): Promise<RunningDisturbance>;
 }
 
 export interface DisturbedPlace {
   readonly mesh: ScaleMesh;
-  /** Of the server's plaintext xDS. */
-  readonly port: number;
+  readonly server: MeasuredServer;
   readonly signal: AbortSignal;
 }
 
@@ -53,7 +54,7 @@ const warmUp = 1_000;
 const memoryBound = 400;
 
 export async function measureBeside(
-  { name, offered, start: disturb }: Disturbance,
+  { name, offered, tls = false, start: disturb }: Disturbance,
   { mesh, program, proxies, start, changes, serial, signal }: BesideSetting,
 ): Promise<readonly Measurement[]> {
   await mesh.forgetControlPlane();
@@ -61,10 +62,10 @@ export async function measureBeside(
   const fleet = new Fleet(program);
   let disturbance: RunningDisturbance | undefined;
   try {
-    await fleet.connect(await resolveTarget(server, { mesh, proxies, tls: false }));
+    await fleet.connect(await resolveTarget(server, { mesh, proxies, tls }));
     await fleet.quiet();
     await resetPeak(server.pid);
-    disturbance = await disturb({ mesh, port: server.plainPort, signal });
+    disturbance = await disturb({ mesh, server, signal });
     await sleep(warmUp, undefined, { signal });
     const acts = await disturbance.count?.();
     const before = await readCost(server.pid);

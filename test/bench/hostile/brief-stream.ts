@@ -3,6 +3,7 @@
  * that builds a channel for each costs more than the server does, and then it is the client that is measured.
  */
 import { connect } from 'node:net';
+import { type ConnectionOptions, connect as connectSecure, type SecureContext } from 'node:tls';
 
 const path = '/envoy.service.discovery.v3.AggregatedDiscoveryService/DeltaAggregatedResources';
 
@@ -20,11 +21,20 @@ const headBytes = 9;
 /** Whatever the first response is, it comes without the server having to wait. */
 const window = 1 << 24;
 
+/** What a client that comes over TLS trusts, shows and expects. */
+export interface SecureEnd {
+  readonly context: SecureContext;
+  readonly serverName: string;
+}
+
 const settingsTaken = frame(SETTINGS, ACK, 0, []);
-const opening = Buffer.concat([
+const preface = Buffer.concat([
   Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
   // SETTINGS_INITIAL_WINDOW_SIZE
   frame(SETTINGS, 0, 0, [0, 4, ...number(window)]),
+]);
+const opening = Buffer.concat([
+  preface,
   frame(WINDOW_UPDATE, 0, 0, number(window)),
   frame(HEADERS, END_HEADERS, 1, [
     // In the static table of RFC 7541: POST, http; names of :path, :authority, content-type; and one name spelled out.
@@ -40,10 +50,10 @@ const opening = Buffer.concat([
  * Resolves once nothing is left of it: true after the first response, false where the stream or the connection ended
  * without one, or `patience` passed (milliseconds).
  */
-export function askBriefly(port: number, request: Uint8Array, patience: number): Promise<boolean> {
+export function askBriefly(port: number, request: Uint8Array, patience: number, secure?: SecureEnd): Promise<boolean> {
   return new Promise((resolve) => {
     const message = Buffer.concat([[0, ...number(request.length)], request].map((part) => Buffer.from(part)));
-    const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+    const socket = open(port, secure);
     socket.write(Buffer.concat([opening, frame(DATA, 0, 1, message)]));
     socket.setTimeout(patience, () => socket.destroy());
     socket.on('error', () => socket.destroy());
@@ -67,6 +77,23 @@ export function askBriefly(port: number, request: Uint8Array, patience: number):
       }
     });
   });
+}
+
+/** A connection that says it speaks HTTP/2 and nothing more. Calls back when it has said so, and when it is no more. */
+export function connectWithoutStream(port: number, secure: SecureEnd, said: () => void, gone: () => void): void {
+  const socket = open(port, secure);
+  socket.write(preface, said);
+  socket.on('error', () => socket.destroy());
+  socket.on('close', gone);
+  socket.resume();
+}
+
+function open(port: number, secure: SecureEnd | undefined) {
+  const options = { port, host: '127.0.0.1', noDelay: true };
+  if (secure === undefined) return connect(options);
+  const { context, serverName } = secure;
+  const end: ConnectionOptions = { secureContext: context, servername: serverName, ALPNProtocols: ['h2'] };
+  return connectSecure({ ...options, ...end });
 }
 
 function frame(type: number, flags: number, stream: number, payload: readonly number[] | Buffer): Buffer {

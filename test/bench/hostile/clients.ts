@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { endChild, spawnTied } from '#test/support/child.ts';
 import { eventually } from '#test/support/eventually.ts';
+import type { SecureClient } from './mischief.ts';
 
 export interface Clients {
   /** Acts so far. */
@@ -11,11 +12,15 @@ export interface Clients {
 }
 
 /** Resolves once the first act is done. `mischief`: its name. */
-export async function startClients(mischief: string, port: number, signal: AbortSignal): Promise<Clients> {
+export async function startClients(
+  mischief: string,
+  { port, secure, signal }: { readonly port: number; readonly secure?: SecureClient; readonly signal: AbortSignal },
+): Promise<Clients> {
   const program = join(import.meta.dirname, 'client.ts');
   const child = spawnTied('nice', ['-n', '19', process.execPath, program, mischief, String(port)], {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
+  child.send(secure ?? false);
   const gone = new AbortController();
   child.once('exit', () => gone.abort(new Error('the clients that misbehave have ended')));
   const clients: Clients = {

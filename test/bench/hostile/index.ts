@@ -6,8 +6,10 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ensure, proxiesBinary } from '#hack/setup/index.ts';
+import { requestCertificate } from '#test/support/istiod.ts';
 import type { Benchmark, Measurement } from '../measurement.ts';
-import { ScaleMesh, type ScaleSize } from '../scale/mesh.ts';
+import { ScaleMesh, type ScaleSize, serviceAccount } from '../scale/mesh.ts';
+import { namespaceOf } from '../scale/objects.ts';
 import { prepareOurs } from '../scale/servers.ts';
 import { type Disturbance, measureBeside } from './beside.ts';
 import { startClients } from './clients.ts';
@@ -25,10 +27,16 @@ const digits = new Intl.NumberFormat('en');
 
 const disturbances: readonly Disturbance[] = [
   { name: 'none', start: async () => ({ stop: async () => undefined }) },
+  { name: 'none, over mutual TLS', tls: true, start: async () => ({ stop: async () => undefined }) },
   ...Object.entries<Mischief>(mischiefs).map(
-    ([name, { offered }]): Disturbance => ({
-      ...{ name, offered },
-      start: ({ port, signal }) => startClients(name, port, signal),
+    ([name, { offered, secure }]): Disturbance => ({
+      ...{ name, offered, tls: secure },
+      async start({ mesh, server, signal }) {
+        if (!secure) return startClients(name, { port: server.plainPort, signal });
+        const namespace = namespaceOf(0, size);
+        const certificate = await requestCertificate(server, await mesh.token(namespace), namespace, serviceAccount);
+        return startClients(name, { port: server.securePort, secure: { roots: server.roots, certificate }, signal });
+      },
     }),
   ),
   {

@@ -1,5 +1,6 @@
 /** What clients do that misbehave, each on streams of its own, until their process ends. */
 import { setTimeout as sleep } from 'node:timers/promises';
+import { createSecureContext } from 'node:tls';
 import {
   CLUSTER_URL,
   type DeltaStream,
@@ -8,15 +9,25 @@ import {
   openDelta,
   sidecarNode,
 } from '#test/support/adsclient.ts';
+import { istiodName, type WorkloadCertificate } from '#test/support/istiod.ts';
 import { askWithoutReading } from '#test/support/sleeper.ts';
 import { encode } from '#wire/index.ts';
-import { askBriefly } from './brief-stream.ts';
+import { askBriefly, connectWithoutStream, type SecureEnd } from './brief-stream.ts';
+
+/** What clients that come over TLS are given. */
+export interface SecureClient {
+  /** PEM of the mesh's root. */
+  readonly roots: string;
+  readonly certificate: WorkloadCertificate;
+}
 
 export interface Mischief {
   /** Acts a second that are tried, where it is something that is done again and again. */
   readonly offered?: number;
+  /** It comes over TLS, and so do the proxies that behave. */
+  readonly secure?: true;
   /** Begins it against the server at a port; `done` is told of every act. */
-  begin(port: number, done: () => void): void;
+  begin(port: number, done: () => void, secure?: SecureClient): void;
 }
 
 /** Longest that an answer is waited for, in milliseconds. */
@@ -27,13 +38,17 @@ const node = (pod: string) => sidecarNode(pod, 'ns0');
 export const mischiefs = {
   '1,000 reconnects a second': {
     offered: 1_000,
-    begin(port, done) {
+    begin: reconnect,
+  },
+  '1,000 reconnects a second over mutual TLS': { offered: 1_000, secure: true, begin: reconnect },
+  '3,000 connections without a stream, opened anew when they are closed': {
+    secure: true,
+    begin(port, done, client) {
+      const anonymous = trust(client, false);
+      const open = (): void =>
+        connectWithoutStream(port, anonymous, done, () => void setTimeout(open, 1_000 * Math.random()));
       repeat(1_000, (serial) => {
-        const request = { node: node(`storm-${serial}`), typeUrl: LISTENER_URL };
-        const bytes = encode('envoy.service.discovery.v3.DeltaDiscoveryRequest', request);
-        void askBriefly(port, bytes, patience).then((answered) => {
-          if (answered) done();
-        });
+        if (serial < 3_000) open();
       });
     },
   },
@@ -110,6 +125,25 @@ export const mischiefs = {
     },
   },
 } as const satisfies Readonly<Record<string, Mischief>>;
+
+function reconnect(port: number, done: () => void, client?: SecureClient): void {
+  const secure = client === undefined ? undefined : trust(client, true);
+  repeat(1_000, (serial) => {
+    const request = { node: node(`storm-${serial}`), typeUrl: LISTENER_URL };
+    const bytes = encode('envoy.service.discovery.v3.DeltaDiscoveryRequest', request);
+    void askBriefly(port, bytes, patience, secure).then((answered) => {
+      if (answered) done();
+    });
+  });
+}
+
+/** A client's end of TLS, which trusts the mesh's root and may show who it is. */
+function trust(client: SecureClient | undefined, shows: boolean): SecureEnd {
+  if (client === undefined) throw new TypeError('there is nothing to be trusted');
+  const { roots, certificate } = client;
+  const shown = shows ? { cert: certificate.chain, key: certificate.key } : {};
+  return { context: createSecureContext({ ca: roots, ...shown }), serverName: istiodName };
+}
 
 /** Acts this many times a second, and the sooner again after having been late. */
 function repeat(perSecond: number, act: (serial: number) => void): void {
