@@ -8,6 +8,19 @@ export interface Change {
   readonly resource: ServedResource | undefined;
 }
 
+/**
+ * At most so many bytes of a response are of this change. A name that does not exist is told twice over to clients that
+ * asked for it.
+ */
+export function changeBytes({ name, resource }: Change): number {
+  if (resource === undefined) return 2 * Buffer.byteLength(name) + FRAMING_BYTES;
+  const { typeUrl, bytes, version } = resource;
+  return bytes.length + typeUrl.length + version.length + Buffer.byteLength(name) + FRAMING_BYTES;
+}
+
+/** Keys and lengths of fields, for any names and resources that there are. */
+const FRAMING_BYTES = 32;
+
 /** What goes into one response. */
 export interface Batch {
   readonly changes: readonly Change[];

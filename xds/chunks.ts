@@ -1,5 +1,5 @@
 /** How much of what is due goes into one response. */
-import type { Change } from './change.ts';
+import { type Change, changeBytes } from './change.ts';
 import type { Channel } from './channel.ts';
 import { parentOf } from './types.ts';
 import { resolveUnits, type Unit } from './units.ts';
@@ -8,8 +8,8 @@ import { resolveUnits, type Unit } from './units.ts';
 export function chooseChunk(channel: Channel, changes: readonly Change[], chunkBytes: number): readonly Change[] {
   if (channel.type.parent !== undefined) return chooseUnits(channel, changes, chunkBytes);
   let bytes = 0;
-  for (let at = 0; at < changes.length; at += 1) {
-    bytes += changes[at]?.resource?.bytes.length ?? 0;
+  for (const [at, change] of changes.entries()) {
+    bytes += changeBytes(change);
     if (bytes > chunkBytes && at > 0) return changes.slice(0, at);
   }
   return changes;
@@ -35,7 +35,7 @@ function chooseUnits(channel: Channel, changes: readonly Change[], chunkBytes: n
   let bytes = 0;
   for (const unit of unitsOf(channel, changes)) {
     if (chunk[0] !== undefined && parentOf(unit[0]?.name ?? '') !== parentOf(chunk[0].name)) continue;
-    bytes += unit.reduce((sum, { resource }) => sum + (resource?.bytes.length ?? 0), 0);
+    bytes += unit.reduce((sum, change) => sum + changeBytes(change), 0);
     if (bytes > chunkBytes && chunk.length > 0) break;
     chunk.push(...unit);
   }

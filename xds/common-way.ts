@@ -2,7 +2,7 @@
  * The way that many clients go together: one that asks for all there is and holds nothing of its own is sent the steps
  * that others are sent, without a look at single resources.
  */
-import type { Batch, Change } from './change.ts';
+import { type Batch, type Change, changeBytes } from './change.ts';
 import type { Channel } from './channel.ts';
 import { NO_RESOURCES, parentsIn, type Resources } from './difference.ts';
 import { joined, type Pace, stepsBetween, takeSteps } from './steps.ts';
@@ -74,7 +74,7 @@ export function firstOfMany(channel: Channel, target: Resources, pace: Pace): Ba
   let bytes = 0;
   for (const change of joined(stepsBetween(NO_RESOURCES, target, pace), 'changes')) {
     if (!holdings.interest.has(change.name)) continue;
-    bytes += change.resource?.bytes.length ?? 0;
+    bytes += changeBytes(change);
     if (bytes > pace.chunkBytes && changes.length > 0) break;
     changes.push(change);
   }

@@ -16,7 +16,7 @@ import { joined, type Pace, type Step } from './steps.ts';
 import { CLUSTER, LISTENER, parentOf, type ResourceType, TYPES_NAMING_CLUSTERS } from './types.ts';
 
 export interface PlannerBounds extends GateBounds, RetentionBounds {
-  /** A delta response is cut into several beyond this many bytes of resources. */
+  /** A delta response is cut into several beyond this many bytes. */
   readonly chunkBytes: number;
 }
 

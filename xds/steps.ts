@@ -4,7 +4,7 @@
  * that has taken some of the steps holds a collection that others hold too, nothing need be noted for each resource.
  */
 import { rememberPairs } from '#runtime/core/index.ts';
-import type { Change } from './change.ts';
+import { type Change, changeBytes } from './change.ts';
 import { differingNames, NO_RESOURCES, type Resources } from './difference.ts';
 import { partsOf, separateLayers } from './layers.ts';
 import type { ServedResource } from './source.ts';
@@ -15,7 +15,7 @@ export class Step {
   readonly changes: readonly Change[];
   readonly resources: readonly ServedResource[];
   readonly removed: readonly string[];
-  /** Of the resources. */
+  /** At most so many of a response. */
   readonly bytes: number;
   /** Clusters that resources name for the first time. */
   readonly needs: StepNeeds;
@@ -24,7 +24,7 @@ export class Step {
     this.changes = changes;
     this.resources = changes.flatMap(({ resource }) => (resource === undefined ? [] : [resource]));
     this.removed = changes.flatMap(({ name, resource }) => (resource === undefined ? [name] : []));
-    this.bytes = this.resources.reduce((sum, { bytes }) => sum + bytes.length, 0);
+    this.bytes = changes.reduce((sum, change) => sum + changeBytes(change), 0);
     this.needs = resolveNeeds(from, this.resources);
   }
 
@@ -223,7 +223,7 @@ function cutSteps(from: Resources, to: Resources, differing: readonly string[], 
   for (const name of names) {
     const resource = to.get(name);
     if (resource === undefined && !pace.removals) continue;
-    const more = resource?.bytes.length ?? 0;
+    const more = changeBytes({ name, resource });
     const [first] = changes;
     const cut = pace.byParent
       ? first !== undefined && parentOf(first.name) !== parentOf(name)

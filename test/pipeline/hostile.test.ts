@@ -262,6 +262,21 @@ describe('discovery server and hostile clients', () => {
     await expectServed();
   }).timeout(60_000);
 
+  it('tells of long names that there are none of in messages that clients take', async () => {
+    const names = Array.from({ length: 14_000 }, (_, at) => `${at}-`.padEnd(1_000, 'x'));
+    // It takes messages of up to 4 MB, as clients do by default.
+    const stream = open();
+    stream.send({ node: sidecarNode('verbose'), typeUrl: ENDPOINT_URL, resourceNamesSubscribe: names });
+    const told = new Set<string>();
+    while (told.size < names.length) {
+      const response = await stream.next();
+      for (const name of named(response)) told.add(name);
+      stream.send({ typeUrl: ENDPOINT_URL, responseNonce: response.nonce });
+    }
+    expect(told).to.deep.equal(new Set(names.map((name) => `-${name}`)));
+    await expectServed();
+  });
+
   it('has one response in flight for each type of a stream, and goes straight to the newest after it', async () => {
     const stream = open();
     stream.send({ node: sidecarNode('slow'), typeUrl: LISTENER_URL });

@@ -109,7 +109,7 @@ describe('collections put together of layers', () => {
 });
 
 const many = Array.from({ length: 40 }, (_, at) => `n${at}`);
-const pace: Pace = { chunkBytes: 100, byParent: false, removals: true };
+const pace: Pace = { chunkBytes: 2_000, byParent: false, removals: true };
 
 const anyLargeLayer: fc.Arbitrary<Resources> = fc
   .record({ from: fc.nat(39), count: fc.nat(20), version: fc.constantFrom('1', '2') })
