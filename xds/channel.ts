@@ -274,6 +274,8 @@ export class Channel {
     this.lastNonce = sent.nonce;
     this.sentAt = sent.sentAt;
     this.owed = false;
+    // As long as there are any, nothing else is sent.
+    if (this.refusals.searching) this.refusals.tried();
     if (this.forced.size > 0) for (const { name } of sent.changes) this.forced.delete(name);
     if (this.introduced.size === 0) return;
     // Of steps each has one parent, whatever they have of it.

@@ -21,6 +21,8 @@ export interface XdsMetrics {
   exhausted(holder: 'identity' | 'proxy' | 'stream' | 'all'): void;
   /** A stream ended by a fault of ours. */
   internalError(): void;
+  /** How many bytes were handed to sockets and not drained, to be asked when metrics are read. */
+  undrained(read: () => number): void;
 }
 
 const PUSH_SECONDS = [0.0001, 0.0005, 0.001, 0.005, 0.01, 0.1, 0.5, 1, 3, 5, 10, 20, 30];
@@ -113,6 +115,12 @@ export function declareXdsMetrics(metrics: Metrics): XdsMetrics {
     writeTimeout: () => timeouts.increment({}),
     exhausted: (holder) => exhausted.increment({ holder }),
     internalError: () => internalErrors.increment({}),
+    undrained: (read) =>
+      metrics.measure({
+        name: 'lateen_xds_undrained_bytes',
+        help: 'Bytes of responses handed to sockets that their peers have not read.',
+        read,
+      }),
   };
 }
 

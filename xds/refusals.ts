@@ -85,15 +85,24 @@ export class Refusals {
     for (const name of this.#refused.keys()) if (parentOf(name) === parent) this.forget(name);
   }
 
-  /** The next suspects that are still wanted as they were refused; the others will be looked at as ordinary changes. */
+  /**
+   * The next suspects that are still wanted as they were refused, the same until they are `tried`; the others will be looked
+   * at as ordinary changes.
+   */
   nextSuspects(target: Resources, subscribed: (name: string) => boolean): readonly Change[] | undefined {
-    for (let units = this.#suspects.shift(); units !== undefined; units = this.#suspects.shift()) {
+    for (let [units] = this.#suspects; units !== undefined; [units] = this.#suspects) {
       const wanted = units.filter((unit) =>
         unit.every((change) => subscribed(change.name) && isWanted(change, target)),
       );
       if (wanted.length > 0) return wanted.flat();
+      this.#suspects.shift();
     }
     return undefined;
+  }
+
+  /** The next suspects have been sent. */
+  tried(): void {
+    this.#suspects.shift();
   }
 
   /** Parents of what was tried and is wanted otherwise now. */

@@ -22,7 +22,10 @@ import { DiscoveryStream } from './stream.ts';
 import type { WorkloadReception } from './workloads.ts';
 
 export interface DiscoverySettings extends SessionSettings, CrowdLimits, BudgetLimits {
-  /** Most bytes handed to sockets and not drained, in the whole process. */
+  /**
+   * Most bytes handed to sockets and not drained, in the whole process, by peers that read; as many again may be held by
+   * some that take none.
+   */
   readonly maxPendingBytes: number;
   /** Most bytes of response bodies that are kept for other streams. */
   readonly cacheBytes: number;
@@ -103,6 +106,8 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
   const xdsMetrics = declareXdsMetrics(metrics);
   const crowd = new Crowd(settings, xdsMetrics);
   const shared = new SharedTurn();
+  const pacer = createPacer({ maxPendingBytes: settings.maxPendingBytes, clock, shared });
+  xdsMetrics.undrained(() => pacer.pendingBytes);
   let connections = 0;
   let closed = false;
 
@@ -118,7 +123,7 @@ export function createDiscoveryService(options: DiscoveryOptions): DiscoveryServ
     budget: new Budget(settings, xdsMetrics),
     inbox: createInbox({ shared }),
     requests: new RequestParser(),
-    pacer: createPacer({ maxPendingBytes: settings.maxPendingBytes, shared }),
+    pacer,
     encoder: createResponseEncoder(settings.cacheBytes, () => clock.monotonic()),
     session: settings,
     writeTimeoutMs: settings.writeTimeoutMs,

@@ -1,4 +1,5 @@
 import { expect } from 'chai';
+import { changeBytes } from './change.ts';
 import { TestClient } from './testing/client.ts';
 import { cluster, endpoints, listener, route, snapshot } from './testing/resources.ts';
 import { LISTENER, SECRET } from './types.ts';
@@ -118,12 +119,45 @@ describe('session, delta', () => {
     });
 
     it('cuts what is large into several responses, one after the other', () => {
-      const client = new TestClient('delta', { chunkBytes: 8 });
+      const client = new TestClient('delta', { chunkBytes: 2.5 * changeBytes({ name: 'a', resource: cluster('a') }) });
       client.aim(snapshot(1, cluster('a'), cluster('b'), cluster('c'), cluster('d'), cluster('e')));
       expect(client.subscribe('cds')).to.deep.equal(['cds a@1 b@1']);
       expect(client.ack('cds')).to.deep.equal(['cds c@1 d@1']);
       expect(client.ack('cds')).to.deep.equal(['cds e@1']);
       expect(client.ack('cds')).to.deep.equal([]);
+    });
+
+    it('cuts what is gone into several responses too, as names are bytes as well', () => {
+      const names = ['a', 'b', 'c'].map((letter) => letter.repeat(1_000));
+      const client = new TestClient('delta', { chunkBytes: 5_000 });
+      client.aim(snapshot(1));
+      expect(client.subscribe('eds', names)).to.deep.equal([`eds -${names[0]} -${names[1]}`]);
+      expect(client.ack('eds')).to.deep.equal([`eds -${names[2]}`]);
+      expect(client.ack('eds')).to.deep.equal([]);
+    });
+
+    it('holds back what may not go now and all that comes behind it, be it suspected or not', () => {
+      const client = new TestClient();
+      const hold = (held: boolean) => {
+        client.held = held;
+      };
+      hold(true);
+      client.aim(snapshot(1, cluster('a'), listener('x'), listener('y')));
+      expect([...client.subscribe('cds'), ...client.subscribe('lds')]).to.deep.equal([]);
+      expect(client.session.heldBack).to.equal(true);
+      hold(false);
+      expect(client.pump()).to.deep.equal(['cds a@1', 'lds x@v y@v']);
+      expect(client.session.heldBack).to.equal(false);
+      hold(true);
+      expect(client.nack('lds')).to.deep.equal([]);
+      expect(client.pump()).to.deep.equal([]);
+      expect(client.session.heldBack).to.equal(true);
+      hold(false);
+      expect(client.pump()).to.deep.equal(['lds x@v']);
+      hold(true);
+      expect(client.ack('lds')).to.deep.equal([]);
+      hold(false);
+      expect(client.pump()).to.deep.equal(['lds y@v']);
     });
 
     it('drops answers with a nonce that is not waited for', () => {

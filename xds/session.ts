@@ -2,7 +2,7 @@
  * What one client is sent, and when: the rules of all types of a stream together, without any I/O. Requests and
  * snapshots go in, responses come out of `pump`; time is passed in, `deadline` says when to pump again if nothing happens.
  */
-import type { Batch, Change } from './change.ts';
+import { type Batch, type Change, changeBytes } from './change.ts';
 import type { Channel } from './channel.ts';
 import { ClientState } from './client-state.ts';
 import { askOnTheWay, follow } from './common-way.ts';
@@ -51,6 +51,7 @@ export class Session {
   #nonce = 0;
   /** The client has refused something that may stand so still. */
   #refused = false;
+  #heldBack = false;
 
   /** `principal`: the type that a client asks for first of all; nothing is settled before it has. */
   constructor(protocol: 'delta' | 'sotw', settings: SessionSettings, principal = LISTENER) {
@@ -107,9 +108,13 @@ export class Session {
     }
   }
 
-  /** The responses that are due. */
-  pump(now: number): readonly Outgoing[] {
+  /**
+   * The responses that are due. `mayTake` is asked for each whether that many bytes, about, may go now; if not, that one
+   * and those behind it stay, and `heldBack` says so.
+   */
+  pump(now: number, mayTake: (bytes: number) => boolean = ALL): readonly Outgoing[] {
     const { snapshot } = this.#state;
+    this.#heldBack = false;
     if (snapshot === undefined) return NOTHING_DUE;
     // Nearly always one, for which a list that grows would take room for seventeen.
     let due = NOTHING_DUE;
@@ -117,11 +122,21 @@ export class Session {
       const { typeUrl, onRequest } = channel.type;
       if (channel.open && onRequest && !snapshot.types.has(typeUrl)) return true;
       const batch = channel.open ? this.#planner.plan(channel, now) : undefined;
-      if (batch !== undefined) due = [...due, this.#send(channel, batch, snapshot.revision, now)];
-      else if (channel.isAtRest(this.#state.target(channel.type))) this.#state.rest(channel);
+      if (batch !== undefined) {
+        if (!mayTake(this.#sizeOf(channel, batch))) {
+          this.#heldBack = true;
+          return false;
+        }
+        due = [...due, this.#send(channel, batch, snapshot.revision, now)];
+      } else if (channel.isAtRest(this.#state.target(channel.type))) this.#state.rest(channel);
       return true;
     });
     return due;
+  }
+
+  /** The last `pump` was not let send all that is due. */
+  get heldBack(): boolean {
+    return this.#heldBack;
   }
 
   /** `pump` has nothing to send, and nothing to do later. What most acknowledgements leave. */
@@ -203,13 +218,29 @@ export class Session {
     if (typeUrl === CLUSTER) this.#planner.reconnected(now);
   }
 
+  /** A response would have about so many bytes, or less. */
+  #sizeOf(channel: Channel, { changes, steps }: Batch): number {
+    let size = 0;
+    if (steps !== undefined) {
+      for (const { bytes } of steps) size += bytes;
+      return size;
+    }
+    for (const change of changes) size += changeBytes(change);
+    // What the client holds is said again.
+    if (this.#isWhole(channel)) for (const { bytes } of channel.holdings.resources()) size += bytes.length;
+    return size;
+  }
+
+  #isWhole({ type }: Channel): boolean {
+    return !this.#state.delta && type.wholeState;
+  }
+
   #send(channel: Channel, batch: Batch, revision: number, now: number): Outgoing {
     this.#nonce += 1;
     const nonce = String(this.#nonce);
     const { type } = channel;
     const { changes, steps } = batch;
-    const { delta } = this.#state;
-    const whole = !delta && type.wholeState;
+    const whole = this.#isWhole(channel);
     const content = steps === undefined ? this.#describe(channel, batch, whole, nonce, revision) : undefined;
     channel.sent({
       changes: whole ? withUnanswered(channel, changes) : changes,
@@ -253,6 +284,7 @@ export class Session {
   }
 }
 
+const ALL = (): boolean => true;
 const NOTHING_DUE: readonly Outgoing[] = [];
 const NOTHING_REFUSED: readonly Rejection[] = [];
 

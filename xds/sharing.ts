@@ -37,6 +37,10 @@ export interface DirectCall {
    * not small, or waits behind one that is still on its way in slices, and is to be written to the call.
    */
   writeSmall(message: EncodedResponse, written: () => void): boolean;
+  /** `moved` is called as parts of messages drain that have not drained as a whole. */
+  onMoved(moved: () => void): void;
+  /** Closes the connection, with all that is on its way to the peer. False: that can't be done from here. */
+  disconnect(): boolean;
 }
 
 /** Undefined where the call's HTTP/2 stream can't be found. */
@@ -48,7 +52,10 @@ export function directCallOf(call: object): DirectCall | undefined {
 type NextCall = Parameters<ServerInterceptor>[1];
 
 /** As much of an HTTP/2 stream as is used. */
-type Http2Stream = Duplex & { readonly headersSent: boolean; readonly session?: { readonly encrypted?: boolean } };
+type Http2Stream = Duplex & {
+  readonly headersSent: boolean;
+  readonly session?: { readonly encrypted?: boolean; destroy(): void };
+};
 
 /** grpc-js keeps it to itself; where it can't be found, messages are copied. A pipeline test holds grpc-js to it. */
 function http2StreamOf(call: NextCall): Http2Stream | undefined {
@@ -61,6 +68,7 @@ class SharingCall extends ServerInterceptingCall implements DirectCall {
   readonly #compressed: boolean;
   /** Messages that the call was given to write, and that have not gone. */
   #onTheirWay = 0;
+  #moved: (() => void) | undefined;
 
   constructor(call: NextCall, stream: Http2Stream) {
     super(call);
@@ -94,6 +102,16 @@ class SharingCall extends ServerInterceptingCall implements DirectCall {
     return true;
   }
 
+  onMoved(moved: () => void): void {
+    this.#moved = moved;
+  }
+
+  disconnect(): boolean {
+    const { session } = this.#stream;
+    session?.destroy();
+    return session !== undefined;
+  }
+
   override sendMessage(message: unknown, callback: () => void): void {
     if (!(message instanceof EncodedResponse)) {
       super.sendMessage(message, callback);
@@ -120,18 +138,28 @@ class SharingCall extends ServerInterceptingCall implements DirectCall {
       return;
     }
     const slices = stream.session?.encrypted ? cutSlices(message.parts, SLICE_BYTES) : [message.parts];
-    writeSlices(stream, [[message.head(), ...(slices[0] ?? [])], ...slices.slice(1)], written);
+    writeSlices(stream, [[message.head(), ...(slices[0] ?? [])], ...slices.slice(1)], written, this.#moved);
   }
 }
 
 type Written = (error?: Error | null) => void;
 
 /** Writes one slice after the other, each once the one before has gone. The status waits: grpc-js ends a call behind its messages. */
-function writeSlices(stream: Http2Stream, slices: readonly (readonly Buffer[])[], written: Written, at = 0): void {
+function writeSlices(
+  stream: Http2Stream,
+  slices: readonly (readonly Buffer[])[],
+  written: Written,
+  moved: (() => void) | undefined,
+  at = 0,
+): void {
   const slice = slices[at] ?? [];
   const gone: Written = (error) => {
-    if (error || at === slices.length - 1) written(error);
-    else writeSlices(stream, slices, written, at + 1);
+    if (error || at === slices.length - 1) {
+      written(error);
+      return;
+    }
+    moved?.();
+    writeSlices(stream, slices, written, moved, at + 1);
   };
   stream.cork();
   slice.forEach((part, index) => {

@@ -23,6 +23,7 @@ import {
 import { type Outgoing, Session } from './session.ts';
 import { directCallOf } from './sharing.ts';
 import type { Proxy as MeshProxy, Subscription } from './source.ts';
+import { Turns } from './turns.ts';
 import { LISTENER, NAME_TABLE } from './types.ts';
 import type { HealthReport } from './workloads.ts';
 
@@ -61,10 +62,7 @@ export class DiscoveryStream {
   /** Gives back its place among the streams of its proxy. */
   #leaveProxy: (() => void) | undefined;
   #questions: Questions | undefined;
-  #withdrawTurn: (() => void) | undefined;
-  /** What to do when the turn comes, and whether it has. */
-  readonly #turn: () => void;
-  #ran = false;
+  readonly #turns: Turns;
   /** When the session last said all that was due. */
   #pumpedAt = 0;
   /** The revision of its interest in secrets that the source knows of. */
@@ -77,16 +75,11 @@ export class DiscoveryStream {
     this.#caller = caller;
     this.#connectedAt = context.clock.now();
     this.#onClosed = onClosed;
-    this.#outlet = new Outlet(call, context.pacer);
-    this.#turn = () => {
-      this.#ran = true;
-      this.#withdrawTurn = undefined;
-      try {
-        this.#pump();
-      } catch (thrown) {
-        this.#fault(thrown);
-      }
-    };
+    this.#outlet = new Outlet(call, context.pacer, context.session.chunkBytes, {
+      onRoom: () => this.#guard(() => this.#schedule()),
+      onUnread: () => this.#guard(() => this.#cutOff()),
+    });
+    this.#turns = new Turns(context.pacer, caller.holder, this.#outlet, () => this.#takeTurn());
     this.#alarm = new Alarm(context.clock, () => this.#guard(() => this.#due()));
     const { inbox } = context;
     const received = (bytes: Uint8Array) => this.#received(bytes);
@@ -95,7 +88,10 @@ export class DiscoveryStream {
     else call.on('data', take);
     call.on('end', () => inbox.take(() => this.#end(() => call.end()), undefined));
     call.on('error', () => this.#end());
-    call.on('cancelled', () => this.#end());
+    call.on('cancelled', () => {
+      this.#end();
+      this.#release();
+    });
     this.#arm();
   }
 
@@ -212,20 +208,28 @@ export class DiscoveryStream {
 
   /** Says whether the turn has come at once. */
   #schedule(): boolean {
-    if (this.#withdrawTurn !== undefined) return false;
-    this.#ran = false;
-    const isConfigured = this.#client !== undefined && this.#client.report.acknowledged !== -1;
-    const withdraw = this.#context.pacer.turn(isConfigured ? 'update' : 'initial', this.#turn);
-    if (!this.#ran) this.#withdrawTurn = withdraw;
-    return this.#ran;
+    return !this.#closed && this.#turns.request(this.#isConfigured);
+  }
+
+  get #isConfigured(): boolean {
+    return this.#client !== undefined && this.#client.report.acknowledged !== -1;
+  }
+
+  #takeTurn(): void {
+    try {
+      this.#pump();
+    } catch (thrown) {
+      this.#fault(thrown);
+    }
   }
 
   #pump(): void {
-    if (this.#client === undefined || this.#closed) return;
+    if (this.#client === undefined || this.#closed || this.#outlet.isFull) return;
     const now = this.#context.clock.monotonic();
     this.#pumpedAt = now;
     const { session, report } = this.#client;
-    for (const response of session.pump(now)) this.#write(response, now);
+    for (const response of session.pump(now, this.#turns.begin())) this.#write(response, now);
+    if (session.heldBack) this.#turns.requestLarge(this.#isConfigured);
     report.progress();
     this.#arm();
   }
@@ -247,6 +251,7 @@ export class DiscoveryStream {
       throw new LateenError('unauthenticated', 'questions about the control plane need a proven identity');
     const contradicts = contradiction(parseClaims(this.#node), identity);
     if (this.#client === undefined && contradicts !== undefined) throw new LateenError('forbidden', contradicts);
+    if (this.#outlet.isFull) throw new LateenError('exhausted', 'what was sent before is not read yet');
     this.#questions ??= new Questions(this.#protocol, debug, identity);
     this.#questions.ask(question).then(
       (encoded) =>
@@ -269,13 +274,16 @@ export class DiscoveryStream {
     const stalled = (this.#outlet.waitingSince ?? Number.POSITIVE_INFINITY) + writeTimeoutMs;
     const { expires } = this.#caller;
     // What has fallen due since then is not forgotten: its time is over already. Whose turn is to come is asked then.
-    const due = this.#withdrawTurn === undefined ? this.#client?.session.deadline(this.#pumpedAt) : undefined;
+    const due = this.#turns.isWaiting ? undefined : this.#client?.session.deadline(this.#pumpedAt);
     const expired = expires === undefined ? Number.POSITIVE_INFINITY : now + Math.max(0, expires - clock.now());
     this.#alarm.set(Math.min(due ?? Number.POSITIVE_INFINITY, stalled, expired));
   }
 
   #due(): void {
-    if (this.#closed) return;
+    if (this.#closed) {
+      this.#cutOff();
+      return;
+    }
     if (this.#context.clock.now() >= (this.#caller.expires ?? Number.POSITIVE_INFINITY)) {
       this.fail(status.UNAUTHENTICATED, 'the client certificate has expired');
       // A new stream on this connection would show the same certificate.
@@ -284,8 +292,7 @@ export class DiscoveryStream {
     }
     const since = this.#outlet.waitingSince;
     if (since !== undefined && this.#context.clock.monotonic() >= since + this.#context.writeTimeoutMs) {
-      this.#context.metrics.writeTimeout();
-      this.fail(status.DEADLINE_EXCEEDED, 'the client does not read what it is sent');
+      this.#cutOff();
       return;
     }
     this.#schedule();
@@ -317,11 +324,31 @@ export class DiscoveryStream {
     this.fail(STATUSES[error.code] ?? status.INVALID_ARGUMENT, error.message);
   }
 
+  /** A peer that does not read hears of no status either: what it was sent is let go of only with its connection. */
+  #cutOff(): void {
+    if (this.#outlet.waitingSince === undefined) return;
+    this.#context.metrics.writeTimeout();
+    const { logger } = this.#context;
+    logger.warn('client does not read what it is sent', {
+      proxy: this.#client?.proxy.connectionId,
+      peer: this.#call.getPeer(),
+    });
+    this.#end();
+    this.#release();
+    if (!this.#outlet.disconnect()) this.#caller.disconnect();
+  }
+
+  /** Nothing more is on the way. */
+  #release(): void {
+    this.#alarm.cancel();
+    this.#outlet.close();
+  }
+
   #end(finish?: () => void): void {
     if (this.#closed) return;
     this.#closed = true;
     this.#alarm.cancel();
-    this.#withdrawTurn?.();
+    this.#turns.withdraw();
     if (this.#client !== undefined) {
       this.#context.budget.forget(this.#client.debtor);
       this.#client.subscription.close();
@@ -329,7 +356,10 @@ export class DiscoveryStream {
     }
     if (this.#proxy !== undefined) this.#context.workloads?.disconnected(this.#proxy.connectionId);
     this.#leaveProxy?.();
-    this.#outlet.close();
+    const { waitingSince } = this.#outlet;
+    if (finish === undefined || waitingSince === undefined) this.#outlet.close();
+    // The status goes behind it: until the peer has read it, it is held and counts.
+    else this.#alarm.set(waitingSince + this.#context.writeTimeoutMs);
     finish?.();
     this.#onClosed();
   }

@@ -91,7 +91,9 @@ export const discoverySettings = z.object({
         .int()
         .positive()
         .default(64 * 1024 * 1024)
-        .describe('most bytes handed to sockets and not drained, in all'),
+        .describe(
+          'most bytes handed to sockets and not drained, of proxies that read; as many again may be held by some that do not',
+        ),
       maxStreamsPerIdentity: z
         .number()
         .int()

@@ -69,6 +69,18 @@ for (const tls of [false, true]) {
       expect(written).to.equal(1);
     });
 
+    it('tell of parts that have drained where they go in slices', async () => {
+      let moved = 0;
+      await talk(tls, (call) => {
+        directCallOf(call)?.onMoved(() => {
+          moved += 1;
+        });
+        call.write(new EncodedResponse([Buffer.alloc(1 << 20), Buffer.from('.')]), () => call.end());
+      });
+      if (tls) expect(moved).to.be.above(10);
+      else expect(moved).to.equal(0);
+    });
+
     it('keep their order, whether they go to the stream or wait in the call', async () => {
       const received = await talk(tls, (call) => {
         const direct = directCallOf(call);

@@ -1,4 +1,3 @@
-import type { ClientHttp2Session } from 'node:http2';
 import { status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import type { Clock } from '#runtime/index.ts';
@@ -16,7 +15,6 @@ import {
 } from '#test/support/adsclient.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
 import { eventually } from '#test/support/eventually.ts';
-import { askWithoutReading } from '#test/support/sleeper.ts';
 import { serve } from '#test/support/snapshots.ts';
 import { routeTo } from '#test/support/xdsenvoy.ts';
 import { decode } from '#wire/index.ts';
@@ -446,50 +444,3 @@ describe('discovery server and time', () => {
     }
   });
 });
-
-describe('discovery server and clients that do not read', () => {
-  it('piles up no more than the bound for them, serves configured proxies meanwhile, and ends their streams in time', async () => {
-    const maxPendingBytes = 4 << 20;
-    const server = await startDiscovery({ settings: { maxPendingBytes, writeTimeoutMs: 5_000 } });
-    const reader = openDelta(server.port);
-    const sleepers: ClientHttp2Session[] = [];
-    try {
-      server.source.publish(listener('http'));
-      reader.send({ node: sidecarNode('reader'), typeUrl: LISTENER_URL });
-      reader.send({ typeUrl: LISTENER_URL, responseNonce: (await reader.next()).nonce });
-      await eventually(
-        () => server.observer.events,
-        (events) => expect(events).to.include('acknowledged reader 1'),
-      );
-      const big = Array.from({ length: 40 }, (_, at) => cluster(`c${at}`, 'x'.repeat(250_000)));
-      server.source.publish(...big, listener('http'));
-      for (let at = 0; at < 10; at += 1) sleepers.push(askWithoutReading(server.port, `sleeper${at}`));
-      await eventually(
-        () => server.service.streams(),
-        (states) => expect(states).to.have.length(11),
-      );
-      // Ten chunks of a megabyte are wanted; the bound lets five out at most.
-      await eventually(
-        async () => (await server.metrics.render()).text,
-        (text) => expect(pushed(text, 'cds')).to.be.within(4, 5),
-      );
-      server.source.publish(...big, listener('http', 'changed'));
-      expect(named(await reader.next())).to.deep.equal(['http']);
-      await eventually(
-        async () => (await server.metrics.render()).text,
-        (text) =>
-          expect(text)
-            .to.match(/pilot_xds_write_timeout \d+/)
-            .and.not.to.contain('pilot_xds_write_timeout 0'),
-      );
-    } finally {
-      reader.close();
-      for (const session of sleepers) session.destroy();
-      await server.stop();
-    }
-  });
-});
-
-function pushed(text: string, type: string): number {
-  return Number(new RegExp(`^pilot_xds_pushes\\{type="${type}"\\} (\\d+)$`, 'm').exec(text)?.[1] ?? 0);
-}

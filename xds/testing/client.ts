@@ -11,6 +11,8 @@ export class TestClient {
   readonly session: Session;
   readonly #protocol: 'delta' | 'sotw';
   now = 0;
+  /** Nothing may go, as when the client does not read. */
+  held = false;
   /** The last response of each type. */
   readonly #last = new Map<string, Outgoing>();
 
@@ -63,15 +65,17 @@ export class TestClient {
 
   /** What is sent now, as `cds a@1 b@2 -c`. */
   pump(): readonly string[] {
-    return this.session.pump(this.now).map((response) => {
-      this.#last.set(response.type.label, response);
-      const sent = response.resources.map(({ name, version }) => `${name}@${version}`);
-      const removed = [
-        ...response.removed.map((name) => `-${name}`),
-        ...(response.absent ?? []).map((name) => `?${name}`),
-      ];
-      return [response.type.label, ...sent, ...removed].join(' ');
-    });
+    return this.session
+      .pump(this.now, () => !this.held)
+      .map((response) => {
+        this.#last.set(response.type.label, response);
+        const sent = response.resources.map(({ name, version }) => `${name}@${version}`);
+        const removed = [
+          ...response.removed.map((name) => `-${name}`),
+          ...(response.absent ?? []).map((name) => `?${name}`),
+        ];
+        return [response.type.label, ...sent, ...removed].join(' ');
+      });
   }
 
   /** The start of every Envoy: clusters and listeners, everything acknowledged, then the given endpoints and routes. */

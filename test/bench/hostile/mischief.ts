@@ -10,7 +10,7 @@ import {
   sidecarNode,
 } from '#test/support/adsclient.ts';
 import { istiodName, type WorkloadCertificate } from '#test/support/istiod.ts';
-import { askWithoutReading } from '#test/support/sleeper.ts';
+import { askWithoutReading, type Sleeper } from '#test/support/sleeper.ts';
 import { encode } from '#wire/index.ts';
 import { askBriefly, connectWithoutStream, type SecureEnd } from './brief-stream.ts';
 
@@ -119,9 +119,24 @@ export const mischiefs = {
       void acknowledge(stream, ENDPOINT_URL, done);
     },
   },
-  '50 clients that never read': {
+  // All clusters of 200 services are a quarter of a megabyte: twice of what the process may have on the way.
+  '500 clients that never read, and come again': {
     begin(port, done) {
-      for (let at = 0; at < 50; at += 1) askWithoutReading(port, `sleeper-${at}`).once('connect', done);
+      for (let at = 0; at < 500; at += 1) neverRead(port, `sleeper-${at}`, done);
+    },
+  },
+  '500 that never read, and acknowledge what they guess twice a second': {
+    begin(port, done) {
+      const sleepers = new Map<number, Sleeper>();
+      for (let at = 0; at < 500; at += 1)
+        neverRead(port, `guesser-${at}`, done, (sleeper) => void sleepers.set(at, sleeper));
+      repeat(1_000, (serial) => {
+        const sleeper = sleepers.get(serial % 500);
+        if (sleeper?.isClosed !== false) return;
+        const responseNonce = `${1 + Math.floor(serial / 500)}`;
+        sleeper.send({ typeUrl: CLUSTER_URL, responseNonce, resourceNamesUnsubscribe: ['*'] });
+        sleeper.send({ typeUrl: CLUSTER_URL, resourceNamesSubscribe: ['*'] });
+      });
     },
   },
 } as const satisfies Readonly<Record<string, Mischief>>;
@@ -143,6 +158,14 @@ function trust(client: SecureClient | undefined, shows: boolean): SecureEnd {
   const { roots, certificate } = client;
   const shown = shows ? { cert: certificate.chain, key: certificate.key } : {};
   return { context: createSecureContext({ ca: roots, ...shown }), serverName: istiodName };
+}
+
+/** Asks for all clusters and reads nothing, again whenever the server has cut it off. `done` is told of each connection. */
+function neverRead(port: number, pod: string, done: () => void, opened: (sleeper: Sleeper) => void = () => undefined) {
+  const sleeper = askWithoutReading(port, pod, 'ns0');
+  sleeper.session.once('connect', done);
+  sleeper.session.once('close', () => setTimeout(() => neverRead(port, pod, done, opened), 100));
+  opened(sleeper);
 }
 
 /** Acts this many times a second, and the sooner again after having been late. */
