@@ -1,5 +1,6 @@
 import type { Cluster, LoadBalancing } from '#model/types/index.ts';
 import { type Message, pack } from '#wire/index.ts';
+import { buildOffers } from './alpn.ts';
 import { buildDnsCache, lookupFamilies } from './dns-cache.ts';
 import { buildLoadAssignment, buildStrings } from './endpoint.ts';
 import { filters, renderClusterName, renderStatPrefix } from './names.ts';
@@ -41,7 +42,7 @@ export function buildCluster(cluster: Cluster): ClusterMessage {
     ...buildProtocolOptions(cluster),
     ...buildUpstreamTransport(cluster.tls, cluster.protocol),
     ...buildBind(cluster.upstreamBindAddresses),
-    ...buildServiceMetadata(cluster.service),
+    ...buildMetadata(cluster),
   };
 }
 
@@ -215,18 +216,21 @@ function buildBind(addresses: readonly string[] = []): ClusterMessage {
   };
 }
 
+function buildMetadata(cluster: Cluster): ClusterMessage {
+  const filterMetadata = { ...buildServiceMetadata(cluster.service), ...buildOffers(cluster) };
+  return Object.keys(filterMetadata).length === 0 ? {} : { metadata: { filterMetadata } };
+}
+
 /** Read by access logs and metrics: whose traffic this cluster carries. */
-function buildServiceMetadata(service: Cluster['service']): ClusterMessage {
+function buildServiceMetadata(
+  service: Cluster['service'],
+): Readonly<Record<string, Message<'google.protobuf.Struct'>>> {
   if (service === undefined) return {};
   return {
-    metadata: {
-      filterMetadata: {
-        istio: buildStrings({
-          service: service.hostname,
-          service_name: service.name,
-          service_namespace: service.namespace,
-        }),
-      },
-    },
+    istio: buildStrings({
+      service: service.hostname,
+      service_name: service.name,
+      service_namespace: service.namespace,
+    }),
   };
 }

@@ -1,6 +1,7 @@
 import type { FilterChain } from '#model/types/index.ts';
 import { type Message, pack } from '#wire/index.ts';
 import { buildFileAccessLog } from './access-log.ts';
+import { buildOfferFilter } from './alpn.ts';
 import { buildDnsCache } from './dns-cache.ts';
 import { buildHttpMetrics } from './metrics.ts';
 import { filters, renderStatPrefix } from './names.ts';
@@ -81,8 +82,8 @@ function buildClientCertificateForwarding(
   };
 }
 
-/** The router is always the last. */
-function buildHttpFilters({ lookup }: HttpHandler): HttpFilter[] {
+/** The router is always the last, and before it what looks at the cluster that the request goes to in the end. */
+function buildHttpFilters({ lookup, role }: HttpHandler): HttpFilter[] {
   return [
     ...(lookup === undefined
       ? []
@@ -94,6 +95,7 @@ function buildHttpFilters({ lookup }: HttpHandler): HttpFilter[] {
             }),
           },
         ]),
+    ...(role === 'sidecar-inbound' ? [] : [buildOfferFilter()]),
     { name: filters.router, typedConfig: pack('envoy.extensions.filters.http.router.v3.Router', {}) },
   ];
 }

@@ -53,6 +53,7 @@ export const filters = {
   router: 'envoy.filters.http.router',
   dynamicForwardProxy: 'envoy.filters.http.dynamic_forward_proxy',
   sniDynamicForwardProxy: 'envoy.filters.network.sni_dynamic_forward_proxy',
+  setFilterState: 'envoy.filters.http.set_filter_state',
   grpcStats: 'envoy.filters.http.grpc_stats',
   originalDst: 'envoy.filters.listener.original_dst',
   tlsInspector: 'envoy.filters.listener.tls_inspector',

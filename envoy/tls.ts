@@ -8,6 +8,7 @@ import type {
   UpstreamTls,
 } from '#model/types/index.ts';
 import { type Message, pack } from '#wire/index.ts';
+import { MESH_TCP, resolveMeshHttp } from './alpn.ts';
 import {
   filters,
   MTLS_SOCKET,
@@ -30,15 +31,6 @@ type SanMatcher = Message<'envoy.extensions.transport_sockets.tls.v3.SubjectAltN
 
 type MeshTls = Extract<UpstreamTls, { kind: 'auto-mtls' | 'istio-mutual' }>;
 type OriginatedTls = Extract<UpstreamTls, { kind: 'tls' }>;
-
-/**
- * What a client offers inside mesh TLS. A server that accepts both HTTP and TCP on one port picks its filter chain by
- * these values; stock Envoy has no filter that rewrites them per request, so the cluster's own protocol decides.
- */
-export function resolveMeshAlpn(alpn: MeshTls['alpn'], protocol: UpstreamProtocol): readonly string[] {
-  if (alpn !== 'http') return ['istio'];
-  return protocol === 'http2' ? ['istio-h2', 'istio', 'h2'] : ['istio-http/1.1', 'istio', 'http/1.1'];
-}
 
 /** The transport socket of a cluster, or one per kind of endpoint when mTLS depends on the endpoint. */
 export function buildUpstreamTransport(
@@ -75,7 +67,7 @@ function rawBuffer(): TransportSocket {
 
 function buildMeshSocket(tls: MeshTls, protocol: UpstreamProtocol): TransportSocket {
   return buildUpstreamSocket(tls.sni, {
-    alpnProtocols: [...resolveMeshAlpn(tls.alpn, protocol)],
+    alpnProtocols: [...(tls.alpn === 'http' ? resolveMeshHttp(protocol) : MESH_TCP)],
     tlsParams: { tlsMinimumProtocolVersion: 'TLSv1_2', tlsMaximumProtocolVersion: 'TLSv1_3' },
     tlsCertificateSdsSecretConfigs: [buildSecretConfig(WORKLOAD_CERTIFICATE)],
     combinedValidationContext: {

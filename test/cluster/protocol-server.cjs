@@ -6,11 +6,12 @@ const net = require('node:net');
 const describe = (request) =>
   JSON.stringify({ version: request.httpVersion, client: request.headers['x-forwarded-client-cert'] ?? '' });
 
-http.createServer((request, response) => response.end(describe(request))).listen(9001, '::');
+for (const port of [9001, 9005]) {
+  http.createServer((request, response) => response.end(describe(request))).listen(port, '::');
+}
 
 // HTTP/2 without TLS. gRPC requests get every message back as it comes, and status 0 at the end.
-const h2 = http2.createServer();
-h2.on('stream', (stream, headers) => {
+const serveStream = (stream, headers) => {
   stream.on('error', () => stream.destroy());
   if (headers['content-type'] !== 'application/grpc') {
     stream.respond({ ':status': 200 });
@@ -20,8 +21,8 @@ h2.on('stream', (stream, headers) => {
   stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   stream.pipe(stream);
-});
-h2.listen(9002, '::');
+};
+for (const port of [9002, 9006]) http2.createServer().on('stream', serveStream).listen(port, '::');
 
 // TCP where the server speaks first, then gives back what it gets.
 net

@@ -14,8 +14,9 @@ const ports = [
   { name: 'http2-web', port: 82, targetPort: 9002 },
   { name: 'grpc', port: 83, targetPort: 9002 },
   { name: 'tcp-greeting', port: 84, targetPort: 9003 },
-  { name: 'web', port: 85, targetPort: 9001 },
+  { name: 'web', port: 85, targetPort: 9005 },
   { name: 'echo', port: 86, targetPort: 9004 },
+  { name: 'streams', port: 87, targetPort: 9006 },
 ];
 
 const workload = (name: string, command: readonly string[]) => ({
@@ -131,8 +132,13 @@ describe('protocols between sidecars, with mutual TLS as the only way in', () =>
     expect(await call('serverFirst', 84)).to.deep.equal({ text: 'hello\nping\n' });
   });
 
-  it('detect HTTP and TCP on ports that declare nothing', async () => {
-    expect(JSON.parse(await curl(`http://${host}:85/`))).to.include({ version: '1.1' });
+  it('detect HTTP and TCP on ports that declare nothing, and the server sees who sent the HTTP', async () => {
+    const overHttp1 = JSON.parse(await curl(`http://${host}:85/`)) as { version: string; client: string };
+    expect(overHttp1.version).to.equal('1.1');
+    expect(overHttp1.client).to.contain(seesClient);
+    const overHttp2 = JSON.parse(String((await call('http2', 87)).body)) as { version: string; client: string };
+    expect(overHttp2.version).to.equal('2.0');
+    expect(overHttp2.client).to.contain(seesClient);
     expect(await call('clientFirst', 86)).to.deep.equal({ text: 'ping\n' });
   });
 

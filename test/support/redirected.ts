@@ -7,8 +7,8 @@ import type { NetworkPair } from './netns.ts';
 
 const agent = fileURLToPath(new URL('../../cmd/pilot-agent.ts', import.meta.url));
 
-/** Redirects the pod's traffic to a proxy of uid 1337 as injection does, and sends everything else to the peer. */
-export async function redirectPod(network: NetworkPair): Promise<void> {
+/** Redirects a pod's traffic to a proxy of uid 1337 as injection does, and sends everything else to the other side. */
+export async function redirectPod(network: NetworkPair, inside: 'pod' | 'peer' = 'pod'): Promise<void> {
   const commands = [
     [
       ...[process.execPath, agent, 'istio-iptables', '-p', '15001', '-z', '15006', '-u', '1337', '-m', 'REDIRECT'],
@@ -17,7 +17,7 @@ export async function redirectPod(network: NetworkPair): Promise<void> {
     ['ip', 'route', 'add', 'default', 'dev', 'eth0'],
   ];
   for (const command of commands) {
-    const { code, stdout, stderr } = await network.run('pod', command);
+    const { code, stdout, stderr } = await network.run(inside, command);
     if (code !== 0) throw new Error(`${command.join(' ')}: ${stderr}${stdout}`);
   }
 }
