@@ -52,6 +52,19 @@ class Entrance {
 }
 
 describe('the door of a port', () => {
+  it('waits for nothing once it has stopped, whatever ends then', () => {
+    const entrance = new Entrance({});
+    entrance.arrive('a1', 'a2');
+    const end = entrance.serve('a1');
+    entrance.door.stop();
+    expect(entrance.clock.sleeping).to.equal(0);
+    end();
+    entrance.arrive('a3');
+    expect(entrance.clock.sleeping).to.equal(0);
+    expect(entrance.closed).to.deep.equal([]);
+    expect(entrance.turn()).to.deep.equal([]);
+  });
+
   it('lets in so many in a turn of the event loop, and asks for no turn when nobody waits', () => {
     const entrance = new Entrance({ perTurn: 2 });
     entrance.arrive('a1', 'b1', 'c1', 'd1', 'e1');

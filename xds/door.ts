@@ -74,6 +74,7 @@ export class Door<Connection extends object> {
   /** So many the rate has room for, at `#filledAt` on the monotonic clock. */
   #room: number;
   #filledAt: number;
+  #stopped = false;
 
   constructor(options: DoorOptions<Connection>) {
     this.#options = options;
@@ -93,7 +94,7 @@ export class Door<Connection extends object> {
     if (line === undefined) this.#lines.set(address, [visitor]);
     else line.push(visitor);
     this.#open();
-    if (!this.#waiting.has(visitor)) return;
+    if (this.#stopped || !this.#waiting.has(visitor)) return;
     const [longest] = this.#waiting;
     const longestOfAddress = this.#lines.get(address)?.[0];
     if (longestOfAddress !== undefined && (line?.length ?? 1) > limits.mostWaitingOfAddress)
@@ -122,19 +123,21 @@ export class Door<Connection extends object> {
       if (over) return;
       over = true;
       visitor.calls -= 1;
+      if (this.#stopped) return;
       if (visitor.calls === 0 && this.#visitors.has(connection) && !this.#beginIdle(visitor))
         this.#close(visitor, 'crowded');
     };
   }
 
-  /** Closes nothing any more. */
+  /** Lets in and closes nothing any more. What ends from now on sets no alarm, which would hold all of it for as long. */
   stop(): void {
+    this.#stopped = true;
     this.#alarm.cancel();
   }
 
   #open(): void {
     const { limits, defer, letIn } = this.#options;
-    while (this.#letIn < limits.perTurn) {
+    while (!this.#stopped && this.#letIn < limits.perTurn) {
       const visitor = this.#next();
       if (visitor === undefined) return;
       if (this.#letIn === 0) {
