@@ -1,5 +1,5 @@
 /** The life of a process: components start in order, run together, and stop in the opposite order within a bound. */
-import { type Clock, type Component, LateenError, systemClock, untilAborted } from './core/index.ts';
+import { type Clock, type Component, LateenError, nextTurn, systemClock, untilAborted } from './core/index.ts';
 import { type Logger, silentLogger } from './logger.ts';
 
 export interface RunOptions {
@@ -87,7 +87,7 @@ async function stopAll(running: readonly Running[], clock: Clock, shutdownMs: nu
   inTime.abort();
   await limit;
   // Those who were told last get a turn to say that they are done.
-  await new Promise((resolve) => setImmediate(resolve));
+  await nextTurn();
   const stuck = running.filter((one) => !one.over).map((one) => one.component.name);
   if (stuck.length > 0) throw new LateenError('deadline', `did not stop within ${shutdownMs} ms: ${stuck.join(', ')}`);
 }

@@ -1,5 +1,5 @@
 /** What is known of one thing that a client holds, or may hold. */
-import { ENTRY_BYTES } from './names.ts';
+import { ENTRY_BYTES, nameBytes } from './names.ts';
 import type { ServedResource } from './source.ts';
 
 /** What a client holds under a name. */
@@ -29,7 +29,7 @@ export function isServed(held: Held | undefined): boolean {
 /** Other names and versions are those that all have. */
 export function bytesOf(name: string, held: Held | null): number {
   if (held === null || held.resource !== undefined) return ENTRY_BYTES;
-  return ENTRY_BYTES + name.length + (held.version?.length ?? 0);
+  return nameBytes(name) + (held.version?.length ?? 0);
 }
 
 export function fromResource(resource: ServedResource): Held {

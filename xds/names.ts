@@ -3,20 +3,23 @@
 /** What a name takes beside its characters: its place in a table, and what is noted of it. */
 export const ENTRY_BYTES = 64;
 
-/** A set that knows how many bytes it takes, about: characters that are not Latin take twice that. */
+/** What a name takes, about: characters that are not Latin take twice that. */
+export const nameBytes = (name: string): number => ENTRY_BYTES + name.length;
+
+/** A set that knows how many bytes it takes. */
 export class NameSet extends Set<string> {
   bytes = 0;
 
   override add(name: string): this {
     const before = this.size;
     super.add(name);
-    if (this.size > before) this.bytes += ENTRY_BYTES + name.length;
+    if (this.size > before) this.bytes += nameBytes(name);
     return this;
   }
 
   override delete(name: string): boolean {
     if (!super.delete(name)) return false;
-    this.bytes -= ENTRY_BYTES + name.length;
+    this.bytes -= nameBytes(name);
     return true;
   }
 
@@ -33,13 +36,13 @@ export class NameMap<Note> extends Map<string, Note> {
   override set(name: string, note: Note): this {
     const before = this.size;
     super.set(name, note);
-    if (this.size > before) this.bytes += ENTRY_BYTES + name.length;
+    if (this.size > before) this.bytes += nameBytes(name);
     return this;
   }
 
   override delete(name: string): boolean {
     if (!super.delete(name)) return false;
-    this.bytes -= ENTRY_BYTES + name.length;
+    this.bytes -= nameBytes(name);
     return true;
   }
 

@@ -3,7 +3,7 @@
  * them by themselves, again and again.
  */
 import { type Change, isWanted } from './change.ts';
-import { ENTRY_BYTES } from './names.ts';
+import { nameBytes } from './names.ts';
 import type { Resources } from './source.ts';
 import { parentOf } from './types.ts';
 import type { Unit } from './units.ts';
@@ -127,7 +127,7 @@ export class Refusals {
   }
 }
 
-const bytesOf = (name: string, message: string): number => ENTRY_BYTES + name.length + message.length;
+const bytesOf = (name: string, message: string): number => nameBytes(name) + message.length;
 
 function apartFrom(units: readonly Unit[], parents: ReadonlySet<string>): readonly Unit[] {
   if (parents.size === 0) return units;

@@ -3,16 +3,12 @@ import { expect } from 'chai';
 import { OwnStream } from '#agent/discovery/ownstream.ts';
 import { NameTopic } from '#agent/dns/names.ts';
 import { NameTable } from '#agent/dns/table.ts';
-import {
-  buildServerCredentials,
-  CallerAuthenticator,
-  type CertificateAuthority,
-  ServerCertificate,
-} from '#ca/index.ts';
+import { buildServerCredentials, type CertificateAuthority, ServerCertificate } from '#ca/index.ts';
 import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
 import { createMetrics, silentLogger, systemClock } from '#runtime/index.ts';
 import { CLUSTER_URL, openDelta, openWorld, sidecarNode } from '#test/support/adsclient.ts';
 import { service } from '#test/support/bookinfo.ts';
+import { createCertificateCallers } from '#test/support/certificatecallers.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { type Pipeline, startPipeline } from '#test/support/pipeline.ts';
 import { RecordingObserver } from '#test/support/snapshots.ts';
@@ -52,13 +48,7 @@ describe('the name table, from objects to an agent', () => {
       (current) => expect(current).to.not.equal(undefined),
     );
     discovery = createDiscoveryService({ source: pipeline.source, observer, logger: silentLogger, metrics });
-    const callers = new CallerAuthenticator({
-      tokens: { verify: async () => ({ ok: false, reason: 'no tokens here' }) },
-      audiences: ['istio-ca'],
-      trustDomains: () => ({ trustDomain: 'cluster.local', aliases: [] }),
-      trust: () => authority.trust,
-      clock: systemClock,
-    });
+    const callers = createCertificateCallers(authority);
     await new Promise<void>((resolve, reject) => {
       const running = createGrpcListener({
         name: 'xds',

@@ -3,12 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { connect as connectSecurely } from 'node:tls';
 import { credentials, type ServerCredentials } from '@grpc/grpc-js';
 import { expect } from 'chai';
-import {
-  buildServerCredentials,
-  CallerAuthenticator,
-  type CertificateAuthority,
-  ServerCertificate,
-} from '#ca/index.ts';
+import { buildServerCredentials, type CertificateAuthority, ServerCertificate } from '#ca/index.ts';
 import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
 import { FakeClock } from '#runtime/core/testing.ts';
 import { silentLogger, systemClock } from '#runtime/index.ts';
@@ -20,6 +15,7 @@ import {
   openDelta,
   sidecarNode,
 } from '#test/support/adsclient.ts';
+import { createCertificateCallers } from '#test/support/certificatecallers.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { edsCluster } from '#test/support/xdsenvoy.ts';
@@ -196,13 +192,7 @@ describe('discovery server and connections on which nobody is served', () => {
         () => certificate.current,
         (current) => expect(current).to.not.equal(undefined),
       );
-      const authenticator = new CallerAuthenticator({
-        tokens: { verify: async () => ({ ok: false, reason: 'no tokens here' }) },
-        audiences: ['istio-ca'],
-        trustDomains: () => ({ trustDomain: 'cluster.local', aliases: [] }),
-        trust: () => authority.trust,
-        clock: systemClock,
-      });
+      const authenticator = createCertificateCallers(authority);
       await start({}, { credentials: buildServerCredentials(certificate), authenticator });
     };
 

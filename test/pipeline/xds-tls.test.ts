@@ -6,18 +6,13 @@ import { type ChannelCredentials, credentials, status } from '@grpc/grpc-js';
 import { expect } from 'chai';
 import { type CaBundle, mintSelfSigned, renderCaFiles } from '#ca/bundle.ts';
 import { buildCertificate } from '#ca/certificate.ts';
-import {
-  buildServerCredentials,
-  CallerAuthenticator,
-  type CertificateAuthority,
-  onDistrust,
-  ServerCertificate,
-} from '#ca/index.ts';
+import { buildServerCredentials, type CertificateAuthority, onDistrust, ServerCertificate } from '#ca/index.ts';
 import { oids } from '#ca/oids.ts';
 import { issueCredentials, openAuthority } from '#ca/testsupport/authority.ts';
 import { MemoryStore } from '#ca/testsupport/store.ts';
 import { silentLogger, systemClock } from '#runtime/index.ts';
 import { CLUSTER_URL, type DeltaStream, named, openDelta, sidecarNode } from '#test/support/adsclient.ts';
+import { createCertificateCallers } from '#test/support/certificatecallers.ts';
 import { type DiscoveryServer, startDiscovery } from '#test/support/discovery.ts';
 import { eventually } from '#test/support/eventually.ts';
 import { edsCluster } from '#test/support/xdsenvoy.ts';
@@ -70,13 +65,7 @@ describe('discovery over TLS', () => {
       () => certificate.current,
       (current) => expect(current).to.not.equal(undefined),
     );
-    const authenticator = new CallerAuthenticator({
-      tokens: { verify: async () => ({ ok: false, reason: 'no tokens here' }) },
-      audiences: ['istio-ca'],
-      trustDomains: () => ({ trustDomain: 'cluster.local', aliases: [] }),
-      trust: () => authority.trust,
-      clock: systemClock,
-    });
+    const authenticator = createCertificateCallers(authority);
     server = await startDiscovery({
       credentials: buildServerCredentials(certificate),
       authenticator,
